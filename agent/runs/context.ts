@@ -1,0 +1,38 @@
+/** What a verb sees of the run it is part of: where to say what it does, and the signal that ends it. */
+
+import type { Caller, Item, Progress, Run, RunTotals } from "../../proto/gen/luksmith/v1/types.ts";
+
+export interface RunContext {
+  readonly runId: string;
+  readonly caller: Caller;
+  /** Aborted by `cancel`, by the agent's stop, by the run's deadline; its reason is a LuksmithError. */
+  readonly signal: AbortSignal;
+  /** Runs `work` between StepBegan and StepEnded; a failed step carries its error, which is thrown on. */
+  step<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /** Cheap: may be called for every line a tool prints; the run manager thins it out. */
+  progress(progress: Progress): void;
+  /** `path` is the file's name as on disk, where the warning is about one file. */
+  warn(message: string, path?: Uint8Array): void;
+  note(message: string): void;
+  /** The first 10,000 are kept, the rest only counted. */
+  item(item: Item): void;
+}
+
+/** What a verb returns. Failure is a thrown LuksmithError; "cancelled" among them. */
+export interface RunResult {
+  readonly state: "done" | "incomplete" | "skipped";
+  readonly summary: string;
+  readonly snapshot?: string;
+  readonly totals?: Partial<RunTotals>;
+}
+
+export type RunWork = (context: RunContext) => Promise<RunResult>;
+
+/** What is known of a run before it starts. */
+export interface RunRequest {
+  readonly verb: Run["verb"];
+  readonly volume: string;
+  readonly job?: string;
+  readonly dryRun?: boolean;
+  readonly caller: Caller;
+}

@@ -1,0 +1,261 @@
+/**
+ * The one place that starts processes. Argument arrays and never a shell, a known environment, a deadline, an abort
+ * signal, a process group that is killed as a whole, secrets on standard input only, the end of stderr kept.
+ *
+ * Each child dies with us (prctl(2) PR_SET_PDEATHSIG, set by setpriv(1)): an agent that is killed with SIGKILL leaves
+ * no rsync writing and no ssh connected.
+ */
+
+import type { ChildProcess } from "node:child_process";
+import { constants } from "node:os";
+import type { Readable } from "node:stream";
+import { execa } from "execa";
+import { LuksmithError } from "./errors.ts";
+
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** Bytes for standard input; secrets go here. Default: empty. */
+  readonly stdin?: string | Uint8Array | Readable;
+  /** Added to the fixed environment (PATH, LC_ALL=C). Never a secret. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** From the start to the exit. Omit only for a child that lives as long as what it serves. */
+  readonly deadlineMs?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Run as this user with their groups and without a way back. Default: as we are. */
+  readonly as?: { readonly uid: number; readonly gid: number } | undefined;
+  /** Gets standard output piece by piece, which is then not kept. Throwing or rejecting ends the child. */
+  readonly onStdout?: (chunk: Buffer) => void | Promise<void>;
+  /** Gets standard error piece by piece; its end is kept all the same. */
+  readonly onStderr?: (chunk: Buffer) => void;
+  /** How long it may take to end by itself after SIGTERM before SIGKILL. Default 2000. */
+  readonly graceMs?: number;
+}
+
+export interface Finished {
+  /** 128 + the signal's number when a signal ended it, as shells say. */
+  readonly exitCode: number;
+  readonly stdout: Buffer;
+  /** The last 25 lines at most. */
+  readonly stderr: string;
+}
+
+/** A child that is running. */
+export interface Child {
+  readonly pid: number;
+  /** Never rejects because of an exit code; rejects when it could not be started, was cancelled or timed out. */
+  readonly finished: Promise<Finished>;
+  /** SIGTERM to the whole group now, SIGKILL after the grace; resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+/** Starts a command and waits for its end, whatever the exit code. @throws {LuksmithError} see {@link Child.finished} */
+export type Exec = (command: Command) => Promise<Finished>;
+
+export type Start = (command: Command) => Child;
+
+export const fixedEnvironment = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  LC_ALL: "C",
+  HOME: "/",
+} as const;
+
+/** Enough for any JSON that the tools print; more than that is not a tool's answer but an accident. */
+const stdoutLimitBytes = 16 * 2 ** 20;
+const stderrKeptLines = 25;
+const stderrKeptBytes = 64 * 2 ** 10;
+const defaultGraceMs = 2000;
+/** A grandchild that left the group may hold the pipes; what it has to say after the child's end does not matter. */
+const pipeDrainMs = 500;
+
+/** @param path where programs are looked up; tests of ours put small programs in front. */
+export function makeExec(path: string = fixedEnvironment.PATH): { exec: Exec; start: Start } {
+  const start: Start = (command) => startChild(command, path);
+  return { start, exec: (command) => start(command).finished };
+}
+
+function startChild(command: Command, path: string): Child {
+  command.signal?.throwIfAborted();
+  const args = [
+    "--pdeathsig",
+    "KILL",
+    ...(command.as
+      ? [
+          "--reuid",
+          `${command.as.uid}`,
+          "--regid",
+          `${command.as.gid}`,
+          "--init-groups",
+          "--no-new-privs",
+          "--inh-caps=-all",
+        ]
+      : []),
+    "--",
+    command.file,
+    ...command.args,
+  ];
+  const child = execa("setpriv", args, {
+    ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+    env: { ...fixedEnvironment, PATH: path, ...command.env },
+    extendEnv: false,
+    stdin: command.stdin === undefined ? "ignore" : "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+    buffer: false,
+    encoding: "buffer",
+    reject: false,
+    // its own process group, so that what it starts is stopped with it
+    detached: true,
+    cleanup: false,
+  });
+  return new RunningChild(command, child.nodeChildProcess);
+}
+
+class RunningChild implements Child {
+  readonly finished: Promise<Finished>;
+  readonly #command: Command;
+  readonly #child: ChildProcess;
+  readonly #stdout: Buffer[] = [];
+  #stdoutBytes = 0;
+  #stderr = "";
+  /** Why we ended it ourselves, if we did. */
+  #reason: unknown;
+  #exited = false;
+
+  constructor(command: Command, child: ChildProcess) {
+    this.#command = command;
+    this.#child = child;
+    this.finished = this.#run();
+    // a caller may look only later, or never when it stops the child
+    this.finished.catch(() => undefined);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  async stop(): Promise<void> {
+    await this.#end(undefined);
+    await this.finished.catch(() => undefined);
+  }
+
+  async #run(): Promise<Finished> {
+    const { deadlineMs, signal, file } = this.#command;
+    const exited = new Promise<number>((resolve, reject) => {
+      this.#child.once("error", reject);
+      this.#child.once("exit", (code, name) => {
+        this.#exited = true;
+        resolve(code ?? 128 + (name === null ? 0 : constants.signals[name]));
+      });
+    });
+    const onAbort = () => void this.#end(signal?.reason ?? new LuksmithError("cancelled", `${file} was cancelled`));
+    signal?.addEventListener("abort", onAbort, { once: true });
+    const timer =
+      deadlineMs === undefined
+        ? undefined
+        : setTimeout(
+            () =>
+              void this.#end(
+                new LuksmithError("tool_failed", `${file} did not end within ${Math.round(deadlineMs / 1000)} s`),
+              ),
+            deadlineMs,
+          );
+    try {
+      const streams = Promise.all([this.#feed(), this.#readStdout(), this.#readStderr()]);
+      streams.catch((error: unknown) => void this.#end(error));
+      const exitCode = await exited.catch((error: unknown) => {
+        throw new LuksmithError("tool_failed", `could not start ${file}`, { cause: error });
+      });
+      await Promise.race([
+        streams.catch(() => undefined),
+        new Promise((resolve) => setTimeout(resolve, pipeDrainMs).unref()),
+      ]);
+      this.#child.stdout?.destroy();
+      this.#child.stderr?.destroy();
+      if (this.#reason !== undefined) throw this.#reason;
+      if (exitCode === 127 && this.#stderr.startsWith("setpriv: failed to execute")) {
+        throw new LuksmithError("tool_failed", `${file} is not installed`, { hint: "luksmith doctor" });
+      }
+      return { exitCode, stdout: Buffer.concat(this.#stdout), stderr: this.#stderr.trimEnd() };
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async #feed(): Promise<void> {
+    const { stdin } = this.#command;
+    const pipe = this.#child.stdin;
+    if (stdin === undefined || pipe === null || pipe === undefined) return;
+    // a child that does not read all of it (it failed, or had enough) is judged by its exit code
+    pipe.on("error", () => undefined);
+    if (typeof stdin === "string" || stdin instanceof Uint8Array) pipe.end(stdin);
+    else stdin.pipe(pipe);
+  }
+
+  async #readStdout(): Promise<void> {
+    const { onStdout, file } = this.#command;
+    if (!this.#child.stdout) return;
+    for await (const chunk of this.#child.stdout as AsyncIterable<Buffer>) {
+      if (onStdout) {
+        await onStdout(chunk);
+        continue;
+      }
+      this.#stdoutBytes += chunk.length;
+      if (this.#stdoutBytes > stdoutLimitBytes) throw new LuksmithError("tool_failed", `${file} printed too much`);
+      this.#stdout.push(chunk);
+    }
+  }
+
+  async #readStderr(): Promise<void> {
+    if (!this.#child.stderr) return;
+    for await (const chunk of this.#child.stderr as AsyncIterable<Buffer>) {
+      this.#command.onStderr?.(chunk);
+      this.#stderr = lastLines(this.#stderr + chunk.toString("latin1"));
+    }
+    this.#stderr = Buffer.from(this.#stderr, "latin1").toString("utf8");
+  }
+
+  /** Ends the group: politely, then not. */
+  async #end(reason: unknown): Promise<void> {
+    this.#reason ??= reason;
+    if (this.#exited) return;
+    this.#signalGroup("SIGTERM");
+    const timer = setTimeout(() => this.#signalGroup("SIGKILL"), this.#command.graceMs ?? defaultGraceMs);
+    this.#child.once("exit", () => {
+      clearTimeout(timer);
+      // what the child had started and left behind in its group
+      this.#signalGroup("SIGKILL");
+    });
+  }
+
+  #signalGroup(name: "SIGTERM" | "SIGKILL"): void {
+    if (this.#child.pid === undefined) return;
+    try {
+      process.kill(-this.#child.pid, name);
+    } catch {
+      // ESRCH: the group is gone, which is what was wanted
+    }
+  }
+}
+
+function lastLines(text: string): string {
+  const recent = text.length > stderrKeptBytes ? text.slice(-stderrKeptBytes) : text;
+  const lines = recent.split("\n");
+  return lines.length > stderrKeptLines + 1 ? lines.slice(-stderrKeptLines - 1).join("\n") : recent;
+}
+
+/** The end of what a tool said, fit for an error message: its last line that says something. */
+export function lastWords(finished: Finished): string {
+  return finished.stderr.trim().split("\n").at(-1)?.trim() || `exit code ${finished.exitCode}`;
+}
+
+/** Runs a command that has to succeed. @throws {LuksmithError} "tool_failed" with the tool's last words */
+export async function mustRun(exec: Exec, command: Command): Promise<Finished> {
+  const finished = await exec(command);
+  if (finished.exitCode !== 0) {
+    throw new LuksmithError("tool_failed", `${command.file} failed: ${lastWords(finished)}`, { cause: finished });
+  }
+  return finished;
+}

@@ -1,0 +1,18 @@
+/** The log: JSON lines on standard error, where systemd's journal or a file takes them. */
+
+import { destination, type Logger, pino } from "pino";
+
+export type Log = Logger;
+
+export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** @param program its name stands in every line */
+export function makeLog(program: string, level: LogLevel): Log {
+  // Synchronous, because the last lines before a crash are the ones that matter; and no `transport`, which would
+  // start a worker thread and does not survive bundling.
+  return pino(
+    { level, base: { program, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
+    destination({ fd: 2, sync: true }),
+  );
+}

@@ -1,0 +1,65 @@
+/**
+ * The life of a long-running program: what it owns is closed in reverse order, the first SIGTERM or SIGINT drains,
+ * the second hurries, and the service manager is told (sd_notify(3)).
+ */
+
+import { execa } from "execa";
+import { asLuksmithError } from "./errors.ts";
+import type { Log } from "./log.ts";
+import { UndoStack } from "./undo.ts";
+
+export interface Up {
+  /** Closed when the service ends, newest first. */
+  own(name: string, close: () => Promise<void>): void;
+  /** Aborted by the second signal: work that is still under way is cut short (and still unwound). */
+  readonly hurry: AbortSignal;
+}
+
+/**
+ * Runs until a signal comes. `start` returns when the service is ready; its exit code is the process's.
+ * @returns 0 after a clean end, the error's exit code when `start` or a release failed
+ */
+export async function runService(log: Log, start: (up: Up) => Promise<void>): Promise<number> {
+  const hurry = new AbortController();
+  const stopped = Promise.withResolvers<NodeJS.Signals>();
+  let signals = 0;
+  const onSignal = (name: NodeJS.Signals) => {
+    signals += 1;
+    log.info({ signal: name }, signals === 1 ? "stopping" : "hurrying");
+    if (signals === 1) stopped.resolve(name);
+    else hurry.abort();
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+
+  const owned = new UndoStack();
+  let exitCode = 0;
+  try {
+    await start({ own: (name, close) => owned.add(name, close), hurry: hurry.signal });
+    await notify("--ready");
+    await stopped.promise;
+    await notify("--stopping");
+  } catch (error) {
+    exitCode = fail(log, error);
+  }
+  try {
+    await owned.unwind();
+  } catch (error) {
+    exitCode = fail(log, error);
+  }
+  log.info({ exitCode }, "stopped");
+  return exitCode;
+}
+
+function fail(log: Log, thrown: unknown): number {
+  const error = asLuksmithError(thrown);
+  log.fatal({ err: error, hint: error.hint }, error.message);
+  return error.exitCode;
+}
+
+/** Source: systemd-notify(1), 252 has --stopping only as a variable. Without a service manager there is nobody to tell. */
+async function notify(what: "--ready" | "--stopping"): Promise<void> {
+  if (process.env.NOTIFY_SOCKET === undefined) return;
+  const args = what === "--ready" ? ["--ready"] : ["STOPPING=1"];
+  await execa("systemd-notify", [`--pid=${process.pid}`, ...args], { reject: false, timeout: 5000 });
+}
