@@ -14,6 +14,8 @@ export const errorCodes = {
   full: { exit: 1, grpc: Status.RESOURCE_EXHAUSTED },
   denied: { exit: 1, grpc: Status.PERMISSION_DENIED },
   exists: { exit: 1, grpc: Status.ALREADY_EXISTS },
+  /** `doctor` found problems. */
+  unhealthy: { exit: 1, grpc: Status.FAILED_PRECONDITION },
   usage: { exit: 2, grpc: Status.INVALID_ARGUMENT },
   config: { exit: 2, grpc: Status.FAILED_PRECONDITION },
   incomplete: { exit: 3, grpc: Status.UNKNOWN },

@@ -3,7 +3,8 @@
  * the way bash reads back ($'...', bash(1) QUOTING) whenever they are more than plain text.
  */
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
+/** A byte order mark is part of the name: taken off, the name would be another file's. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The name as text, or undefined when it is not UTF-8. */
 export function utf8Name(name: Uint8Array): string | undefined {

@@ -106,6 +106,8 @@ export interface CreateVolumeResponse {
   recoveryPassphrase: string;
   /** Where the key file is (or will be). */
   keyFile: string;
+  /** Where the pinned header is (or will be). Worth a copy elsewhere, like the key file. */
+  headerFile: string;
 }
 
 export interface CheckVolumeRequest {
@@ -1389,7 +1391,7 @@ export const CreateVolumeRequest: MessageFns<CreateVolumeRequest> = {
 };
 
 function createBaseCreateVolumeResponse(): CreateVolumeResponse {
-  return { run: undefined, recoveryPassphrase: "", keyFile: "" };
+  return { run: undefined, recoveryPassphrase: "", keyFile: "", headerFile: "" };
 }
 
 export const CreateVolumeResponse: MessageFns<CreateVolumeResponse> = {
@@ -1402,6 +1404,9 @@ export const CreateVolumeResponse: MessageFns<CreateVolumeResponse> = {
     }
     if (message.keyFile !== "") {
       writer.uint32(26).string(message.keyFile);
+    }
+    if (message.headerFile !== "") {
+      writer.uint32(34).string(message.headerFile);
     }
     return writer;
   },
@@ -1443,6 +1448,14 @@ export const CreateVolumeResponse: MessageFns<CreateVolumeResponse> = {
             message.keyFile = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.headerFile = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1468,6 +1481,11 @@ export const CreateVolumeResponse: MessageFns<CreateVolumeResponse> = {
         : isSet(object.key_file)
         ? globalThis.String(object.key_file)
         : "",
+      headerFile: isSet(object.headerFile)
+        ? globalThis.String(object.headerFile)
+        : isSet(object.header_file)
+        ? globalThis.String(object.header_file)
+        : "",
     };
   },
 
@@ -1482,6 +1500,9 @@ export const CreateVolumeResponse: MessageFns<CreateVolumeResponse> = {
     if (message.keyFile !== "") {
       obj.keyFile = message.keyFile;
     }
+    if (message.headerFile !== "") {
+      obj.headerFile = message.headerFile;
+    }
     return obj;
   },
 
@@ -1493,6 +1514,7 @@ export const CreateVolumeResponse: MessageFns<CreateVolumeResponse> = {
     message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
     message.recoveryPassphrase = object.recoveryPassphrase ?? "";
     message.keyFile = object.keyFile ?? "";
+    message.headerFile = object.headerFile ?? "";
     return message;
   },
 };

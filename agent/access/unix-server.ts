@@ -1,0 +1,84 @@
+/** gRPC on a Unix socket, each connection marked with who made it before gRPC sees it. */
+
+import { chmod, chown } from "node:fs/promises";
+import { createServer, type Server as NetServer } from "node:net";
+import { type Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
+import { LuksmithError } from "../../common/errors.ts";
+import type { Log } from "../../common/log.ts";
+import type { Libc } from "./libc.ts";
+import { markPeer, readPeerCredentials } from "./peer-credentials.ts";
+import type { SocketClaim } from "./socket-claim.ts";
+
+/**
+ * The largest request: a restore that names some thousand paths. For the gRPC server's option
+ * "grpc.max_receive_message_length"; more ends the call with RESOURCE_EXHAUSTED before it is read.
+ */
+export const maxRequestBytes = 2 ** 20;
+
+export interface UnixServerOptions {
+  readonly claim: SocketClaim;
+  /** The group whose members may connect besides root; undefined = root alone. */
+  readonly gid: number | undefined;
+  readonly server: GrpcServer;
+  readonly libc: Libc;
+  readonly log: Log;
+}
+
+export interface UnixServer extends AsyncDisposable {
+  /**
+   * Takes no more connections and removes the socket; safe to call twice. Calls that are under way go on: ending
+   * them is up to the gRPC server (tryShutdown, forceShutdown).
+   */
+  close(): Promise<void>;
+}
+
+/** @throws {LuksmithError} "internal" when the path cannot be listened on */
+export async function serveUnix({ claim, gid, server, libc, log }: UnixServerOptions): Promise<UnixServer> {
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const listener = createServer((socket) => {
+    try {
+      const credentials = readPeerCredentials(libc, socket);
+      markPeer(socket, credentials);
+      log.debug({ peer: credentials }, "connected");
+    } catch (error) {
+      log.warn({ err: error }, "a connection was refused");
+      socket.destroy();
+      return;
+    }
+    injector.injectConnection(socket);
+  });
+  await listen(listener, claim.path);
+  // such as no file descriptors left: this connection is lost, the next may do
+  listener.on("error", (error) => log.error({ err: error }, "a connection could not be taken"));
+  const close = async () => {
+    // Node removes the socket as it stops listening; what it would wait for are the connections
+    if (listener.listening) listener.close();
+  };
+  try {
+    if (gid !== undefined) {
+      await chown(claim.path, process.geteuid?.() ?? 0, gid);
+      await chmod(claim.path, 0o660);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { close, [Symbol.asyncDispose]: close };
+}
+
+/** For its owner alone from the first moment on: listen() binds before it returns, and only so long is the umask narrow. */
+function listen(listener: NetServer, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (cause: Error) => reject(new LuksmithError("internal", `could not listen on ${path}`, { cause }));
+    listener.once("error", onError);
+    const umaskBefore = process.umask(0o177);
+    try {
+      listener.listen(path, () => {
+        listener.off("error", onError);
+        resolve();
+      });
+    } finally {
+      process.umask(umaskBefore);
+    }
+  });
+}

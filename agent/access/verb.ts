@@ -1,0 +1,38 @@
+/**
+ * What `access` can grant: the closed list, each verb named as the command line names it, with what it is about.
+ *
+ * `target` says what a request must name before it can be judged:
+ * - "none": nothing; the verb is about the whole agent
+ * - "listing": a volume, a job or nothing; asked for nothing, the answer holds only what the rules cover
+ * - "volume": a volume
+ * - "job": a job and its volume
+ * - "run": the volume of a run, and its job if it has one
+ */
+
+type TargetKind = "none" | "listing" | "volume" | "job" | "run";
+
+export const accessVerbs = {
+  status: { target: "listing", grants: "see that the agent runs, which jobs there are and when each last succeeded" },
+  doctor: { target: "none", grants: "have the tools, the configuration and the remotes examined" },
+  trust: { target: "none", grants: "decide which SSH host keys are trusted, for every remote" },
+  volumes: { target: "listing", grants: "list volumes" },
+  snapshots: { target: "listing", grants: "list snapshots" },
+  runs: { target: "listing", grants: "list runs and see how they ended" },
+  create: { target: "volume", grants: "create the volume" },
+  check: { target: "volume", grants: "check the volume, and accept a rollback of it" },
+  resize: { target: "volume", grants: "grow the volume to its configured size" },
+  backup: { target: "job", grants: "run the job's backup now, with its hooks" },
+  ls: { target: "job", grants: "list the files of the job's snapshots, as far as the caller's own rights to them go" },
+  restore: {
+    target: "job",
+    grants: "bring files of the job back: those the caller may read, to where the caller may write",
+  },
+  verify: { target: "job", grants: "compare a snapshot with the source, which names files of anybody's that differ" },
+  prune: { target: "job", grants: "remove snapshots of the job for good" },
+  log: { target: "run", grants: "read and follow the events of runs" },
+  cancel: { target: "run", grants: "cancel runs" },
+} as const satisfies Record<string, { target: TargetKind; grants: string }>;
+
+export type AccessVerb = keyof typeof accessVerbs;
+
+export const accessVerbNames = Object.keys(accessVerbs) as readonly AccessVerb[];

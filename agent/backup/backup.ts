@@ -1,0 +1,265 @@
+/**
+ * A backup: hooks, attach, copy into NAME.partial, sync, rename to NAME, record, `latest`, detach. What interrupts it
+ * leaves a NAME.partial, in which the next run goes on.
+ */
+
+import { join } from "node:path";
+import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
+import { mustRun } from "../../common/exec.ts";
+import { formatBytes, plural } from "../../common/units.ts";
+import type { JobConfig } from "../config/job.ts";
+import type { RunContext, RunResult } from "../runs/context.ts";
+import { readJobDirectory } from "../snapshots/list.ts";
+import { partialName } from "../snapshots/name.ts";
+import { appendRecord } from "../snapshots/record.ts";
+import { type Attached, type Target, withVolume } from "../stack/attach.ts";
+import type { Host } from "../system/host.ts";
+import { type CopyResult, copy } from "../tools/rsync.ts";
+import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
+import type { PinStore } from "../volume/pin.ts";
+import { copyProgress } from "./copy-progress.ts";
+import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
+import { markSelection, sameSelection } from "./partial-mark.ts";
+import { type BackupPlan, planBackup } from "./plan.ts";
+import { freeBytes, missingBytes } from "./room.ts";
+import { selectionArgs } from "./selection.ts";
+import { requireSources } from "./sources.ts";
+
+/** One small file operation on the volume. */
+const fileDeadlineMs = 120_000;
+/** Everything that a run left in memory crosses the link. */
+const syncDeadlineMs = 6 * 3_600_000;
+const removeDeadlineMs = 6 * 3_600_000;
+
+export interface BackupOptions {
+  readonly dryRun: boolean;
+  readonly acceptRollback: boolean;
+}
+
+export async function backup(
+  host: Host,
+  pins: PinStore,
+  job: JobConfig,
+  target: Target,
+  options: BackupOptions,
+  run: RunContext,
+): Promise<RunResult> {
+  if (options.dryRun) return dryRun(host, pins, job, target, options, run);
+  let outcome: HookOutcome = "failed";
+  let snapshot = "";
+  try {
+    if (job.before.length > 0) {
+      const answer = await run.step("before hooks", () => runBeforeHooks(host.exec, job, run));
+      if (answer === "skip") {
+        outcome = "skipped";
+        return { state: "skipped", summary: `job ${job.name}: a before hook said that there is nothing to do now` };
+      }
+    }
+    await requireSources(host.exec, job, run);
+    const attach = { mode: "write", acceptRollback: options.acceptRollback } as const;
+    const result = await withVolume(host, pins, target, attach, run, (attached) =>
+      makeSnapshot(host, job, attached, run),
+    );
+    outcome = result.state;
+    snapshot = result.snapshot ?? "";
+    return result;
+  } catch (error) {
+    outcome = run.signal.aborted && asLuksmithError(error).code === "cancelled" ? "cancelled" : "failed";
+    throw error;
+  } finally {
+    if (job.after.length > 0)
+      await run.step("after hooks", () => runAfterHooks(host.exec, job, run, outcome, snapshot));
+  }
+}
+
+async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run: RunContext): Promise<RunResult> {
+  const jobDir = join(attached.filesDir, job.name);
+  const { signal } = attached;
+  const entries = await readJobDirectory(host.exec, attached.filesDir, job.name, signal);
+  const plan = planBackup(entries, host.clock.now());
+  const bases = await prepare(host, job, attached, plan, run);
+  const partial = join(jobDir, partialName(plan.name));
+  const { stats, incomplete, warnings } = await run.step("copy", () =>
+    copyInto(host, job, attached, partial, bases, run),
+  );
+
+  await run.step("seal", async () => {
+    const operate = (file: string, args: string[], deadlineMs = fileDeadlineMs) =>
+      mustRun(host.exec, { file, args, deadlineMs, signal });
+    // the files first, then the name that says that they are all there
+    await operate("sync", ["--file-system", "--", partial], syncDeadlineMs);
+    await operate("mv", ["--no-target-directory", "--", partial, join(jobDir, plan.name)]);
+    await appendRecord(
+      host.exec,
+      attached.filesDir,
+      job.name,
+      { ...stats, snapshot: plan.name, run: run.runId, warnings, incomplete, sources: [...job.sources] },
+      signal,
+    );
+    const link = join(jobDir, ".latest.new");
+    await operate("ln", ["--symbolic", "--force", "--no-dereference", "--", plan.name, link]);
+    await operate("mv", ["--no-target-directory", "--", link, join(jobDir, "latest")]);
+    // umount reports no errors of the writes that it waits for; this does
+    await operate("sync", ["--file-system", "--", jobDir], syncDeadlineMs);
+  });
+  const others = bases.filter((base) => base.endsWith(".partial"));
+  for (const other of others) await removeTree(host, join(jobDir, other), signal);
+
+  const left = warnings === 0 ? "" : `, ${plural(warnings, "file")} left out`;
+  return {
+    state: incomplete ? "incomplete" : "done",
+    snapshot: plan.name,
+    summary: `snapshot ${plan.name}: ${plural(stats.files, "file")}, ${formatBytes(stats.bytes)}, of which ${plural(stats.filesCopied, "file")}, ${formatBytes(stats.bytesCopied)} new${left}`,
+    totals: toTotals(stats),
+  };
+}
+
+/**
+ * Makes NAME.partial, or takes over an interrupted one of the same selection.
+ * @returns what unchanged files may be shared with, newest first, as names in the job's directory
+ */
+async function prepare(
+  host: Host,
+  job: JobConfig,
+  attached: Attached,
+  plan: BackupPlan,
+  run: RunContext,
+): Promise<string[]> {
+  const { exec } = host;
+  const { filesDir, signal } = attached;
+  const jobDir = join(filesDir, job.name);
+  const partial = join(jobDir, partialName(plan.name));
+  const bases = plan.base === undefined ? [] : [plan.base];
+  for (const name of plan.stale) await removeTree(host, join(jobDir, partialName(name)), signal);
+  if (plan.resume !== undefined) {
+    const interrupted = partialName(plan.resume);
+    if (await sameSelection(exec, filesDir, job, signal)) {
+      run.note(`going on with the interrupted snapshot ${plan.resume}`);
+      const args = ["--no-target-directory", "--", join(jobDir, interrupted), partial];
+      await mustRun(exec, { file: "mv", args, deadlineMs: fileDeadlineMs, signal });
+      return bases;
+    }
+    run.note(`the interrupted snapshot ${plan.resume} was of other sources: its files are used where they fit`);
+    bases.unshift(interrupted);
+  }
+  await mustRun(exec, {
+    file: "mkdir",
+    args: ["--parents", "--", jobDir, partial],
+    deadlineMs: fileDeadlineMs,
+    signal,
+  });
+  await markSelection(exec, filesDir, job, signal);
+  return bases;
+}
+
+async function copyInto(
+  host: Host,
+  job: JobConfig,
+  attached: Attached,
+  partial: string,
+  bases: readonly string[],
+  run: RunContext,
+) {
+  const { exec, clock } = host;
+  const progress = copyProgress(clock, run, "copy");
+  let warnings = 0;
+  const onComplaint = (message: string, path: Buffer | undefined) => {
+    warnings += 1;
+    run.warn(message, path);
+  };
+  const args = [
+    ...selectionArgs(job),
+    "--delete",
+    "--delete-excluded",
+    // sources are read without a trace in their access times
+    "--open-noatime",
+    ...(job.bandwidthLimit === undefined ? [] : [`--bwlimit=${Math.ceil(job.bandwidthLimit / 1024)}`]),
+    ...bases.map((base) => `--link-dest=../${base}`),
+    "--",
+    ...job.sources,
+    `${partial}/`,
+  ];
+  try {
+    const result = await copy(exec, { args, onProgress: progress, onComplaint }, attached.signal);
+    return { ...result, warnings };
+  } catch (error) {
+    if (error instanceof LuksmithError && error.code === "full")
+      throw await explainFull(host, job, attached, partial, bases, error);
+    throw error;
+  }
+}
+
+/** How much more room this snapshot needs: what a copy would still have to transfer, less what is free. */
+async function explainFull(
+  host: Host,
+  job: JobConfig,
+  attached: Attached,
+  partial: string,
+  bases: readonly string[],
+  cause: LuksmithError,
+): Promise<LuksmithError> {
+  const { exec } = host;
+  const links = bases.map((base) => `--link-dest=../${base}`);
+  const args = ["--dry-run", ...selectionArgs(job), ...links, "--", ...job.sources, `${partial}/`];
+  const ignore = () => undefined;
+  const [left, free] = await Promise.all([
+    copy(exec, { args, onComplaint: ignore }, attached.signal),
+    freeBytes(exec, attached.filesDir, attached.signal),
+  ]);
+  const missing = formatBytes(missingBytes(left.stats.bytesCopied, free));
+  return new LuksmithError("full", `volume ${job.volume} is full: about ${missing} more are needed for this snapshot`, {
+    hint: `raise volumes.${job.volume}.size and type: luksmith volume resize ${job.volume} (the run then goes on where it was), or make room: luksmith prune ${job.name} --partial`,
+    cause,
+  });
+}
+
+/** What a backup would copy, compared with the newest snapshot; nothing is written, no hook runs. */
+async function dryRun(
+  host: Host,
+  pins: PinStore,
+  job: JobConfig,
+  target: Target,
+  options: BackupOptions,
+  run: RunContext,
+): Promise<RunResult> {
+  await requireSources(host.exec, job, run);
+  const attach = { mode: "read", acceptRollback: options.acceptRollback } as const;
+  return withVolume(host, pins, target, attach, run, async (attached) => {
+    const { filesDir, signal } = attached;
+    const entries = await readJobDirectory(host.exec, filesDir, job.name, signal);
+    const base = entries.findLast((entry) => !entry.partial)?.name;
+    // against an empty directory with the snapshot to link from, just as the real run would
+    const against = base === undefined ? [] : [`--compare-dest=${join(filesDir, job.name, base)}/`];
+    const args = ["--dry-run", `--out-format=${itemFormat}`, ...selectionArgs(job), ...against, "--", ...job.sources];
+    const onLine = (line: Buffer) => {
+      const item = parseItem(line);
+      const action = item && itemAction(item.changes);
+      if (item && action !== undefined) run.item({ action, path: withoutSlash(item.path), size: item.size });
+    };
+    const onComplaint = (message: string, path: Buffer | undefined) => run.warn(message, path);
+    const nowhere = join(filesDir, job.name, partialName("dry-run"));
+    const result: CopyResult = await run.step("compare", () =>
+      copy(host.exec, { args: [...args, `${nowhere}/`], onLine, onComplaint }, signal),
+    );
+    const { stats, incomplete } = result;
+    return {
+      state: incomplete ? "incomplete" : "done",
+      summary: `a backup would copy ${plural(stats.filesCopied, "file")}, ${formatBytes(stats.bytesCopied)}, of ${plural(stats.files, "file")}, ${formatBytes(stats.bytes)}`,
+      totals: toTotals(stats),
+    };
+  });
+}
+
+async function removeTree(host: Host, path: string, signal: AbortSignal): Promise<void> {
+  const args = ["--recursive", "--force", "--one-file-system", "--", path];
+  await mustRun(host.exec, { file: "rm", args, deadlineMs: removeDeadlineMs, signal });
+}
+
+function toTotals({ files, bytes, filesCopied, bytesCopied }: CopyResult["stats"]) {
+  return { files, bytes, filesCopied, bytesCopied };
+}
+
+/** "/etc/hosts" as it stands in a snapshot: "etc/hosts". */
+function withoutSlash(path: Buffer): Buffer {
+  return path[0] === 0x2f ? path.subarray(1) : path;
+}

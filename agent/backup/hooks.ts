@@ -1,0 +1,72 @@
+/** Programs of the operator's, before and after a backup. They run as root, by argv, with what they may know in the environment. */
+
+import { LuksmithError } from "../../common/errors.ts";
+import { type Exec, lastWords } from "../../common/exec.ts";
+import type { HookCommand, JobConfig } from "../config/job.ts";
+import type { RunContext } from "../runs/context.ts";
+
+/** EX_TEMPFAIL of sysexits.h, with the meaning borgmatic gave it: not now, and that is no failure. */
+const skipExitCode = 75;
+
+export type HookOutcome = "done" | "incomplete" | "skipped" | "failed" | "cancelled";
+
+/** @returns "skip" when one of them said that there is nothing to do now @throws {LuksmithError} "hook_failed" */
+export async function runBeforeHooks(exec: Exec, job: JobConfig, run: RunContext): Promise<"go" | "skip"> {
+  for (const command of job.before) {
+    const exitCode = await runHook(exec, job, command, run, {}, run.signal);
+    if (exitCode === skipExitCode) return "skip";
+  }
+  return "go";
+}
+
+/**
+ * All of them, whatever the outcome was and even when one fails: a database may be waiting to be thawed. They are not
+ * cut short by a cancelled run; their own timeout bounds them.
+ * @throws {LuksmithError} "hook_failed" after all have run
+ */
+export async function runAfterHooks(
+  exec: Exec,
+  job: JobConfig,
+  run: RunContext,
+  outcome: HookOutcome,
+  snapshot: string,
+) {
+  let failure: unknown;
+  for (const command of job.after) {
+    const env = { LUKSMITH_OUTCOME: outcome, LUKSMITH_SNAPSHOT: snapshot };
+    await runHook(exec, job, command, run, env, undefined).catch((error: unknown) => {
+      failure ??= error;
+    });
+  }
+  if (failure !== undefined) throw failure;
+}
+
+async function runHook(
+  exec: Exec,
+  job: JobConfig,
+  command: HookCommand,
+  run: RunContext,
+  env: Record<string, string>,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const [file, ...args] = command;
+  const finished = await exec({
+    file,
+    args,
+    env: { LUKSMITH_JOB: job.name, LUKSMITH_VOLUME: job.volume, LUKSMITH_RUN: run.runId, ...env },
+    deadlineMs: job.hookTimeoutMs,
+    signal,
+  }).catch((error: unknown) => {
+    if (signal?.aborted) throw error;
+    throw hookFailed(file, error instanceof Error ? error.message : String(error), error);
+  });
+  if (finished.exitCode === 0 || finished.exitCode === skipExitCode) return finished.exitCode;
+  throw hookFailed(file, `exit code ${finished.exitCode}: ${lastWords(finished)}`, finished);
+}
+
+function hookFailed(file: string, why: string, cause: unknown): LuksmithError {
+  return new LuksmithError("hook_failed", `hook ${file} failed: ${why}`, {
+    hint: "exit code 75 from a before hook skips the run without failing",
+    cause,
+  });
+}

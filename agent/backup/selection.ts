@@ -1,0 +1,24 @@
+/** What of the machine a job takes, as arguments for rsync. Pure. */
+
+import { createHash } from "node:crypto";
+import type { JobConfig } from "../config/job.ts";
+import { archiveArgs } from "../tools/rsync.ts";
+
+/**
+ * Full paths are kept below the snapshot (--relative), so /etc/hosts is etc/hosts there, and patterns with a leading
+ * slash mean paths on the machine. Source: rsync(1)
+ */
+export function selectionArgs(job: JobConfig): string[] {
+  return [
+    ...archiveArgs,
+    "--relative",
+    ...(job.oneFileSystem ? ["--one-file-system"] : []),
+    ...job.exclude.map((pattern) => `--exclude=${pattern}`),
+  ];
+}
+
+/** Equal for two runs that take the same: only then does a half-finished copy of one serve the other. */
+export function selectionDigest(job: JobConfig): string {
+  const selection = JSON.stringify([job.sources, job.exclude, job.oneFileSystem]);
+  return createHash("sha256").update(selection).digest("hex");
+}

@@ -1,0 +1,102 @@
+/** A job: what is backed up, into which volume, with which hooks. */
+
+import { z } from "zod";
+import { absolutePathFault, absolutePathSchema, nameSchema } from "./names.ts";
+import { notYet } from "./not-yet.ts";
+import { durationSchema, sizeSchema } from "./quantity.ts";
+import { uniqueList } from "./unique-list.ts";
+
+/** An argument vector: the program by its absolute path, then its arguments. Never given to a shell. */
+export type HookCommand = readonly [string, ...string[]];
+
+export interface JobConfig {
+  readonly name: string;
+  readonly volume: string;
+  /** Absolute, tidied, none twice, at least one. One may lie inside another. */
+  readonly sources: readonly string[];
+  /** Patterns of rsync(1), FILTER RULES; none that rsync would read as a rule of another kind. */
+  readonly exclude: readonly string[];
+  readonly before: readonly HookCommand[];
+  readonly after: readonly HookCommand[];
+  /** For each hook. */
+  readonly hookTimeoutMs: number;
+  /** Bytes per second; undefined = as fast as it goes. */
+  readonly bandwidthLimit: number | undefined;
+  readonly oneFileSystem: boolean;
+}
+
+/** A day more than any dump takes, and within what a timer of Node's can hold (2^31 ms). */
+const maxHookTimeoutMs = 7 * 86_400_000;
+/** rsync(1) --bwlimit counts in KiB, and 0 of them would mean "no limit". */
+const minBandwidthLimit = 1024;
+
+/**
+ * Even in --exclude, rsync takes "+ x" for an include rule, "- x" for an exclude rule and "!" for "forget the rules
+ * so far" (rsync(1), FILTER RULES).
+ */
+const excludeSchema = z.string().superRefine((pattern, context) => {
+  const fault =
+    pattern === ""
+      ? "must not be empty"
+      : /[\p{Cc}]/u.test(pattern)
+        ? "must not contain control characters; ? matches any one of them"
+        : /^([+-][ _]|!$)/.test(pattern)
+          ? 'rsync would take this for a rule, not a pattern; put "[+]", "[-]" or "[!]" for its first character'
+          : undefined;
+  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+});
+
+const argumentSchema = z.string().refine((text) => !text.includes("\0"), { error: "must not contain a NUL" });
+
+const programFault = (path: string | undefined): string | undefined => {
+  const fault = absolutePathFault(path ?? "");
+  if (fault === "must be an absolute path") {
+    return "must be the absolute path of a program; it is not split and no shell reads it: [/path/to/program, argument]";
+  }
+  return fault;
+};
+
+const commandSchema = z
+  .union(
+    [
+      z.string().superRefine((path, context) => {
+        const fault = programFault(path);
+        if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+      }),
+      z
+        .array(argumentSchema)
+        .min(1)
+        .superRefine((argv, context) => {
+          const fault = argv.length === 0 ? undefined : programFault(argv[0]);
+          if (fault !== undefined) context.addIssue({ code: "custom", path: [0], message: fault });
+        }),
+    ],
+    { error: "must be the absolute path of a program, or a list of it and its arguments" },
+  )
+  .transform((value): HookCommand => {
+    if (typeof value === "string") return [value];
+    const [program = "", ...args] = value;
+    return [program, ...args];
+  });
+
+export const jobFileSchema = z.strictObject({
+  volume: nameSchema.describe("The volume that takes the snapshots"),
+  sources: uniqueList(absolutePathSchema).min(1).describe("Directories and files to back up, by absolute path"),
+  exclude: uniqueList(excludeSchema).default([]).describe("Patterns of rsync(1), FILTER RULES"),
+  before: z.array(commandSchema).default([]).describe("Programs to run first; exit 75 skips this run without failing"),
+  after: z.array(commandSchema).default([]).describe("Programs to run afterwards, whatever came of the backup"),
+  hookTimeout: durationSchema({ min: 1000, max: maxHookTimeoutMs })
+    .prefault("30m")
+    .describe("How long each hook may take"),
+  bandwidthLimit: sizeSchema({ min: minBandwidthLimit }).optional().describe("Bytes per second, such as 5M"),
+  oneFileSystem: z.boolean().default(true).describe("Do not descend into what is mounted below a source"),
+  keep: notYet("every snapshot would stay until you remove it with luksmith prune"),
+  schedule: notYet("no backup would ever start by itself; call luksmith backup from a systemd timer"),
+});
+
+export function toJobConfig(
+  name: string,
+  { hookTimeout, bandwidthLimit, keep: _keep, schedule: _schedule, ...rest }: z.output<typeof jobFileSchema>,
+): JobConfig {
+  return { name, ...rest, hookTimeoutMs: hookTimeout, bandwidthLimit };
+}

@@ -1,0 +1,44 @@
+/** A remote: a directory on a backup host, reached by SSH. */
+
+import { z } from "zod";
+import { hostSchema, plainPathSchema, remotePathSchema, remoteUserSchema } from "./names.ts";
+import { durationSchema } from "./quantity.ts";
+
+export interface RemoteConfig {
+  readonly name: string;
+  /** A host name or an IP address; an IPv6 address has no brackets. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** The directory that holds the images; absolute, or from the login directory ("." is that itself). */
+  readonly path: string;
+  /** Absolute path of the private key. */
+  readonly identity: string;
+  readonly transport: "auto" | "sshfs";
+  readonly connectTimeoutMs: number;
+}
+
+export const remoteFileSchema = z.strictObject({
+  host: hostSchema.describe("Host name or IP address of the backup host"),
+  port: z.int().min(1).max(65_535).default(22).describe("SSH port"),
+  user: remoteUserSchema.describe("User on the backup host"),
+  path: remotePathSchema.prefault(".").describe("Directory of the images, absolute or from the login directory"),
+  identity: plainPathSchema.optional().describe("Private key file; left out: ssh/id_ed25519 beside this file"),
+  transport: z
+    .enum(["auto", "sshfs"], {
+      error: (issue) => (issue.input === "nbd" ? 'nbd is not in this version yet: use "sshfs", or "auto"' : undefined),
+    })
+    .default("auto")
+    .describe("How the image is reached; auto takes the best there is, which is sshfs in this version"),
+  connectTimeout: durationSchema({ min: 1000, max: 600_000 })
+    .prefault("20s")
+    .describe("How long to wait for the backup host to answer"),
+});
+
+export function toRemoteConfig(
+  name: string,
+  { connectTimeout, identity, ...rest }: z.output<typeof remoteFileSchema>,
+  configDir: string,
+): RemoteConfig {
+  return { name, ...rest, identity: identity ?? `${configDir}/ssh/id_ed25519`, connectTimeoutMs: connectTimeout };
+}

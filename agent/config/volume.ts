@@ -1,0 +1,93 @@
+/** A volume: an image on a remote, with its file system and its key. */
+
+import { z } from "zod";
+import { absolutePathSchema, imageSchema, nameSchema } from "./names.ts";
+import { notYet } from "./not-yet.ts";
+import { sizeSchema } from "./quantity.ts";
+
+/** How a key becomes the volume key's wrapper. Iterations stand only where a test wants it cheap. */
+export type Kdf = { readonly type: "argon2id" } | { readonly type: "pbkdf2"; readonly iterations: number };
+
+export interface VolumeConfig {
+  readonly name: string;
+  readonly remote: string;
+  /** One file name in the remote's directory. */
+  readonly image: string;
+  /** A multiple of 4096. */
+  readonly sizeBytes: number;
+  readonly filesystem: "ext4";
+  /** Absolute path. */
+  readonly keyFile: string;
+  /** The configuration names no key: the agent makes one when it creates the volume. */
+  readonly keyGenerated: boolean;
+  /** Left out: as cryptsetup chooses. */
+  readonly kdf: Kdf | undefined;
+}
+
+/** The LUKS2 header takes 16 MiB of it, and ext4 wants some room for its journal. */
+const minSizeBytes = 64 * 2 ** 20;
+/** The sector size of the mapping: cryptsetup(8) --sector-size 4096. */
+const sectorBytes = 4096;
+/** cryptsetup refuses fewer (LUKS2 docs, "pbkdf-force-iterations"). */
+const minIterations = 1000;
+
+const keyFileSchema = z
+  .strictObject({
+    file: absolutePathSchema
+      .optional()
+      .describe("Key file, mode 0400, made by you; its bytes are the key, all of them"),
+    command: notYet("the volume would get another key than the one the command prints; use file"),
+    credential: notYet("the volume would get another key than the credential; use file"),
+  })
+  .superRefine((key, context) => {
+    if (key.file === undefined) {
+      context.addIssue({
+        code: "custom",
+        path: ["file"],
+        message: "is missing; leave out the whole of key to have one made",
+      });
+    }
+  });
+
+const kdfSchema = z.discriminatedUnion(
+  "type",
+  [
+    z.strictObject({ type: z.literal("argon2id") }),
+    z.strictObject({
+      type: z.literal("pbkdf2"),
+      iterations: z
+        .int()
+        .min(minIterations)
+        .max(2 ** 31 - 1),
+    }),
+  ],
+  { error: "must be { type: argon2id }, or { type: pbkdf2, iterations: NUMBER }" },
+);
+
+export const volumeFileSchema = z.strictObject({
+  remote: nameSchema.describe("The remote that stores the image"),
+  image: imageSchema.describe("File name of the image in the remote's directory"),
+  size: sizeSchema({ min: minSizeBytes, step: sectorBytes }).describe("Size of the image, such as 200G; it is sparse"),
+  filesystem: z
+    .enum(["ext4"], {
+      error: (issue) => (issue.input === "btrfs" ? "btrfs is not in this version yet: use ext4" : undefined),
+    })
+    .default("ext4"),
+  key: keyFileSchema.optional().describe("Left out: luksmith volume create makes keys/<volume>.key beside this file"),
+  kdf: kdfSchema.optional().describe("Key derivation of the key slots; left out: Argon2id as cryptsetup chooses it"),
+});
+
+export function toVolumeConfig(
+  name: string,
+  { size, key, kdf, ...rest }: z.output<typeof volumeFileSchema>,
+  configDir: string,
+): VolumeConfig {
+  return {
+    name,
+    ...rest,
+    sizeBytes: size,
+    keyFile: key?.file ?? `${configDir}/keys/${name}.key`,
+    keyGenerated: key === undefined,
+    kdf,
+  };
+}

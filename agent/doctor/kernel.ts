@@ -1,0 +1,64 @@
+/** What the kernel has to offer. */
+
+import { access, readFile } from "node:fs/promises";
+import type { Exec } from "../../common/exec.ts";
+import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
+import { readMounts } from "../system/mountinfo.ts";
+import { ok, problem, warning } from "./finding.ts";
+import { compareVersions, findVersion } from "./tool-version.ts";
+
+const toolDeadlineMs = 10_000;
+/** nosymfollow came with it (mount_setattr(2), mount(2)). */
+const oldestKernel = "5.10";
+
+export async function examineKernel(exec: Exec): Promise<Finding[]> {
+  const release = (await readFile("/proc/sys/kernel/osrelease", "utf8")).trim();
+  const version = findVersion(release, "linux") ?? release;
+  const kernel =
+    compareVersions(version, oldestKernel) < 0
+      ? problem("kernel", `${release} is too old`, `${oldestKernel} or newer knows the mount option nosymfollow`)
+      : ok("kernel", release);
+  return [kernel, await fuse(), await deviceMapper(exec), await loop(), await fuseControl()];
+}
+
+async function fuse(): Promise<Finding> {
+  return (await exists("/dev/fuse"))
+    ? ok("fuse", "/dev/fuse is there")
+    : problem("fuse", "/dev/fuse is missing", "modprobe fuse");
+}
+
+/** A table with a crypt target needs dm-crypt; asking for its version loads the module where it is one. */
+async function deviceMapper(exec: Exec): Promise<Finding> {
+  await exec({ file: "modprobe", args: ["--quiet", "dm-crypt"], deadlineMs: toolDeadlineMs }).catch(() => undefined);
+  const targets = await exec({ file: "dmsetup", args: ["targets"], deadlineMs: toolDeadlineMs }).catch(() => undefined);
+  if (targets?.exitCode !== 0)
+    return problem("device-mapper", "the kernel has no device-mapper", "modprobe dm-mod dm-crypt");
+  const crypt = /^crypt\s+v?(\S+)/m.exec(targets.stdout.toString())?.[1];
+  return crypt === undefined
+    ? problem("device-mapper", "the kernel has no dm-crypt", "modprobe dm-crypt")
+    : ok("device-mapper", `crypt target ${crypt}`);
+}
+
+async function loop(): Promise<Finding> {
+  return (await exists("/dev/loop-control"))
+    ? ok("loop", "/dev/loop-control is there")
+    : problem("loop", "/dev/loop-control is missing", "modprobe loop");
+}
+
+async function fuseControl(): Promise<Finding> {
+  const mounted = (await readMounts()).some((mount) => mount.type === "fusectl");
+  return mounted
+    ? ok("fusectl", "a hanging sshfs can be broken off")
+    : warning(
+        "fusectl",
+        "is not mounted: a hanging sshfs cannot be broken off at once",
+        "mount -t fusectl fusectl /sys/fs/fuse/connections",
+      );
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,45 @@
+/** Key files, ssh keys and pinned headers: there, and for root's eyes alone. */
+
+import { lstat } from "node:fs/promises";
+import { hasErrno } from "../../common/errors.ts";
+import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
+import type { AgentConfig } from "../config/agent-config.ts";
+import { keyFileFault } from "../volume/key-file.ts";
+import type { PinStore } from "../volume/pin.ts";
+import { ok, problem, warning } from "./finding.ts";
+
+export async function examineKeys(config: AgentConfig, pins: PinStore): Promise<Finding[]> {
+  const volumes = [...config.volumes.values()].map(async (volume) => {
+    const subject = `volume ${volume.name}`;
+    const pin = await pins.read(volume.name).catch((error: Error) => error);
+    if (pin instanceof Error) return [problem(subject, pin.message, "put the state directory back from a backup")];
+    if (pin === undefined) {
+      return [warning(subject, "has not been created yet", `luksmith volume create ${volume.name}`)];
+    }
+    const key = await examineSecret(`key of ${subject}`, volume.keyFile, "put it back from where you keep its copy");
+    const header = await examineSecret(
+      `header of ${subject}`,
+      pins.headerFile(volume.name),
+      "put the state directory back from a backup",
+    );
+    return [key, header];
+  });
+  const remotes = [...config.remotes.values()].map(async (remote) => [
+    await examineSecret(
+      `ssh key of remote ${remote.name}`,
+      remote.identity,
+      `ssh-keygen -t ed25519 -N '' -f ${remote.identity}`,
+    ),
+  ]);
+  return (await Promise.all([...volumes, ...remotes])).flat();
+}
+
+async function examineSecret(subject: string, path: string, whenMissing: string): Promise<Finding> {
+  try {
+    const fault = keyFileFault(path, await lstat(path), process.getuid?.() ?? 0);
+    return fault === undefined ? ok(subject, path) : problem(subject, fault.message, fault.hint ?? "");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return problem(subject, `${path} is not there`, whenMissing);
+    throw error;
+  }
+}

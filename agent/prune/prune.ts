@@ -1,0 +1,73 @@
+/** Removing what was named: an unfinished snapshot, or finished ones by name. */
+
+import { join } from "node:path";
+import { LuksmithError } from "../../common/errors.ts";
+import { mustRun } from "../../common/exec.ts";
+import { plural } from "../../common/units.ts";
+import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
+import type { JobConfig } from "../config/job.ts";
+import type { RunContext, RunResult } from "../runs/context.ts";
+import { readJobDirectory } from "../snapshots/list.ts";
+import { partialName } from "../snapshots/name.ts";
+import { type Attached, type Target, withVolume } from "../stack/attach.ts";
+import type { Host } from "../system/host.ts";
+import type { PinStore } from "../volume/pin.ts";
+import { type PrunePlan, planPrune } from "./plan.ts";
+
+const fileDeadlineMs = 120_000;
+const removeDeadlineMs = 6 * 3_600_000;
+
+export interface PruneOptions {
+  readonly partial: boolean;
+  readonly snapshots: readonly string[];
+  readonly dryRun: boolean;
+}
+
+export async function prune(
+  host: Host,
+  pins: PinStore,
+  job: JobConfig,
+  target: Target,
+  options: PruneOptions,
+  run: RunContext,
+): Promise<RunResult> {
+  if (!options.partial && options.snapshots.length === 0) {
+    throw new LuksmithError("usage", "nothing was named to be removed", { hint: "--partial, or --snapshot NAME" });
+  }
+  const attach = { mode: options.dryRun ? "read" : "write", acceptRollback: false } as const;
+  return withVolume(host, pins, target, attach, run, async (attached) => {
+    const entries = await readJobDirectory(host.exec, attached.filesDir, job.name, attached.signal);
+    const plan = planPrune(entries, options);
+    for (const name of plan.remove)
+      run.item({ action: Item_Action.DELETE, path: Buffer.from(`${job.name}/${name}`), size: 0 });
+    if (!options.dryRun && plan.remove.length > 0) await run.step("remove", () => remove(host, job, attached, plan));
+    const verb = options.dryRun ? "would remove" : "removed";
+    const nothing = plan.remove.length === 0;
+    return {
+      state: "done",
+      summary: nothing
+        ? `job ${job.name}: there is nothing to remove`
+        : `${verb} ${plural(plan.remove.length, "snapshot")} of job ${job.name}: ${plan.remove.join(", ")}`,
+    };
+  });
+}
+
+/** Each is renamed to unfinished first: cut short, what is left of it can never pass for a whole snapshot. */
+async function remove(host: Host, job: JobConfig, { filesDir, signal }: Attached, plan: PrunePlan): Promise<void> {
+  const jobDir = join(filesDir, job.name);
+  const operate = (file: string, args: string[], deadlineMs = fileDeadlineMs) =>
+    mustRun(host.exec, { file, args, deadlineMs, signal });
+  if (plan.latest !== undefined) {
+    const link = join(jobDir, ".latest.new");
+    await operate("ln", ["--symbolic", "--force", "--no-dereference", "--", plan.latest, link]);
+    await operate("mv", ["--no-target-directory", "--", link, join(jobDir, "latest")]);
+  } else if (plan.empties) {
+    await operate("rm", ["--force", "--", join(jobDir, "latest")]);
+  }
+  for (const name of plan.remove) {
+    const doomed = name.endsWith(".partial") ? name : partialName(name);
+    if (doomed !== name) await operate("mv", ["--no-target-directory", "--", join(jobDir, name), join(jobDir, doomed)]);
+    await operate("rm", ["--recursive", "--force", "--one-file-system", "--", join(jobDir, doomed)], removeDeadlineMs);
+  }
+  await operate("sync", ["--file-system", "--", filesDir], removeDeadlineMs);
+}

@@ -1,0 +1,62 @@
+/** The ssh_config(5) that every connection to a remote uses: everything pinned, nothing taken from the machine's own. */
+
+import type { RemoteConfig } from "../config/remote.ts";
+
+/** The name that stands for the remote in the rendered file; ssh's command line never sees host or user. */
+export function sshAlias(remote: RemoteConfig): string {
+  return `luksmith-${remote.name}`;
+}
+
+/** A dead wire is noticed after aliveInterval x aliveCount seconds. */
+const aliveIntervalSeconds = 15;
+const aliveCount = 3;
+
+/**
+ * Pure. Values come out of a config whose schema lets nothing through that could end a line or open a quote; it is
+ * checked here once more, because what follows a broken-out line would run as root.
+ */
+export function renderSshConfig(remote: RemoteConfig, knownHostsFile: string): string {
+  const lines: [string, string][] = [
+    ["HostName", remote.host],
+    ["HostKeyAlias", sshAlias(remote)],
+    ["Port", `${remote.port}`],
+    ["User", remote.user],
+    ["IdentityFile", quote(remote.identity)],
+    ["IdentitiesOnly", "yes"],
+    ["IdentityAgent", "none"],
+    ["UserKnownHostsFile", quote(knownHostsFile)],
+    ["GlobalKnownHostsFile", "/dev/null"],
+    ["StrictHostKeyChecking", "yes"],
+    ["UpdateHostKeys", "no"],
+    ["CheckHostIP", "no"],
+    ["BatchMode", "yes"],
+    ["PreferredAuthentications", "publickey"],
+    ["ConnectTimeout", `${Math.ceil(remote.connectTimeoutMs / 1000)}`],
+    ["ServerAliveInterval", `${aliveIntervalSeconds}`],
+    ["ServerAliveCountMax", `${aliveCount}`],
+    ["TCPKeepAlive", "no"],
+    ["ClearAllForwardings", "yes"],
+    ["ForwardAgent", "no"],
+    ["ForwardX11", "no"],
+    ["PermitLocalCommand", "no"],
+    ["ControlMaster", "no"],
+    ["ControlPath", "none"],
+    ["Compression", "no"],
+    ["RequestTTY", "no"],
+    ["EscapeChar", "none"],
+    ["LogLevel", "ERROR"],
+    // What goes through is ciphertext already; of the ciphers that are as good, the one that processors have
+    // instructions for.
+    ["Ciphers", "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"],
+  ];
+  for (const [key, value] of lines) {
+    if (/[\p{Cc}]/u.test(value)) throw new RangeError(`${key} holds a control character`);
+  }
+  return [`Host ${sshAlias(remote)}`, ...lines.map(([key, value]) => `  ${key} ${value}`), ""].join("\n");
+}
+
+/** Double quotes keep blanks together; ssh_config(5) knows no way to write a quote inside, and %-tokens are doubled. */
+function quote(path: string): string {
+  if (path.includes('"')) throw new RangeError("a path holds a double quote");
+  return `"${path.replaceAll("%", "%%")}"`;
+}

@@ -1,0 +1,50 @@
+/** What ssh and sshfs said, sorted into errors that someone can act on. Pure. */
+
+import { LuksmithError } from "../../common/errors.ts";
+import type { RemoteConfig } from "../config/remote.ts";
+
+/** @param said what stood on standard error */
+export function sshFailure(remote: RemoteConfig, said: string): LuksmithError {
+  const where = `${remote.user}@${remote.host}:${remote.port}`;
+  const options = (hint: string) => ({ hint, cause: said });
+  if (isHostKeyFailure(said)) {
+    const hint = `luksmith remote trust ${remote.name}`;
+    return new LuksmithError("unreachable", `the host key of ${remote.name} (${where}) is not trusted`, options(hint));
+  }
+  if (/permission denied \((publickey|password|keyboard)/i.test(said)) {
+    return new LuksmithError(
+      "unreachable",
+      `${where} does not accept the key ${remote.identity}`,
+      options(`add the line in ${remote.identity}.pub to ~${remote.user}/.ssh/authorized_keys on ${remote.host}`),
+    );
+  }
+  if (
+    /identity file .* not accessible|no such identity|load key .*(no such file|permission denied|invalid format)|unprotected private key/i.test(
+      said,
+    )
+  ) {
+    const hint = `make one: ssh-keygen -t ed25519 -N '' -f ${remote.identity}`;
+    return new LuksmithError("unreachable", `the ssh key ${remote.identity} cannot be used`, options(hint));
+  }
+  if (/no such file or directory/i.test(said)) {
+    const hint = `make it: ssh -i ${remote.identity} -p ${remote.port} ${remote.user}@${remote.host} mkdir -p ${remote.path}`;
+    return new LuksmithError("not_found", `there is no directory ${remote.path} on ${where}`, options(hint));
+  }
+  const reason = [
+    [/could not resolve hostname/i, "its name is not known"],
+    [/connection refused/i, "nothing listens there"],
+    [/no route to host|network is unreachable/i, "there is no route to it"],
+    [/timed out/i, "it does not answer"],
+    [/subsystem request failed/i, "it offers no SFTP"],
+    [/connection reset|connection closed|broken pipe|remote host has disconnected/i, "it closed the connection"],
+  ].find(([pattern]) => (pattern as RegExp).test(said))?.[1];
+  return new LuksmithError(
+    "unreachable",
+    `cannot reach ${remote.name} (${where})${reason === undefined ? "" : `: ${reason as string}`}`,
+    options("luksmith doctor"),
+  );
+}
+
+export function isHostKeyFailure(said: string): boolean {
+  return /host key verification failed|remote host identification has changed|no .* host key is known/i.test(said);
+}

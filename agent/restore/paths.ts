@@ -1,0 +1,56 @@
+/** Which paths of a snapshot somebody asks for, as bytes: names need not be UTF-8. Pure. */
+
+import { LuksmithError } from "../../common/errors.ts";
+import { showName } from "../../common/file-name.ts";
+
+const slash = 0x2f;
+
+/**
+ * A path as it was on the machine ("/etc/hosts") or in the snapshot ("etc/hosts"), made relative to the snapshot:
+ * without leading, doubled or trailing slashes and without "." parts. Empty for the whole snapshot.
+ * @throws {LuksmithError} "usage" for "..", which has no place in a snapshot, and for a NUL
+ */
+export function snapshotPath(path: Uint8Array): Buffer {
+  if (path.includes(0)) throw new LuksmithError("usage", "a path holds a NUL byte");
+  const parts = splitPath(path).filter((part) => part.length > 0 && !part.equals(Buffer.from(".")));
+  if (parts.some((part) => part.equals(Buffer.from("..")))) {
+    throw new LuksmithError("usage", `a path in a snapshot cannot hold "..": ${showName(path)}`);
+  }
+  return joinPath(parts);
+}
+
+/** What lies below another of them is restored with it; the same twice is once. */
+export function withoutNested(paths: readonly Buffer[]): Buffer[] {
+  const sorted = [...paths].sort(Buffer.compare);
+  return sorted.filter(
+    (path, index) =>
+      !sorted.some((other, at) => at !== index && isWithin(path, other) && (at < index || !path.equals(other))),
+  );
+}
+
+function isWithin(path: Buffer, above: Buffer): boolean {
+  if (above.length === 0) return true;
+  return path.subarray(0, above.length).equals(above) && (path.length === above.length || path[above.length] === slash);
+}
+
+/** Every directory above the path, the outermost first: "home/alice/x" has "home" and "home/alice". */
+export function ancestors(path: Buffer): Buffer[] {
+  const parts = splitPath(path);
+  return parts.slice(1).map((_, index) => joinPath(parts.slice(0, index + 1)));
+}
+
+export function joinPath(parts: readonly Buffer[]): Buffer {
+  return Buffer.concat(parts.flatMap((part, index) => (index === 0 ? [part] : [Buffer.from("/"), part])));
+}
+
+function splitPath(path: Uint8Array): Buffer[] {
+  const parts: Buffer[] = [];
+  const bytes = Buffer.from(path);
+  let from = 0;
+  for (let at = bytes.indexOf(slash); at !== -1; at = bytes.indexOf(slash, from)) {
+    parts.push(bytes.subarray(from, at));
+    from = at + 1;
+  }
+  parts.push(bytes.subarray(from));
+  return parts;
+}

@@ -1,0 +1,172 @@
+/** Bringing files back: never over what is there, unless that was asked for; as the user who asks. */
+
+import { isAbsolute, join } from "node:path";
+import { LuksmithError } from "../../common/errors.ts";
+import { type Command, lastWords } from "../../common/exec.ts";
+import { showName, utf8Name } from "../../common/file-name.ts";
+import { formatBytes, plural } from "../../common/units.ts";
+import { copyProgress } from "../backup/copy-progress.ts";
+import type { JobConfig } from "../config/job.ts";
+import type { RunContext, RunResult } from "../runs/context.ts";
+import { readJobDirectory } from "../snapshots/list.ts";
+import { selectSnapshot } from "../snapshots/select.ts";
+import { type Attached, type Target, withVolume } from "../stack/attach.ts";
+import type { Host } from "../system/host.ts";
+import { existing } from "../tools/existing.ts";
+import { listDirectory } from "../tools/find.ts";
+import { archiveArgs, copy } from "../tools/rsync.ts";
+import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
+import type { PinStore } from "../volume/pin.ts";
+import { ancestors, snapshotPath, withoutNested } from "./paths.ts";
+import { filesFrom, planRestore, type RestoreBatch } from "./plan.ts";
+
+const fileDeadlineMs = 120_000;
+const shownConflicts = 10;
+
+export interface RestoreOptions {
+  readonly snapshot: string;
+  /** As typed; empty for everything. */
+  readonly paths: readonly Uint8Array[];
+  /** Absolute. */
+  readonly target: Uint8Array;
+  readonly overwrite: boolean;
+  readonly dryRun: boolean;
+  readonly acceptRollback: boolean;
+  /** Reads the snapshot and writes the files with this user's rights; undefined for root. */
+  readonly as: Command["as"];
+}
+
+/**
+ * What can be refused is refused here, before the run begins.
+ * @throws {LuksmithError} "usage"
+ */
+export function requireTarget(target: Uint8Array): string {
+  const text = utf8Name(target);
+  if (text === undefined || /\p{Cc}/u.test(text)) {
+    throw new LuksmithError("usage", `the target directory's name must be plain text: ${showName(target)}`);
+  }
+  if (!isAbsolute(text)) throw new LuksmithError("usage", `the target must be an absolute path: ${showName(target)}`);
+  return text;
+}
+
+export async function restore(
+  host: Host,
+  pins: PinStore,
+  job: JobConfig,
+  target: Target,
+  options: RestoreOptions,
+  run: RunContext,
+): Promise<RunResult> {
+  const into = requireTarget(options.target);
+  const asked = withoutNested(options.paths.map(snapshotPath));
+  const attach = { mode: "read", acceptRollback: options.acceptRollback } as const;
+  return withVolume(host, pins, target, attach, run, async (attached) => {
+    const entries = await readJobDirectory(host.exec, attached.filesDir, job.name, attached.signal);
+    const snapshot = selectSnapshot(entries, job.name, options.snapshot);
+    const from = join(attached.filesDir, job.name, snapshot.name);
+    const paths = await wantedPaths(host, from, asked, options.as, attached.signal);
+    const targetExists = await prepareTarget(host, into, options, attached.signal);
+    const present = targetExists
+      ? await existing(
+          host.exec,
+          { cwd: into, paths: [...new Set(paths.flatMap((path) => [...ancestors(path), path]))], as: options.as },
+          attached.signal,
+        )
+      : [];
+    const plan = planRestore(paths, present);
+    if (!options.overwrite && plan.conflicts.length > 0) throw wouldOverwrite(into, plan.conflicts);
+    const totals = { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 };
+    let incomplete = false;
+    await run.step(options.dryRun ? "compare" : "copy", async () => {
+      for (const batch of plan.batches) {
+        const result = await copyBatch(host, from, into, batch, options, attached, run);
+        incomplete ||= result.incomplete;
+        for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += result.stats[key];
+      }
+    });
+    const verb = options.dryRun ? "would restore" : "restored";
+    return {
+      state: incomplete ? "incomplete" : "done",
+      snapshot: snapshot.name,
+      summary: `${verb} ${plural(totals.filesCopied, "file")}, ${formatBytes(totals.bytesCopied)}, of snapshot ${snapshot.name} to ${into}${unchangedNote(totals)}`,
+      totals,
+    };
+  });
+}
+
+function unchangedNote({ bytes, bytesCopied }: { bytes: number; bytesCopied: number }): string {
+  return bytes > bytesCopied ? ` (${formatBytes(bytes - bytesCopied)} were there already)` : "";
+}
+
+/** Relative to the snapshot; everything in it when nothing was named. @throws {LuksmithError} "not_found" for a name that is not there */
+async function wantedPaths(host: Host, from: string, asked: readonly Buffer[], as: Command["as"], signal: AbortSignal) {
+  if (asked.length === 0 || asked.some((path) => path.length === 0)) {
+    const top = (await listDirectory(host.exec, from, signal)) ?? [];
+    return top.map(({ name }) => Buffer.from(name, "latin1"));
+  }
+  const there = await existing(host.exec, { cwd: from, paths: asked, as }, signal);
+  const found = new Set(there.map(({ path }) => path.toString("latin1")));
+  const missing = asked.filter((path) => !found.has(path.toString("latin1")));
+  if (missing.length > 0) {
+    const names = missing.slice(0, shownConflicts).map(showName).join(", ");
+    throw new LuksmithError("not_found", `not in the snapshot: ${names}`, { hint: "luksmith ls shows what is" });
+  }
+  return [...asked];
+}
+
+/** @returns whether the target is there now @throws {LuksmithError} "usage" when it is no directory or cannot be made */
+async function prepareTarget(host: Host, into: string, options: RestoreOptions, signal: AbortSignal): Promise<boolean> {
+  const test = { file: "test", args: ["-d", into], deadlineMs: fileDeadlineMs, signal, as: options.as };
+  if ((await host.exec(test)).exitCode === 0) return true;
+  if (options.dryRun) return false;
+  const args = ["--parents", "--", into];
+  const made = await host.exec({ file: "mkdir", args, deadlineMs: fileDeadlineMs, signal, as: options.as });
+  if (made.exitCode === 0) return true;
+  throw new LuksmithError("usage", `the target directory cannot be made: ${lastWords(made)}`, { cause: made });
+}
+
+async function copyBatch(
+  host: Host,
+  from: string,
+  into: string,
+  batch: RestoreBatch,
+  options: RestoreOptions,
+  attached: Attached,
+  run: RunContext,
+) {
+  const below = Buffer.concat([Buffer.from(`${into}/`), batch.below]).toString("latin1");
+  const args = [
+    ...archiveArgs,
+    "--recursive",
+    "--from0",
+    "--files-from=-",
+    `--out-format=${itemFormat}`,
+    ...(options.dryRun ? ["--dry-run"] : []),
+    "--",
+    // by its working directory, not its path: a user's rsync could not walk through the directories above it
+    "./",
+  ];
+  const onLine = (line: Buffer) => {
+    const item = parseItem(line);
+    const action = item && itemAction(item.changes);
+    if (item && action !== undefined) run.item({ action, path: item.path, size: item.size });
+  };
+  const spec = {
+    args: [...args, `${Buffer.from(below, "latin1").toString("utf8")}/`],
+    cwd: from,
+    stdin: filesFrom(batch),
+    as: options.as,
+    onLine,
+    onProgress: copyProgress(host.clock, run, "copy"),
+    onComplaint: (message: string, path: Buffer | undefined) => run.warn(message, path),
+  };
+  return copy(host.exec, spec, attached.signal);
+}
+
+function wouldOverwrite(into: string, conflicts: readonly Buffer[]): LuksmithError {
+  const names = conflicts.slice(0, shownConflicts).map((path) => showName(path));
+  const more = conflicts.length > shownConflicts ? `, and ${conflicts.length - shownConflicts} more` : "";
+  return new LuksmithError("exists", `these are there already in ${into}: ${names.join(", ")}${more}`, {
+    hint: "nothing was written; restore into an empty directory, or add --overwrite",
+  });
+}

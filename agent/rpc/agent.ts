@@ -1,0 +1,28 @@
+/** What the handlers work with. */
+
+import type { Command } from "../../common/exec.ts";
+import type { Caller } from "../../proto/gen/luksmith/v1/types.ts";
+import type { Access, AuthorizedCaller } from "../access/access.ts";
+import type { AgentConfig } from "../config/agent-config.ts";
+import type { RunManager } from "../runs/run-manager.ts";
+import type { Host } from "../system/host.ts";
+import type { PinStore } from "../volume/pin.ts";
+
+export interface Agent {
+  readonly config: AgentConfig;
+  readonly configPath: string;
+  readonly host: Host;
+  readonly pins: PinStore;
+  readonly runs: RunManager;
+  readonly access: Access;
+  readonly startedAt: Date;
+}
+
+export function toCaller({ uid, name }: AuthorizedCaller): Caller {
+  return { uid, name };
+}
+
+/** Whose rights a child that touches a caller's files works with: root's need no change. */
+export function rightsOf({ uid, gid }: AuthorizedCaller): Command["as"] {
+  return uid === 0 ? undefined : { uid, gid };
+}

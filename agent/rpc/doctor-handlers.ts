@@ -1,0 +1,29 @@
+import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
+import { examineKernel } from "../doctor/kernel.ts";
+import { examineKeys } from "../doctor/keys.ts";
+import { examineLeftovers } from "../doctor/leftovers.ts";
+import { examineRemote } from "../doctor/remotes.ts";
+import { examineState } from "../doctor/state.ts";
+import { examineTools } from "../doctor/tools.ts";
+import type { Agent } from "./agent.ts";
+import { unary } from "./call.ts";
+
+type Handlers = Pick<AgentServiceServer, "doctor">;
+
+export function doctorHandlers({ access, config, configPath, host, pins, runs, startedAt }: Agent): Handlers {
+  return {
+    doctor: unary(host.log, async ({ online }, peer) => {
+      await access.authorize(peer, "doctor", {});
+      const remotes = online ? [...config.remotes.values()] : [];
+      const findings = await Promise.all([
+        examineTools(host.exec),
+        examineKernel(host.exec),
+        examineState(config, configPath, startedAt),
+        examineKeys(config, pins),
+        Promise.all(remotes.map((remote) => examineRemote(host, remote))),
+        examineLeftovers(host.runtimeDir, runs),
+      ]);
+      return { findings: findings.flat() };
+    }),
+  };
+}

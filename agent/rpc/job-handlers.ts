@@ -1,0 +1,74 @@
+import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
+import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { backup } from "../backup/backup.ts";
+import { prune } from "../prune/prune.ts";
+import { snapshotPath } from "../restore/paths.ts";
+import { requireTarget, restore } from "../restore/restore.ts";
+import { verify } from "../verify/verify.ts";
+import { findJob, targetOf } from "../volume/target.ts";
+import { type Agent, rightsOf, toCaller } from "./agent.ts";
+import { unary } from "./call.ts";
+
+type Handlers = Pick<AgentServiceServer, "listJobs" | "backup" | "restore" | "verify" | "prune">;
+
+export function jobHandlers(agent: Agent): Handlers {
+  const { access, config, host, pins, runs } = agent;
+  const { log } = host;
+  return {
+    listJobs: unary(log, async (_request, peer) => {
+      const caller = await access.authorize(peer, "status");
+      const jobs = [...config.jobs.values()]
+        .filter(({ name, volume }) => access.permits(caller, "status", { job: name, volume }))
+        .map(({ name, volume, sources, exclude }) => ({ name, volume, sources: [...sources], exclude: [...exclude] }));
+      return { jobs };
+    }),
+
+    backup: unary(log, async ({ job: name, dryRun, acceptRollback }, peer) => {
+      const job = findJob(config, name);
+      const { volume } = job;
+      const caller = await access.authorize(peer, "backup", { volume, job: name });
+      const target = await targetOf(config, pins, volume);
+      const run = runs.start({ verb: Verb.BACKUP, volume, job: name, dryRun, caller: toCaller(caller) }, (context) =>
+        backup(host, pins, job, target, { dryRun, acceptRollback }, context),
+      );
+      return { run };
+    }),
+
+    restore: unary(log, async ({ job: name, ...options }, peer) => {
+      const job = findJob(config, name);
+      const { volume } = job;
+      const caller = await access.authorize(peer, "restore", { volume, job: name });
+      requireTarget(options.target);
+      options.paths.forEach(snapshotPath);
+      const target = await targetOf(config, pins, volume);
+      const { dryRun } = options;
+      const run = runs.start({ verb: Verb.RESTORE, volume, job: name, dryRun, caller: toCaller(caller) }, (context) =>
+        restore(host, pins, job, target, { ...options, as: rightsOf(caller) }, context),
+      );
+      return { run };
+    }),
+
+    verify: unary(log, async ({ job: name, ...options }, peer) => {
+      const job = findJob(config, name);
+      const { volume } = job;
+      const caller = await access.authorize(peer, "verify", { volume, job: name });
+      const target = await targetOf(config, pins, volume);
+      const run = runs.start({ verb: Verb.VERIFY, volume, job: name, caller: toCaller(caller) }, (context) =>
+        verify(host, pins, job, target, options, context),
+      );
+      return { run };
+    }),
+
+    prune: unary(log, async ({ job: name, ...options }, peer) => {
+      const job = findJob(config, name);
+      const { volume } = job;
+      const caller = await access.authorize(peer, "prune", { volume, job: name });
+      const target = await targetOf(config, pins, volume);
+      const { dryRun } = options;
+      const run = runs.start({ verb: Verb.PRUNE, volume, job: name, dryRun, caller: toCaller(caller) }, (context) =>
+        prune(host, pins, job, target, options, context),
+      );
+      return { run };
+    }),
+  };
+}

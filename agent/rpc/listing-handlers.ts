@@ -1,0 +1,113 @@
+import { join } from "node:path";
+import { LuksmithError } from "../../common/errors.ts";
+import { plural } from "../../common/units.ts";
+import type {
+  AgentServiceServer,
+  ListFilesResponse,
+  ListSnapshotsResponse,
+} from "../../proto/gen/luksmith/v1/agent.ts";
+import { type RunEvent, Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { snapshotPath } from "../restore/paths.ts";
+import type { RunRequest, RunWork } from "../runs/context.ts";
+import { listSnapshots, readJobDirectory } from "../snapshots/list.ts";
+import { selectSnapshot } from "../snapshots/select.ts";
+import { withVolume } from "../stack/attach.ts";
+import { walk } from "../tools/find.ts";
+import { findJob, targetOf } from "../volume/target.ts";
+import { type Agent, rightsOf, toCaller } from "./agent.ts";
+import { type Stream, serverStream } from "./call.ts";
+
+type Handlers = Pick<AgentServiceServer, "listSnapshots" | "listFiles">;
+
+export function listingHandlers(agent: Agent): Handlers {
+  const { access, config, host, pins } = agent;
+  const { log } = host;
+  return {
+    listSnapshots: serverStream(log, async (request, peer, stream: Stream<ListSnapshotsResponse>) => {
+      const named = request.job === "" ? { volume: request.volume } : jobsAskedFor(agent, request)[0];
+      const caller = await access.authorize(peer, "snapshots", named);
+      const allowed = jobsAskedFor(agent, request).filter((job) => access.permits(caller, "snapshots", job));
+      if (allowed.length === 0) {
+        throw new LuksmithError("not_found", "there is no job whose snapshots could be listed", {
+          hint: "luksmith jobs",
+        });
+      }
+      for (const volume of new Set(allowed.map((target) => target.volume))) {
+        const jobs = allowed.filter((target) => target.volume === volume).map(({ job }) => job);
+        const target = await targetOf(config, pins, volume);
+        const attach = { mode: "read", acceptRollback: request.acceptRollback } as const;
+        const [onlyJob] = jobs;
+        const of = { verb: Verb.LIST_SNAPSHOTS, volume, ...(jobs.length === 1 && onlyJob ? { job: onlyJob } : {}) };
+        await streamRun(agent, { ...of, caller: toCaller(caller) }, stream, async (run) => {
+          const snapshots = await withVolume(host, pins, target, attach, run, ({ filesDir, signal }) =>
+            listSnapshots(host.exec, filesDir, jobs, signal),
+          );
+          for (const snapshot of snapshots) await stream.send({ kind: { $case: "snapshot", value: snapshot } });
+          return { state: "done", summary: plural(snapshots.length, "snapshot") };
+        });
+      }
+    }),
+
+    listFiles: serverStream(log, async (request, peer, stream: Stream<ListFilesResponse>) => {
+      const job = findJob(config, request.job);
+      const { volume } = job;
+      const caller = await access.authorize(peer, "ls", { volume, job: job.name });
+      const path = snapshotPath(request.path);
+      const target = await targetOf(config, pins, volume);
+      const attach = { mode: "read", acceptRollback: request.acceptRollback } as const;
+      const as = rightsOf(caller);
+      const of = { verb: Verb.LIST_FILES, volume, job: job.name, caller: toCaller(caller) };
+      await streamRun(agent, of, stream, (run) =>
+        withVolume(host, pins, target, attach, run, async ({ filesDir, signal }) => {
+          const entries = await readJobDirectory(host.exec, filesDir, job.name, signal);
+          const snapshot = selectSnapshot(entries, job.name, request.snapshot);
+          let count = 0;
+          const cwd = join(filesDir, job.name, snapshot.name);
+          const spec = { cwd, path, recursive: request.recursive, as };
+          await run.step("list", () =>
+            walk(
+              host.exec,
+              spec,
+              async (entry) => {
+                count += 1;
+                await stream.send({ kind: { $case: "entry", value: entry } });
+              },
+              signal,
+            ),
+          );
+          return { state: "done", summary: plural(count, "entry", "entries"), snapshot: snapshot.name };
+        }),
+      );
+    }),
+  };
+}
+
+function jobsAskedFor({ config }: Agent, request: { job: string; volume: string }): { volume: string; job: string }[] {
+  if (request.job !== "") {
+    const { volume, name } = findJob(config, request.job);
+    return [{ volume, job: name }];
+  }
+  return [...config.jobs.values()]
+    .filter(({ volume }) => request.volume === "" || volume === request.volume)
+    .map(({ volume, name }) => ({ volume, job: name }));
+}
+
+/** A run whose answer goes to the one who asked, between its events; it ends with them. */
+async function streamRun(
+  { runs }: Agent,
+  request: RunRequest,
+  stream: Stream<{ kind: { $case: "event"; value: RunEvent } }>,
+  work: RunWork,
+): Promise<void> {
+  const run = runs.start(request, work);
+  const cancel = () => runs.cancel(run.id, request.caller);
+  stream.gone.addEventListener("abort", cancel, { once: true });
+  if (stream.gone.aborted) cancel();
+  try {
+    for await (const event of runs.watch(run.id, true, stream.gone)) {
+      await stream.send({ kind: { $case: "event", value: event } });
+    }
+  } finally {
+    stream.gone.removeEventListener("abort", cancel);
+  }
+}

@@ -1,0 +1,23 @@
+/** AgentService: each handler says who may call it and hands on to the verb. Nothing is decided here. */
+
+import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
+import type { Agent } from "./agent.ts";
+import { doctorHandlers } from "./doctor-handlers.ts";
+import { jobHandlers } from "./job-handlers.ts";
+import { listingHandlers } from "./listing-handlers.ts";
+import { remoteHandlers } from "./remote-handlers.ts";
+import { runHandlers } from "./run-handlers.ts";
+import { statusHandlers } from "./status-handlers.ts";
+import { volumeHandlers } from "./volume-handlers.ts";
+
+export function agentService(agent: Agent): AgentServiceServer {
+  return {
+    ...statusHandlers(agent),
+    ...volumeHandlers(agent),
+    ...jobHandlers(agent),
+    ...listingHandlers(agent),
+    ...runHandlers(agent),
+    ...remoteHandlers(agent),
+    ...doctorHandlers(agent),
+  };
+}

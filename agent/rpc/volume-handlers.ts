@@ -1,0 +1,63 @@
+import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
+import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { checkVolume } from "../volume/check.ts";
+import { createVolume } from "../volume/create.ts";
+import { describeVolume } from "../volume/describe.ts";
+import { makeRecoveryPassphrase } from "../volume/recovery-passphrase.ts";
+import { resizeVolume } from "../volume/resize.ts";
+import { findVolume, targetOf } from "../volume/target.ts";
+import { type Agent, toCaller } from "./agent.ts";
+import { unary } from "./call.ts";
+
+type Handlers = Pick<AgentServiceServer, "listVolumes" | "createVolume" | "checkVolume" | "resizeVolume">;
+
+export function volumeHandlers(agent: Agent): Handlers {
+  const { access, config, host, pins, runs } = agent;
+  const { log } = host;
+  return {
+    listVolumes: unary(log, async (_request, peer) => {
+      const caller = await access.authorize(peer, "volumes");
+      const allowed = [...config.volumes.keys()].filter((volume) => access.permits(caller, "volumes", { volume }));
+      const volumes = await Promise.all(
+        allowed.map((volume) => describeVolume(config, pins, volume, runs.heldBy(volume))),
+      );
+      return { volumes };
+    }),
+
+    createVolume: unary(log, async (request, peer) => {
+      const caller = await access.authorize(peer, "create", { volume: request.volume });
+      const { volume, remote } = findVolume(config, request.volume);
+      const recoveryPassphrase = volume.keyGenerated ? makeRecoveryPassphrase() : undefined;
+      const run = runs.start({ verb: Verb.CREATE_VOLUME, volume: volume.name, caller: toCaller(caller) }, (context) =>
+        createVolume(host, pins, { volume, remote, recoveryPassphrase }, context),
+      );
+      return {
+        run,
+        recoveryPassphrase: recoveryPassphrase ?? "",
+        keyFile: volume.keyFile,
+        headerFile: pins.headerFile(volume.name),
+      };
+    }),
+
+    checkVolume: unary(log, async (request, peer) => {
+      const caller = await access.authorize(peer, "check", { volume: request.volume });
+      const target = await targetOf(config, pins, request.volume);
+      const jobs = [...config.jobs.values()].filter((job) => job.volume === request.volume).map((job) => job.name);
+      const options = { acceptRollback: request.acceptRollback, jobs };
+      const run = runs.start({ verb: Verb.CHECK_VOLUME, volume: request.volume, caller: toCaller(caller) }, (context) =>
+        checkVolume(host, pins, target, options, context),
+      );
+      return { run };
+    }),
+
+    resizeVolume: unary(log, async (request, peer) => {
+      const caller = await access.authorize(peer, "resize", { volume: request.volume });
+      const target = await targetOf(config, pins, request.volume);
+      const run = runs.start(
+        { verb: Verb.RESIZE_VOLUME, volume: request.volume, caller: toCaller(caller) },
+        (context) => resizeVolume(host, pins, target, context),
+      );
+      return { run };
+    }),
+  };
+}

@@ -1,0 +1,59 @@
+/** The schema of the run history, as numbered steps. A step that was released is never edited: a new one follows it. */
+
+import type { DatabaseSync } from "node:sqlite";
+import { LuksmithError } from "../../common/errors.ts";
+
+/** Step n leads to version n + 1, which SQLite keeps in its header (PRAGMA user_version). */
+export const migrations: readonly string[] = [
+  // Verbs and states by their names in the protocol; times in milliseconds since 1970; totals as protobuf's JSON.
+  // An event is a whole luksmith.v1.RunEvent in protobuf's own bytes: file names need not be UTF-8, so they have no
+  // honest form as JSON text, and what is replayed is then exactly what was sent live.
+  `create table runs (
+     id text primary key,
+     verb text not null,
+     volume text not null,
+     job text not null,
+     snapshot text not null,
+     state text not null,
+     dry_run integer not null,
+     started_ms integer not null,
+     finished_ms integer,
+     uid integer not null,
+     user_name text not null,
+     error_code text,
+     error_message text,
+     error_hint text,
+     summary text not null,
+     totals text not null
+   ) strict, without rowid;
+   create table events (
+     run_id text not null references runs (id) on delete cascade,
+     seq integer not null,
+     event blob not null,
+     primary key (run_id, seq)
+   ) strict, without rowid;`,
+];
+
+/**
+ * Brings a database up to date; the version is written first, all of it in one transaction.
+ * @throws {LuksmithError} "config" when a newer program made it
+ */
+export function migrate(database: DatabaseSync, path: string): void {
+  database.exec("begin immediate");
+  try {
+    const version = Number(database.prepare("pragma user_version").get()?.user_version);
+    if (version > migrations.length) {
+      throw new LuksmithError(
+        "config",
+        `${path} was written by a newer luksmith (schema ${version}, this one knows ${migrations.length})`,
+        { hint: "install the newer luksmith again, or move that file away: it holds only the history of runs" },
+      );
+    }
+    if (version < migrations.length) database.exec(`pragma user_version = ${migrations.length}`);
+    for (const step of migrations.slice(version)) database.exec(step);
+    database.exec("commit");
+  } catch (error) {
+    if (database.isTransaction) database.exec("rollback");
+    throw error;
+  }
+}

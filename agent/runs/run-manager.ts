@@ -1,0 +1,233 @@
+/** The runs of this machine: starts them, one at a time per volume, ends them, shows them and those before. */
+
+import { randomInt } from "node:crypto";
+import type { Clock } from "../../common/clock.ts";
+import { LuksmithError } from "../../common/errors.ts";
+import type { Log } from "../../common/log.ts";
+import { type Caller, type Run, type RunEvent, RunState } from "../../proto/gen/luksmith/v1/types.ts";
+import { ActiveRun } from "./active-run.ts";
+import type { RunRequest, RunWork } from "./context.ts";
+import { EventRecord } from "./event-record.ts";
+import { nextRunId, parseRunIdPrefix, runIdRandomRange } from "./run-id.ts";
+import { interrupted, verbWords } from "./run-outcome.ts";
+import { defaultListed, type RunFilter, type RunStore } from "./run-store.ts";
+import { watchHistory, watchRecord } from "./run-watch.ts";
+
+/** Runs that ended while the history could not be written are held in memory, these many. */
+const heldUnwritten = 16;
+
+export class RunManager {
+  readonly #store: RunStore;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #active = new Map<string, { readonly run: ActiveRun; readonly ended: Promise<Run> }>();
+  readonly #unwritten = new Map<string, ActiveRun>();
+  #newestId: string | undefined;
+  #closing = false;
+
+  /** Also marks the runs that an agent before left behind under way as interrupted. */
+  constructor(store: RunStore, clock: Clock, log: Log) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+    this.#newestId = store.newestId();
+    this.#markInterrupted();
+    store.prune(clock.now());
+  }
+
+  /**
+   * Registers the run and returns; its work begins right afterwards.
+   * @throws {LuksmithError} "locked" when another run holds the volume, "unreachable" when the agent is stopping
+   */
+  start(request: RunRequest, work: RunWork): Run {
+    if (this.#closing) {
+      throw new LuksmithError("unreachable", "the agent is stopping", { hint: "systemctl status luksmith-agent" });
+    }
+    const holder = this.heldBy(request.volume);
+    if (holder !== undefined) throw locked(holder);
+    this.#writeUnwritten();
+
+    const now = this.#clock.now();
+    this.#newestId = nextRunId(this.#newestId, now, randomInt(runIdRandomRange));
+    const run: Run = {
+      id: this.#newestId,
+      verb: request.verb,
+      volume: request.volume,
+      job: request.job ?? "",
+      state: RunState.RUNNING,
+      startedAt: now,
+      finishedAt: undefined,
+      caller: request.caller,
+      error: undefined,
+      summary: "",
+      snapshot: "",
+      dryRun: request.dryRun ?? false,
+      totals: undefined,
+    };
+    const log = this.#log.child({ run: run.id, verb: verbWords(run.verb), volume: run.volume });
+    log.info({ job: run.job, caller: request.caller, dryRun: run.dryRun }, "run started");
+    const record = new EventRecord(run, this.#store, this.#clock);
+    record.record({ $case: "started", value: { run } });
+    const active = new ActiveRun(request.caller, record, this.#clock, log);
+    // after this call has returned, so that the caller knows of the run before anything of it happens
+    const ended = Promise.resolve().then(() => this.#execute(active, work));
+    this.#active.set(run.id, { run: active, ended });
+    return run;
+  }
+
+  /**
+   * @param idOrPrefix an id, a prefix that fits just one run, or "last"
+   * @throws {LuksmithError} "not_found"; "usage" when it fits several runs or cannot be an id
+   */
+  get(idOrPrefix: string): Run {
+    const id = this.#resolve(idOrPrefix);
+    const run = this.#inMemory(id)?.run ?? this.#fromHistory(this.#store.get(id));
+    if (run === undefined) throw notFound();
+    return run;
+  }
+
+  /** Newest first. */
+  list(filter: RunFilter = {}): Run[] {
+    // the history may be behind what is in memory
+    const inMemory = [...[...this.#active.values()].map(({ run }) => run), ...this.#unwritten.values()]
+      .map(({ run }) => run)
+      .filter((run) => fits(run, filter));
+    const before = this.#store
+      .list(filter)
+      .filter(({ id }) => this.#inMemory(id) === undefined)
+      .flatMap((run) => this.#fromHistory(run) ?? []);
+    return [...inMemory, ...before].sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, filter.limit ?? defaultListed);
+  }
+
+  /**
+   * The run's events from the first on. Recorded events count 1, 2, 3...; progress that is not on record comes in
+   * between when `follow`, under the seq of the event it follows. Ends after RunEnded, or, unless `follow`, with the
+   * events there are; silently when `signal` is aborted.
+   * @throws {LuksmithError} as get; during the iteration when the history cannot be read
+   */
+  watch(idOrPrefix: string, follow: boolean, signal: AbortSignal): AsyncIterable<RunEvent> {
+    const run = this.get(idOrPrefix);
+    const record = this.#inMemory(run.id)?.record;
+    return record === undefined ? watchHistory(this.#store, run, signal) : watchRecord(record, follow, signal);
+  }
+
+  /** Asks a run to end, and returns at once; one that has ended already is returned as it is. @throws as get */
+  cancel(idOrPrefix: string, by: Caller): Run {
+    const { id } = this.get(idOrPrefix);
+    this.#active.get(id)?.run.cancel(new LuksmithError("cancelled", `cancelled by ${by.name || `uid ${by.uid}`}`));
+    return this.get(id);
+  }
+
+  /** The run when it is over, however it ended. @throws as get */
+  async wait(idOrPrefix: string): Promise<Run> {
+    const run = this.get(idOrPrefix);
+    return (await this.#active.get(run.id)?.ended) ?? run;
+  }
+
+  /** The run that has the volume now. */
+  heldBy(volume: string): Run | undefined {
+    return this.running().find((run) => run.volume === volume);
+  }
+
+  /** Oldest first. */
+  running(): Run[] {
+    return [...this.#active.values()].map(({ run }) => run.run);
+  }
+
+  /** Refuses new runs, cancels those under way and waits until each has put away what it used. The store stays open. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    const ended = [...this.#active.values()].map((active) => active.ended);
+    for (const { run } of this.#active.values()) run.cancel(new LuksmithError("cancelled", "the agent is stopping"));
+    await Promise.all(ended);
+    this.#writeUnwritten();
+  }
+
+  async #execute(active: ActiveRun, work: RunWork): Promise<Run> {
+    const outcome = await active.execute(work);
+    // both at once: who has seen the run end finds its volume free
+    const written = active.end(outcome);
+    this.#active.delete(active.runId);
+    if (!written) this.#hold(active);
+    this.#store.prune(this.#clock.now());
+    return active.run;
+  }
+
+  #hold(active: ActiveRun): void {
+    this.#unwritten.set(active.runId, active);
+    const [oldest] = this.#unwritten.keys();
+    if (this.#unwritten.size > heldUnwritten && oldest !== undefined) {
+      this.#unwritten.delete(oldest);
+      this.#log.error({ run: oldest }, "the record of a run is lost");
+    }
+  }
+
+  #writeUnwritten(): void {
+    for (const [id, active] of this.#unwritten) {
+      if (!active.record.write()) return;
+      this.#unwritten.delete(id);
+    }
+  }
+
+  #inMemory(id: string): ActiveRun | undefined {
+    return this.#active.get(id)?.run ?? this.#unwritten.get(id);
+  }
+
+  #resolve(idOrPrefix: string): string {
+    const inMemory = [...this.#active.keys(), ...this.#unwritten.keys()];
+    if (idOrPrefix === "last") {
+      const newest = [...inMemory, this.#store.newestId() ?? ""].sort().at(-1);
+      if (!newest) throw new LuksmithError("not_found", "there was no run yet");
+      return newest;
+    }
+    const prefix = parseRunIdPrefix(idOrPrefix);
+    if (this.#inMemory(prefix) !== undefined) return prefix;
+    const fitting = new Set([...inMemory.filter((id) => id.startsWith(prefix)), ...this.#store.idsLike(prefix)]);
+    const [id, another] = fitting;
+    if (id === undefined) throw notFound();
+    if (another !== undefined) {
+      throw new LuksmithError("usage", `more than one run begins with ${prefix}, such as ${id} and ${another}`, {
+        hint: "type more of the id",
+      });
+    }
+    return id;
+  }
+
+  #markInterrupted(): void {
+    for (const run of this.#store.list({ states: [RunState.RUNNING], limit: 1000 })) {
+      const marked = this.#fromHistory(run);
+      if (marked === undefined || !this.#store.save(run.id, marked, [])) continue;
+      this.#log.warn({ run: run.id, verb: verbWords(run.verb), volume: run.volume }, "this run was interrupted");
+    }
+  }
+
+  /** A run that is not in memory is over, whatever the history (which may have failed to be written) says of it. */
+  #fromHistory(run: Run | undefined): Run | undefined {
+    if (run?.state !== RunState.RUNNING) return run;
+    return interrupted(run, this.#store.lastEvent(run.id)?.time ?? run.startedAt ?? this.#clock.now());
+  }
+}
+
+function fits(run: Run, filter: RunFilter): boolean {
+  return (
+    (filter.job === undefined || run.job === filter.job) &&
+    (filter.volume === undefined || run.volume === filter.volume) &&
+    (filter.volumes === undefined || filter.volumes.includes(run.volume)) &&
+    (filter.verb === undefined || run.verb === filter.verb) &&
+    (filter.states === undefined || filter.states.includes(run.state))
+  );
+}
+
+function locked(holder: Run): LuksmithError {
+  const who = holder.caller?.name || `uid ${holder.caller?.uid ?? "unknown"}`;
+  const since = holder.startedAt?.toISOString().replace(/\.\d+Z$/, "Z");
+  return new LuksmithError(
+    "locked",
+    `volume ${holder.volume} is in use: ${verbWords(holder.verb)} by ${who} since ${since} (run ${holder.id})`,
+    { hint: `luksmith log ${holder.id} --follow` },
+  );
+}
+
+function notFound(): LuksmithError {
+  return new LuksmithError("not_found", "there is no such run", { hint: "luksmith runs" });
+}

@@ -1,0 +1,70 @@
+/**
+ * What was known when a snapshot was made, one JSON line each in /.luksmith/snapshots/JOB.jsonl. It serves listings;
+ * the snapshot itself is whole without it.
+ */
+
+import { join } from "node:path";
+import { z } from "zod";
+import { type Exec, mustRun } from "../../common/exec.ts";
+import { ownDirectory } from "../volume/identity.ts";
+
+const ioDeadlineMs = 120_000;
+
+const recordSchema = z.object({
+  snapshot: z.string(),
+  run: z.string(),
+  files: z.number(),
+  bytes: z.number(),
+  bytesCopied: z.number(),
+  warnings: z.number(),
+  incomplete: z.boolean(),
+  sources: z.array(z.string()),
+});
+
+export type SnapshotRecord = z.infer<typeof recordSchema>;
+
+function directory(filesDir: string): string {
+  return join(ownDirectory(filesDir), "snapshots");
+}
+
+function recordFile(filesDir: string, job: string): string {
+  return join(directory(filesDir), `${job}.jsonl`);
+}
+
+/** By snapshot name; a later line wins. What cannot be understood is passed over: it serves listings alone. */
+export function parseRecords(text: string): Map<string, SnapshotRecord> {
+  const records = text.split("\n").flatMap((line) => {
+    try {
+      const parsed = recordSchema.safeParse(JSON.parse(line));
+      return parsed.success ? [parsed.data] : [];
+    } catch {
+      return [];
+    }
+  });
+  return new Map(records.map((record) => [record.snapshot, record]));
+}
+
+export async function readRecords(exec: Exec, filesDir: string, job: string, signal: AbortSignal) {
+  const args = ["--", recordFile(filesDir, job)];
+  const { exitCode, stdout } = await exec({ file: "cat", args, deadlineMs: ioDeadlineMs, signal });
+  return exitCode === 0 ? parseRecords(stdout.toString()) : new Map<string, SnapshotRecord>();
+}
+
+export async function appendRecord(
+  exec: Exec,
+  filesDir: string,
+  job: string,
+  record: SnapshotRecord,
+  signal: AbortSignal,
+) {
+  const makeDirectory = ["--parents", "--mode=0700", "--", directory(filesDir)];
+  await mustRun(exec, { file: "mkdir", args: makeDirectory, deadlineMs: ioDeadlineMs, signal });
+  const append = [`of=${recordFile(filesDir, job)}`, "oflag=append", "conv=notrunc", "status=none"];
+  await mustRun(exec, {
+    file: "dd",
+    args: append,
+    stdin: `${JSON.stringify(record)}\n`,
+    deadlineMs: ioDeadlineMs,
+    signal,
+  });
+}

@@ -1,0 +1,261 @@
+/**
+ * Attach and detach: the four layers of a volume brought up, used, and taken down again, whatever happens between.
+ *
+ * Connecting to the host and deriving the key do not wait for one another; see image-device.ts.
+ */
+
+import { mkdir, rmdir, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { hasErrno } from "../../common/errors.ts";
+import { UndoStack } from "../../common/undo.ts";
+import type { RemoteConfig } from "../config/remote.ts";
+import type { VolumeConfig } from "../config/volume.ts";
+import type { RunContext } from "../runs/context.ts";
+import { type DmDevice, dmDevice, loopDevices } from "../system/block-devices.ts";
+import type { Host } from "../system/host.ts";
+import { openMapping } from "../tools/cryptsetup.ts";
+import { dmTables } from "../tools/dmsetup.ts";
+import { readIdentity, requireIdentity, writeIdentity } from "../volume/identity.ts";
+import { readKeyFile } from "../volume/key-file.ts";
+import type { Pin, PinStore } from "../volume/pin.ts";
+import { mountVolume, releaseFilesystem } from "./filesystem.ts";
+import { connectImage, createPlaceholder, loopOnImage, releaseDm, releaseLoops } from "./image-device.ts";
+import { missingImage, requireImage, statImage } from "./image-file.ts";
+import { requireTables } from "./mapping.ts";
+import { type StackNames, stackNames } from "./names.ts";
+import { SshfsTransport, type Transport } from "./transport.ts";
+
+/** Sequential reads ask for this much at once: on a link of 50 ms the kernel's 128 KiB would be 2.5 MB/s. */
+const readAheadKiB = 4096;
+
+/** What is needed to bring a volume up. */
+export interface Target {
+  readonly volume: VolumeConfig;
+  readonly remote: RemoteConfig;
+  readonly pin: Pin;
+  readonly headerFile: string;
+}
+
+/** A transport that stands, below nothing yet. */
+export interface Connected {
+  readonly names: StackNames;
+  /** Path of the image on the sshfs mount. */
+  readonly imagePath: string;
+  readonly transport: Transport;
+  /** The run's signal, aborted as well when the connection is lost. */
+  readonly signal: AbortSignal;
+}
+
+/** The opened mapping, not mounted. */
+export interface Opened extends Connected {
+  /** "/dev/dm-N" */
+  readonly device: string;
+}
+
+export interface Attached extends Opened {
+  readonly filesDir: string;
+  readonly generation: number;
+}
+
+/** Releases in the order of the layers, every one of which asks the system what is there. */
+export class Stack implements AsyncDisposable {
+  readonly names: StackNames;
+  readonly transport: SshfsTransport;
+  readonly #host: Host;
+  readonly #undo: UndoStack;
+  #lost: AbortSignal | undefined;
+
+  constructor(host: Host, volume: string) {
+    this.#host = host;
+    this.names = stackNames(host.runtimeDir, volume);
+    this.transport = new SshfsTransport(host, this.names);
+    this.#undo = new UndoStack();
+    const { names } = this;
+    for (const directory of [names.directory, names.filesDir, names.remoteDir]) {
+      this.#undo.add(`remove ${directory}`, () => removeDirectory(directory));
+    }
+    this.#undo.add("disconnect", () => this.transport.release());
+    this.#undo.add("release the loop device", () => releaseLoops(host, names));
+    this.#undo.add("remove the image device", () => releaseDm(host, names.imageDevice));
+    this.#undo.add("close the mapping", () => releaseDm(host, names.mapping));
+    this.#undo.add("unmount the file system", () =>
+      releaseFilesystem(
+        host,
+        names,
+        () => this.#lost?.aborted ?? true,
+        () => this.transport.break(),
+      ),
+    );
+  }
+
+  async connect(target: Target, run: RunContext, signal: AbortSignal): Promise<Connected> {
+    for (const directory of [this.names.remoteDir, this.names.filesDir]) {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+    }
+    const transport = await run.step("connect", () => this.transport.acquire(target.remote, signal));
+    this.#lost = transport.lost;
+    return {
+      names: this.names,
+      imagePath: join(this.names.remoteDir, target.volume.image),
+      transport,
+      signal: AbortSignal.any([signal, transport.lost]),
+    };
+  }
+
+  /**
+   * Brings up everything but the mount: the connection and the key derivation side by side, then the image put under
+   * the mapping, then the mapping compared with the pin.
+   * @param imageReady called on the connected transport before the image is looked at
+   */
+  async open(target: Target, run: RunContext, imageReady?: (connected: Connected) => Promise<void>): Promise<Opened> {
+    const host = this.#host;
+    const key = await readKeyFile(target.volume.keyFile);
+    const either = new AbortController();
+    const signal = AbortSignal.any([run.signal, either.signal]);
+
+    const image = async (): Promise<{ connected: Connected; loop: string }> => {
+      const connected = await this.connect(target, run, signal);
+      await imageReady?.(connected);
+      await requireImageAt(host, target, connected);
+      return { connected, loop: await loopOnImage(host, connected.imagePath, connected.signal) };
+    };
+    const mapping = async (): Promise<DmDevice> => {
+      const placeholder = await createPlaceholder(host, this.names, target.pin.imageBytes, signal);
+      const spec = {
+        headerFile: target.headerFile,
+        device: placeholder.path,
+        name: this.names.mapping,
+        key,
+        discards: false,
+      };
+      await run.step("unlock", () => openMapping(host.exec, spec, signal));
+      return placeholder;
+    };
+    const [reached, unlocked] = await bothOrNeither(image(), mapping(), either);
+    key.fill(0);
+
+    const { connected, loop } = reached;
+    await connectImage(host, this.names, loop, target.pin.imageBytes, connected.signal);
+    const [tables, loops, opened] = await Promise.all([
+      dmTables(host.exec, connected.signal),
+      loopDevices(),
+      dmDevice(this.names.mapping),
+    ]);
+    requireTables(tables, target.pin, {
+      mapping: this.names.mapping,
+      imageDevice: this.names.imageDevice,
+      imageDeviceNumber: unlocked.device,
+      loopNumber: loops.find((candidate) => candidate.path === loop)?.device ?? "none",
+    });
+    const device = opened?.path ?? "";
+    await setReadAhead(device);
+    return { ...connected, device };
+  }
+
+  async mount(target: Target, opened: Opened, mode: "read" | "write", run: RunContext): Promise<void> {
+    const spec = { device: opened.device, names: this.names, pin: target.pin, mode };
+    const recovering = () => run.note("the file system was not unmounted cleanly the last time: recovering it");
+    await run.step("mount", () => mountVolume(this.#host, spec, recovering, opened.signal));
+  }
+
+  /** @throws {ReleaseError} naming everything that is left */
+  release(): Promise<void> {
+    return this.#undo.unwind();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+}
+
+export interface AttachOptions {
+  readonly mode: "read" | "write";
+  readonly acceptRollback: boolean;
+}
+
+/**
+ * Brings the volume up, runs `work` on it, takes it down again.
+ * @throws what `work` throws; a release that failed is thrown when `work` did not fail, and a warning when it did
+ */
+export async function withVolume<T>(
+  host: Host,
+  pins: PinStore,
+  target: Target,
+  options: AttachOptions,
+  run: RunContext,
+  work: (attached: Attached) => Promise<T>,
+): Promise<T> {
+  const { volume, pin } = target;
+  const writing = options.mode === "write";
+  if (writing) await pins.write(volume.name, { ...pin, unclean: true });
+  const stack = new Stack(host, volume.name);
+  let generation = pin.generation;
+  const result = await withRelease(stack, run, async () => {
+    const opened = await stack.open(target, run);
+    await stack.mount(target, opened, options.mode, run);
+    const { filesDir } = stack.names;
+    const identity = await readIdentity(host.exec, filesDir, opened.signal);
+    requireIdentity(identity, pin, volume.name, options.acceptRollback);
+    generation = identity.generation + (writing ? 1 : 0);
+    if (writing) await writeIdentity(host.exec, filesDir, { ...identity, generation }, opened.signal);
+    return work({ ...opened, filesDir, generation });
+  });
+  // only now is the new generation sure to be on the backup host's disk
+  await pins.write(volume.name, { ...pin, generation, unclean: writing ? false : pin.unclean });
+  return result;
+}
+
+/** Runs `work`, then the releases as a step of their own; neither's error hides the other's. */
+export async function withRelease<T>(stack: Stack, run: RunContext, work: () => Promise<T>): Promise<T> {
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    await run.step("detach", () => stack.release()).catch((left: Error) => run.warn(left.message));
+    throw error;
+  }
+  await run.step("detach", () => stack.release());
+  return result;
+}
+
+async function requireImageAt(host: Host, target: Target, connected: Connected): Promise<void> {
+  const { exec } = host;
+  const stat = await statImage(exec, connected.imagePath, connected.signal);
+  const name = basename(connected.imagePath);
+  if (stat === undefined) {
+    throw await missingImage(exec, connected.names.remoteDir, name, target.remote.name, connected.signal);
+  }
+  requireImage(stat, {
+    name,
+    remote: target.remote.name,
+    device: connected.transport.device,
+    bytes: target.pin.imageBytes,
+  });
+}
+
+/** Waits for both, so that nothing is still being acquired when the releases start; the first failure ends the other. */
+async function bothOrNeither<A, B>(a: Promise<A>, b: Promise<B>, either: AbortController): Promise<[A, B]> {
+  let first: unknown;
+  const onFailure = (error: unknown) => {
+    if (either.signal.aborted) return;
+    first = error;
+    either.abort(error);
+  };
+  a.catch(onFailure);
+  b.catch(onFailure);
+  const [settledA, settledB] = await Promise.allSettled([a, b]);
+  if (settledA.status === "fulfilled" && settledB.status === "fulfilled") return [settledA.value, settledB.value];
+  throw first;
+}
+
+async function setReadAhead(device: string): Promise<void> {
+  await writeFile(`/sys/block/${basename(device)}/queue/read_ahead_kb`, `${readAheadKiB}`);
+}
+
+async function removeDirectory(path: string): Promise<void> {
+  try {
+    await rmdir(path);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw error;
+  }
+}

@@ -1,0 +1,76 @@
+/** The uppermost layer: the file system in the mapping, mounted where only root gets in. */
+
+import { LuksmithError } from "../../common/errors.ts";
+import type { Host } from "../system/host.ts";
+import { mountedAt } from "../system/mountinfo.ts";
+import { checkExt4, readSuperblock } from "../tools/ext4.ts";
+import { mountFilesystem, unmount } from "../tools/mount.ts";
+import type { Pin } from "../volume/pin.ts";
+import type { StackNames } from "./names.ts";
+
+/** What a backup left in memory may have to cross a slow link before umount returns. */
+const flushDeadlineMs = 30 * 60_000;
+/** Once nothing can be written any more, there is nothing to wait for. */
+const brokenDeadlineMs = 10_000;
+/** Inodes are read in such pieces (blocks of 4 KiB): across a wire, one large piece costs what a small one does. */
+const inodeReadaheadBlocks = 256;
+
+const mountOptions = [
+  "nodev",
+  "nosuid",
+  "noexec",
+  "noatime",
+  "errors=remount-ro",
+  `inode_readahead_blks=${inodeReadaheadBlocks}`,
+];
+
+/**
+ * Looks at the superblock, repairs what an unclean end left, and mounts. The release must be registered before.
+ * @throws {LuksmithError} "tampered" when the image does not hold the file system that was made there
+ */
+export async function mountVolume(
+  host: Host,
+  spec: { device: string; names: StackNames; pin: Pin; mode: "read" | "write" },
+  recovering: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const superblock = await readSuperblock(host.exec, spec.device, signal);
+  if (superblock?.uuid !== spec.pin.filesystemUuid) {
+    throw new LuksmithError("tampered", "the image does not hold the file system of this volume", {
+      hint: `its content has been overwritten or exchanged: luksmith volume check ${spec.names.volume}`,
+    });
+  }
+  if (!superblock.clean) {
+    recovering();
+    await checkExt4(host.exec, spec.device, "preen", signal);
+  }
+  const options = [...mountOptions, ...(spec.mode === "read" ? ["ro"] : [])];
+  await mountFilesystem(host.exec, spec.device, spec.names.filesDir, spec.pin.filesystem, options, signal);
+}
+
+/**
+ * Writes out and unmounts. When the layers below are gone it does not wait for them, and takes the mount out of the
+ * tree at last.
+ * @param isLost whether the transport below is known to be dead
+ * @param breakTransport makes whatever hangs on the transport fail
+ */
+export async function releaseFilesystem(
+  host: Host,
+  names: StackNames,
+  isLost: () => boolean,
+  breakTransport: () => Promise<void>,
+): Promise<void> {
+  const gone = async () => (await mountedAt(names.filesDir)) === undefined;
+  if (await gone()) return;
+  const attempts: [string, () => Promise<void>][] = [
+    ["unmount", () => unmount(host.exec, names.filesDir, isLost() ? brokenDeadlineMs : flushDeadlineMs)],
+    ["break the transport", breakTransport],
+    ["unmount again", () => unmount(host.exec, names.filesDir, brokenDeadlineMs)],
+    ["unmount lazily", () => unmount(host.exec, names.filesDir, brokenDeadlineMs, "lazy")],
+  ];
+  for (const [what, attempt] of attempts) {
+    await attempt().catch((error: unknown) => host.log.warn({ err: error, volume: names.volume }, `could not ${what}`));
+    if (await gone()) return;
+  }
+  throw new LuksmithError("tool_failed", `${names.filesDir} is still mounted`, { hint: "luksmith doctor" });
+}

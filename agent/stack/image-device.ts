@@ -1,0 +1,68 @@
+/**
+ * The device layer: a loop device on the image, below a linear device-mapper device of the pinned size.
+ *
+ * The linear device is what lets the slow halves of an attach run side by side. LUKS's key derivation (seconds of CPU)
+ * needs a device to be opened on, but not its bytes: it gets this one while it still reads as zeros, and the loop
+ * device is put under it when the connection stands and the image has been looked at.
+ */
+
+import { LuksmithError } from "../../common/errors.ts";
+import { dmDevice, loopDevices } from "../system/block-devices.ts";
+import type { Host } from "../system/host.ts";
+import { waitUntil } from "../system/wait-until.ts";
+import { bytesPerDmSector, createDm, removeDm, replaceDmTable } from "../tools/dmsetup.ts";
+import { attachLoop, detachLoop } from "../tools/losetup.ts";
+import type { StackNames } from "./names.ts";
+
+const goneDeadlineMs = 10_000;
+
+/** @returns the device's path, readable at once as zeros */
+export async function createPlaceholder(host: Host, names: StackNames, bytes: number, signal: AbortSignal) {
+  await createDm(host.exec, names.imageDevice, `0 ${bytes / bytesPerDmSector} zero`, signal);
+  const device = await dmDevice(names.imageDevice);
+  if (device === undefined) throw new LuksmithError("tool_failed", `${names.imageDevice} did not appear`);
+  return device;
+}
+
+/** Puts the image, through a loop device, under the placeholder. */
+export async function connectImage(host: Host, names: StackNames, loop: string, bytes: number, signal: AbortSignal) {
+  await replaceDmTable(host.exec, names.imageDevice, `0 ${bytes / bytesPerDmSector} linear ${loop} 0`, signal);
+}
+
+/** @returns "/dev/loopN", checked to be on this very file and unbuffered */
+export async function loopOnImage(host: Host, imagePath: string, signal: AbortSignal): Promise<string> {
+  const path = await attachLoop(host.exec, imagePath, signal);
+  const loop = (await loopDevices()).find((device) => device.path === path);
+  if (loop?.backingFile !== imagePath) {
+    throw new LuksmithError("tool_failed", `${path} is not on ${imagePath} but on ${loop?.backingFile ?? "nothing"}`);
+  }
+  if (!loop.directIo) {
+    throw new LuksmithError("tool_failed", `${path} refused direct I/O`, { hint: "luksmith doctor" });
+  }
+  return path;
+}
+
+export async function releaseDm(host: Host, name: string): Promise<void> {
+  if ((await dmDevice(name)) === undefined) return;
+  try {
+    await removeDm(host.exec, name);
+  } catch (error) {
+    host.log.warn({ err: error, device: name }, "device is in use: putting errors under it");
+    await removeDm(host.exec, name, "force");
+  }
+  if (!(await waitUntil(host.clock, goneDeadlineMs, async () => (await dmDevice(name)) === undefined))) {
+    throw new LuksmithError("tool_failed", `${name} is still there`, { hint: `dmsetup info ${name}` });
+  }
+}
+
+/** Lets go of every loop device whose file is below the volume's own mount point. */
+export async function releaseLoops(host: Host, names: StackNames): Promise<void> {
+  const ours = async () => (await loopDevices()).filter((loop) => loop.backingFile.startsWith(`${names.remoteDir}/`));
+  for (const loop of await ours()) await detachLoop(host.exec, loop.path);
+  // detaching one that is still in use succeeds and takes effect later (LO_FLAGS_AUTOCLEAR)
+  if (!(await waitUntil(host.clock, goneDeadlineMs, async () => (await ours()).length === 0))) {
+    throw new LuksmithError("tool_failed", `a loop device of volume ${names.volume} is still in use`, {
+      hint: "losetup --list",
+    });
+  }
+}

@@ -1,0 +1,46 @@
+/** What a volume's stack is called in the system. Everything luksmith makes carries its name, and it touches nothing else. */
+
+import { join } from "node:path";
+
+export interface StackNames {
+  readonly volume: string;
+  /** Holds the two mount points; for root alone. */
+  readonly directory: string;
+  /** Where the remote directory is mounted. */
+  readonly remoteDir: string;
+  /** Where the file system in the image is mounted. */
+  readonly filesDir: string;
+  /** Source of the sshfs mount in mountinfo. */
+  readonly fsname: string;
+  /** Device-mapper name of the opened volume. */
+  readonly mapping: string;
+  /** Device-mapper name of the device below it, which can be put in place before the image is reachable. */
+  readonly imageDevice: string;
+}
+
+const dmPrefix = "luksmith-";
+/** Volume names have no dot, so this can never be another volume's mapping. */
+const imageSuffix = ".image";
+
+export function stacksDirectory(runtimeDir: string): string {
+  return join(runtimeDir, "volumes");
+}
+
+export function stackNames(runtimeDir: string, volume: string): StackNames {
+  const directory = join(stacksDirectory(runtimeDir), volume);
+  return {
+    volume,
+    directory,
+    remoteDir: join(directory, "remote"),
+    filesDir: join(directory, "files"),
+    fsname: `luksmith:${volume}`,
+    mapping: `${dmPrefix}${volume}`,
+    imageDevice: `${dmPrefix}${volume}${imageSuffix}`,
+  };
+}
+
+/** The volume that a device-mapper name is part of, or undefined when it is none of ours. */
+export function volumeOfDm(name: string): string | undefined {
+  const match = /^luksmith-([a-z0-9][a-z0-9_-]*)(\.image)?$/.exec(name);
+  return match?.[1];
+}

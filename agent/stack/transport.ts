@@ -1,0 +1,130 @@
+/** The lowest layer: a directory of the backup host, mounted by sshfs so that nothing in it can lead anywhere else. */
+
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { LuksmithError } from "../../common/errors.ts";
+import type { Child } from "../../common/exec.ts";
+import type { RemoteConfig } from "../config/remote.ts";
+import { renderSshConfig, sshAlias } from "../remote/ssh-config.ts";
+import { isHostKeyFailure, sshFailure } from "../remote/ssh-failure.ts";
+import { describeUntrusted, knownHostsFile } from "../remote/trust.ts";
+import type { Host } from "../system/host.ts";
+import { mountedAt } from "../system/mountinfo.ts";
+import { waitUntil } from "../system/wait-until.ts";
+import { remountFlags, unmount } from "../tools/mount.ts";
+import { startSshfs } from "../tools/sshfs.ts";
+import { abortFuse } from "./fuse-abort.ts";
+import type { StackNames } from "./names.ts";
+
+/** A healthy sshfs lets go at once; what takes longer waits for a host that does not answer. */
+const politeUnmountMs = 5000;
+const exitDeadlineMs = 5000;
+/** Beyond ssh's own ConnectTimeout: key exchange, authentication, SFTP's greeting on a slow link. */
+const connectExtraMs = 40_000;
+
+export interface Transport {
+  /** "major:minor" of the mount, which every file on it must show. */
+  readonly device: string;
+  /** Aborted with a LuksmithError "unreachable" when the connection is gone. */
+  readonly lost: AbortSignal;
+}
+
+export class SshfsTransport {
+  readonly #host: Host;
+  readonly #names: StackNames;
+  #child: Child | undefined;
+  #ended = false;
+
+  constructor(host: Host, names: StackNames) {
+    this.#host = host;
+    this.#names = names;
+  }
+
+  /**
+   * Mounts the remote's directory. The release must be registered before.
+   * @throws {LuksmithError} "unreachable" with the reason; for a host key that is not trusted, both fingerprints
+   */
+  async acquire(remote: RemoteConfig, signal: AbortSignal): Promise<Transport> {
+    const { exec, start, clock, runtimeDir } = this.#host;
+    const sshConfigFile = join(runtimeDir, "ssh", `${remote.name}.conf`);
+    await mkdir(join(runtimeDir, "ssh"), { recursive: true, mode: 0o700 });
+    await writeFile(sshConfigFile, renderSshConfig(remote, knownHostsFile(this.#host, remote)), { mode: 0o600 });
+
+    const lost = new AbortController();
+    const { remoteDir, fsname } = this.#names;
+    const child = startSshfs(start, {
+      alias: sshAlias(remote),
+      sshConfigFile,
+      path: remote.path,
+      mountPoint: remoteDir,
+      fsname,
+    });
+    this.#child = child;
+    let exited: string | undefined;
+    void child.finished.then(
+      ({ stderr }) => {
+        exited = stderr;
+        this.#ended = true;
+        lost.abort(new LuksmithError("unreachable", `the connection to ${remote.name} is lost`, { cause: stderr }));
+      },
+      (error: unknown) => {
+        exited = String(error);
+        this.#ended = true;
+        lost.abort(error);
+      },
+    );
+
+    const mounted = async () => exited !== undefined || (await mountedAt(remoteDir))?.source === fsname;
+    const inTime = await waitUntil(clock, remote.connectTimeoutMs + connectExtraMs, mounted, signal);
+    if (exited !== undefined) throw await this.#explain(remote, exited, signal);
+    if (!inTime) throw sshFailure(remote, "timed out");
+
+    await remountFlags(exec, remoteDir, ["nosymfollow", "nosuid", "nodev"], AbortSignal.any([signal, lost.signal]));
+    const mount = await mountedAt(remoteDir);
+    for (const flag of ["nosymfollow", "nosuid", "nodev"]) {
+      if (!mount?.options.has(flag)) {
+        throw new LuksmithError("tool_failed", `the kernel did not set ${flag} on the sshfs mount`, {
+          hint: "luksmith doctor",
+        });
+      }
+    }
+    return { device: mount?.device ?? "", lost: lost.signal };
+  }
+
+  /** Unmounts, and ends sshfs and its ssh; breaks the FUSE connection when they hang. */
+  async release(): Promise<void> {
+    const { exec, clock } = this.#host;
+    const { remoteDir } = this.#names;
+    const gone = async () => (await mountedAt(remoteDir)) === undefined;
+    if (!(await gone())) {
+      await unmount(exec, remoteDir, politeUnmountMs).catch((error: unknown) => {
+        this.#host.log.warn({ err: error, volume: this.#names.volume }, "sshfs does not unmount: breaking it");
+      });
+    }
+    if (await gone()) {
+      // without its mount it ends by itself, after the last bytes have left
+      await waitUntil(clock, exitDeadlineMs, () => this.#child === undefined || this.#ended);
+    }
+    await this.#child?.stop();
+    await this.break();
+    if (!(await waitUntil(clock, exitDeadlineMs, gone))) {
+      throw new LuksmithError("tool_failed", `${remoteDir} is still mounted`, { hint: "luksmith doctor" });
+    }
+    this.#child = undefined;
+  }
+
+  /** Makes everything that waits on the mount fail now. */
+  async break(): Promise<void> {
+    const { exec } = this.#host;
+    const mount = await mountedAt(this.#names.remoteDir);
+    if (mount === undefined) return;
+    await this.#child?.stop();
+    await abortFuse(mount.device);
+    await unmount(exec, this.#names.remoteDir, politeUnmountMs, "lazy");
+  }
+
+  async #explain(remote: RemoteConfig, said: string, signal: AbortSignal): Promise<LuksmithError> {
+    const failure = sshFailure(remote, said);
+    return isHostKeyFailure(said) ? describeUntrusted(this.#host, remote, failure, signal) : failure;
+  }
+}

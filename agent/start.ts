@@ -1,0 +1,75 @@
+/** Starting the agent: wiring, in the order in which things may be trusted to be there. It decides nothing. */
+
+import { mkdir } from "node:fs/promises";
+import { Server } from "@grpc/grpc-js";
+import { systemClock } from "../common/clock.ts";
+import { makeExec } from "../common/exec.ts";
+import type { Log } from "../common/log.ts";
+import type { Up } from "../common/service.ts";
+import { version } from "../common/version.ts";
+import { AgentServiceService } from "../proto/gen/luksmith/v1/agent.ts";
+import { Access } from "./access/access.ts";
+import { openLibc } from "./access/libc.ts";
+import { claimSocket } from "./access/socket-claim.ts";
+import { maxRequestBytes, serveUnix } from "./access/unix-server.ts";
+import { UserDatabase } from "./access/user-database.ts";
+import type { AgentConfig } from "./config/agent-config.ts";
+import { agentService } from "./rpc/service.ts";
+import { RunManager } from "./runs/run-manager.ts";
+import { RunStore } from "./runs/run-store.ts";
+import { releaseLeftovers } from "./stack/leftovers.ts";
+import { PinStore } from "./volume/pin.ts";
+
+/** What is left to say is one small message a watcher. */
+const lastWordsMs = 1000;
+
+export async function startAgent(up: Up, config: AgentConfig, configPath: string, log: Log): Promise<void> {
+  const libc = openLibc();
+  // first of all: whoever has the socket has the machine's volumes, and must not be disturbed
+  const claim = await claimSocket(config.socket.path, libc);
+  up.own("let go of the socket's lock", () => claim.release());
+
+  await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
+  await mkdir(config.runtimeDir, { recursive: true, mode: 0o755 });
+  const { exec, start } = makeExec();
+  const host = {
+    exec,
+    start,
+    clock: systemClock,
+    log,
+    runtimeDir: config.runtimeDir,
+    stateDir: config.stateDir,
+  };
+  const store = RunStore.open(config.stateDir, log);
+  up.own("close the run history", async () => store.close());
+  await releaseLeftovers(host);
+  const runs = new RunManager(store, systemClock, log);
+
+  const users = new UserDatabase(exec, systemClock);
+  const access = new Access(config, users);
+  const pins = new PinStore(config.stateDir);
+  const server = new Server({ "grpc.max_receive_message_length": maxRequestBytes });
+  server.addService(
+    AgentServiceService,
+    agentService({ config, configPath, host, pins, runs, access, startedAt: systemClock.now() }),
+  );
+  up.own("end the calls", () => endCalls(server));
+  up.own("end the runs", () => runs.close());
+  const gid = await users.groupId(config.socket.group);
+  if (gid === undefined) log.warn({ group: config.socket.group }, "there is no such group: only root can connect");
+  const socket = await serveUnix({ claim, gid, server, libc, log });
+  up.own("stop listening", () => socket.close());
+  log.info({ version, socket: config.socket.path, config: configPath }, "ready");
+}
+
+/** Watchers get to hear how their run ended; whoever does not read is cut off. */
+async function endCalls(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, lastWordsMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+  server.forceShutdown();
+}

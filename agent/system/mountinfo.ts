@@ -1,0 +1,46 @@
+/** What is mounted, as the kernel says it: proc_pid_mountinfo(5). Reading it touches no mounted file system. */
+
+import { readFile } from "node:fs/promises";
+
+export interface Mount {
+  readonly mountPoint: string;
+  /** "major:minor", as stat(1) prints with %Hd:%Ld. */
+  readonly device: string;
+  readonly type: string;
+  readonly source: string;
+  /** Options of the mount itself (nosuid, nodev, nosymfollow, ro ...). */
+  readonly options: ReadonlySet<string>;
+}
+
+export async function readMounts(): Promise<Mount[]> {
+  return parseMountinfo(await readFile("/proc/self/mountinfo", "utf8"));
+}
+
+/** The topmost mount at `target`, or undefined. */
+export async function mountedAt(target: string): Promise<Mount | undefined> {
+  return (await readMounts()).findLast((mount) => mount.mountPoint === target);
+}
+
+/** `36 35 98:0 /root /mnt rw,noatime master:1 - ext3 /dev/root rw,errors=continue` */
+export function parseMountinfo(text: string): Mount[] {
+  return text.split("\n").flatMap((line) => {
+    const [left, right] = line.split(" - ");
+    const [, , device, , mountPoint, options] = left?.split(" ") ?? [];
+    const [type, source] = right?.split(" ") ?? [];
+    if (device === undefined || mountPoint === undefined || type === undefined) return [];
+    return [
+      {
+        device,
+        mountPoint: unescapeOctal(mountPoint),
+        type,
+        source: unescapeOctal(source ?? ""),
+        options: new Set(options?.split(",")),
+      },
+    ];
+  });
+}
+
+/** The kernel writes space, tab, newline and backslash in names as \040 and the like. */
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}

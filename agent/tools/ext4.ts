@@ -1,0 +1,74 @@
+/** e2fsprogs: mkfs.ext4(8), e2fsck(8), dumpe2fs(8), resize2fs(8). */
+
+import { LuksmithError } from "../../common/errors.ts";
+import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
+
+const superblockDeadlineMs = 60_000;
+/** Each of them may have to read or write every inode table across a slow link. */
+const wholeFilesystemDeadlineMs = 6 * 3_600_000;
+/**
+ * From 16 GiB on mke2fs makes journals of 128 MiB to 1 GiB, which all cross the wire at creation; one writer at a
+ * time never needs more than this.
+ */
+const journalMiB = 64;
+const bigFilesystemBytes = 16 * 2 ** 30;
+
+/** No lazy initialisation (it would go on over the wire in the background of later runs), nothing reserved for root. */
+export async function makeExt4(exec: Exec, device: string, bytes: number, uuid: string, signal: AbortSignal) {
+  const args = [
+    ...["-q", "-m", "0", "-U", uuid, "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard"],
+    ...(bytes >= bigFilesystemBytes ? ["-J", `size=${journalMiB}`] : []),
+    ...["--", device],
+  ];
+  await mustRun(exec, { file: "mkfs.ext4", args, deadlineMs: wholeFilesystemDeadlineMs, signal });
+}
+
+export interface Superblock {
+  readonly uuid: string;
+  /** Unmounted cleanly, and no journal to replay. */
+  readonly clean: boolean;
+}
+
+/** Reads the superblock and nothing else. @returns undefined when there is no ext4 file system on the device */
+export async function readSuperblock(exec: Exec, device: string, signal: AbortSignal): Promise<Superblock | undefined> {
+  const args = ["-h", "--", device];
+  const { exitCode, stdout } = await exec({ file: "dumpe2fs", args, deadlineMs: superblockDeadlineMs, signal });
+  return exitCode === 0 ? parseSuperblock(stdout.toString("latin1")) : undefined;
+}
+
+export function parseSuperblock(text: string): Superblock | undefined {
+  const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(text)?.[1]?.trim();
+  const uuid = field("Filesystem UUID");
+  const state = field("Filesystem state");
+  if (uuid === undefined || state === undefined) return undefined;
+  const clean = state === "clean" && !field("Filesystem features")?.split(/\s+/).includes("needs_recovery");
+  return { uuid, clean };
+}
+
+/**
+ * Source: e2fsck(8), EXIT CODE: 1 = errors corrected, 2 = corrected and a reboot suggested (when mounted), 4 = errors
+ * left uncorrected, 8 and up = it could not work.
+ * @param how "preen" repairs what is safe to repair; "look" (-n) changes nothing; "full" preens even what says it is clean
+ * @returns whether the file system was in order from the start
+ * @throws {LuksmithError} "tool_failed" when errors are left
+ */
+export async function checkExt4(
+  exec: Exec,
+  device: string,
+  how: "preen" | "look" | "full",
+  signal: AbortSignal,
+): Promise<boolean> {
+  const flags = { preen: ["-p"], look: ["-n", "-f"], full: ["-p", "-f"] }[how];
+  const args = [...flags, "--", device];
+  const finished = await exec({ file: "e2fsck", args, deadlineMs: wholeFilesystemDeadlineMs, signal });
+  if (finished.exitCode === 0) return true;
+  if (finished.exitCode === 1 || finished.exitCode === 2) return false;
+  const said = finished.stdout.toString().trim().split("\n").at(-1) || lastWords(finished);
+  throw new LuksmithError("tool_failed", `e2fsck found errors it left as they are: ${said}`, { cause: finished });
+}
+
+/** Grows the file system, which must not be mounted, to the size of its device; resize2fs(8) wants a full check first. */
+export async function growExt4(exec: Exec, device: string, signal: AbortSignal): Promise<void> {
+  await checkExt4(exec, device, "full", signal);
+  await mustRun(exec, { file: "resize2fs", args: [device], deadlineMs: wholeFilesystemDeadlineMs, signal });
+}

@@ -1,0 +1,104 @@
+/** find(1) of GNU findutils: listing below an attached volume, by a child, names as bytes. */
+
+import { LuksmithError } from "../../common/errors.ts";
+import { type Command, type Exec, lastWords } from "../../common/exec.ts";
+import { FileEntry, FileEntry_Type } from "../../proto/gen/luksmith/v1/types.ts";
+import { RecordSplitter } from "./record-splitter.ts";
+
+const listDeadlineMs = 120_000;
+const walkDeadlineMs = 6 * 3_600_000;
+
+/** What there is in a directory; each name one character a byte (latin1). @returns undefined when there is no such directory */
+export async function listDirectory(exec: Exec, path: string, signal: AbortSignal) {
+  const args = ["-H", path, "-mindepth", "1", "-maxdepth", "1", "-printf", "%y %P\\0"];
+  const finished = await exec({ file: "find", args, deadlineMs: listDeadlineMs, signal });
+  if (finished.exitCode !== 0) {
+    if (finished.stderr.includes("No such file or directory")) return undefined;
+    throw new LuksmithError("tool_failed", `cannot list ${path}: ${lastWords(finished)}`, { cause: finished });
+  }
+  const lines = finished.stdout.toString("latin1").split("\0").filter(Boolean);
+  return lines.map((line) => ({ type: line.slice(0, 1), name: line.slice(2) }));
+}
+
+/** %y of find(1), -printf */
+const types: Record<string, FileEntry["type"]> = {
+  f: FileEntry_Type.FILE,
+  d: FileEntry_Type.DIRECTORY,
+  l: FileEntry_Type.SYMLINK,
+  b: FileEntry_Type.BLOCK_DEVICE,
+  c: FileEntry_Type.CHARACTER_DEVICE,
+  p: FileEntry_Type.FIFO,
+  s: FileEntry_Type.SOCKET,
+};
+
+const fieldsPerEntry = 7;
+
+/**
+ * Lists what is at `path` (relative to `cwd`; any bytes) and below it. A directory itself is listed only when it is
+ * what was asked for and `recursive`; a file that was asked for is its own only entry.
+ * @param as looks with the eyes of this user
+ * @throws {LuksmithError} "not_found" when there is nothing at `path`
+ */
+export async function walk(
+  exec: Exec,
+  spec: { cwd: string; path: Uint8Array; recursive: boolean; as: Command["as"] },
+  onEntry: (entry: FileEntry) => void | Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  // find takes starting points from standard input byte for byte (-files0-from), which argv of Node could not carry;
+  // "./" keeps a name that begins with a dash from being an option
+  const start = Buffer.concat([Buffer.from("./"), spec.path, Buffer.from("\0")]);
+  const depth = spec.recursive ? [] : ["-maxdepth", "1"];
+  const format = "%y\\0%m\\0%U %G %s\\0%T@\\0%p\\0%d\\0%l\\0";
+  const splitter = new RecordSplitter(0);
+  let fields: Buffer[] = [];
+  let root: FileEntry | undefined;
+  const finished = await exec({
+    file: "find",
+    args: ["-files0-from", "-", ...depth, "-printf", format],
+    cwd: spec.cwd,
+    stdin: start,
+    deadlineMs: walkDeadlineMs,
+    signal,
+    as: spec.as,
+    onStdout: async (chunk) => {
+      for (const field of splitter.push(chunk)) {
+        fields.push(field);
+        if (fields.length < fieldsPerEntry) continue;
+        const { entry, depth: level } = toEntry(fields);
+        fields = [];
+        if (level === 0 && entry.type === FileEntry_Type.DIRECTORY && !spec.recursive) continue;
+        if (level === 0) root = entry;
+        if (entry.path.length > 0) await onEntry(entry);
+      }
+    },
+  });
+  if (finished.exitCode === 0) return;
+  if (root === undefined && finished.stderr.includes("No such file or directory")) {
+    throw new LuksmithError("not_found", "there is nothing of that name in the snapshot", {
+      hint: "luksmith ls, without a path",
+    });
+  }
+  throw new LuksmithError("tool_failed", `listing failed: ${lastWords(finished)}`, { cause: finished });
+}
+
+function toEntry(fields: readonly Buffer[]): { entry: FileEntry; depth: number } {
+  const [type, mode, numbers, time, path = Buffer.alloc(0), depth, target = Buffer.alloc(0)] = fields;
+  const [uid, gid, size] = `${numbers}`.split(" ").map(Number);
+  const entry = FileEntry.create({
+    type: types[`${type}`] ?? FileEntry_Type.UNSPECIFIED,
+    mode: Number.parseInt(`${mode}`, 8),
+    uid: uid ?? 0,
+    gid: gid ?? 0,
+    size: size ?? 0,
+    modified: new Date(Number(`${time}`) * 1000),
+    path: withoutDotSlash(path),
+    target,
+  });
+  return { entry, depth: Number(`${depth}`) };
+}
+
+function withoutDotSlash(path: Buffer): Buffer {
+  const bare = path.subarray(path.subarray(0, 2).equals(Buffer.from("./")) ? 2 : 0);
+  return bare.equals(Buffer.from(".")) ? Buffer.alloc(0) : bare;
+}

@@ -1,0 +1,25 @@
+/** losetup(8) of util-linux. */
+
+import { LuksmithError } from "../../common/errors.ts";
+import { type Exec, mustRun } from "../../common/exec.ts";
+
+const deadlineMs = 30_000;
+/** LUKS2 sectors of 4096 bytes; direct I/O needs the device's sectors to be no smaller than the file's block. */
+const sectorBytes = 4096;
+
+/**
+ * Binds a free loop device to the file, with direct I/O: the image's pages are not cached a second time, and
+ * writeback does not stall on a slow link as the buffered kind does.
+ * @returns "/dev/loopN"
+ */
+export async function attachLoop(exec: Exec, file: string, signal: AbortSignal): Promise<string> {
+  const args = ["--find", "--show", "--direct-io=on", `--sector-size=${sectorBytes}`, "--", file];
+  const { stdout } = await mustRun(exec, { file: "losetup", args, deadlineMs, signal });
+  const device = stdout.toString().trim();
+  if (!/^\/dev\/loop\d+$/.test(device)) throw new LuksmithError("tool_failed", "losetup named no device");
+  return device;
+}
+
+export async function detachLoop(exec: Exec, device: string): Promise<void> {
+  await mustRun(exec, { file: "losetup", args: ["--detach", device], deadlineMs });
+}

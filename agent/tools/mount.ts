@@ -1,0 +1,31 @@
+/** mount(8) and umount(8) of util-linux. */
+
+import { type Exec, mustRun } from "../../common/exec.ts";
+
+/** Mounting ext4 may replay a journal across a slow link. */
+const mountDeadlineMs = 300_000;
+const remountDeadlineMs = 30_000;
+
+export async function mountFilesystem(
+  exec: Exec,
+  device: string,
+  target: string,
+  type: string,
+  options: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const args = ["--types", type, "--options", options.join(","), "--", device, target];
+  await mustRun(exec, { file: "mount", args, deadlineMs: mountDeadlineMs, signal });
+}
+
+/** Changes the flags of a mount that is there already. Source: mount(8), "remount,bind"; nosymfollow: mount_setattr(2), Linux 5.10 */
+export async function remountFlags(exec: Exec, target: string, flags: readonly string[], signal: AbortSignal) {
+  const args = ["--options", ["remount", "bind", ...flags].join(","), "--", target];
+  await mustRun(exec, { file: "mount", args, deadlineMs: remountDeadlineMs, signal });
+}
+
+/** Writes out what is dirty and unmounts; `lazy` takes it out of the tree at once and the rest when nobody uses it. */
+export async function unmount(exec: Exec, target: string, deadlineMs: number, how: "flush" | "lazy" = "flush") {
+  const args = [...(how === "lazy" ? ["--lazy"] : []), "--", target];
+  await mustRun(exec, { file: "umount", args, deadlineMs });
+}

@@ -1,0 +1,77 @@
+/** What rsync prints on standard error, sorted: files it could not read, and a destination that fails. */
+
+import { RecordSplitter } from "./record-splitter.ts";
+import { unescapeName } from "./rsync-output.ts";
+
+/** "full", or the system's words for what else is wrong with the destination. */
+export type DestinationFault = "full" | (string & {});
+
+/** errno values (errno(3)) that say: the destination as a whole, not one file of it, has failed. */
+const fullErrnos = new Set([28, 122]);
+const brokenErrnos = new Set([5, 30, 107, 117, 103]);
+
+export interface Complaint {
+  /** Which of rsync's processes said it: only the sender reads the source. */
+  readonly role: string | undefined;
+  readonly message: string;
+  readonly path: Buffer | undefined;
+  readonly errno: number | undefined;
+}
+
+/**
+ * Pure. `rsync: [sender] send_files failed to open "/a/b": Permission denied (13)`, `file has vanished: "/a/b"`;
+ * undefined for a line that only sums up or says what follows from the others.
+ */
+export function parseComplaint(line: Buffer): Complaint | undefined {
+  const text = line.toString("latin1").trimEnd();
+  if (text === "" || /^rsync (error|warning): /.test(text) || text.startsWith("IO error encountered")) return undefined;
+  const [, role] = /^rsync: \[(\w+)\] /.exec(text) ?? [];
+  const [, quoted] = /"(.*)"/.exec(text) ?? [];
+  const errno = /\((\d+)\)$/.exec(text)?.[1];
+  const reason = /: ([^:"]+?)(?: \(\d+\))?$/.exec(text)?.[1];
+  return {
+    role,
+    path: quoted === undefined ? undefined : unescapeName(Buffer.from(quoted, "latin1")),
+    errno: errno === undefined ? undefined : Number(errno),
+    message: quoted === undefined ? text.replace(/^rsync: (\[\w+\] )?/, "") : describe(text, reason),
+  };
+}
+
+function describe(text: string, reason: string | undefined): string {
+  if (text.startsWith("file has vanished") || text.includes("has vanished")) return "vanished while it was backed up";
+  return reason === undefined ? "could not be copied" : `could not be copied: ${reason.toLowerCase()}`;
+}
+
+export class RsyncComplaints {
+  readonly #lines = new RecordSplitter(10);
+  readonly #onComplaint: (message: string, path: Buffer | undefined) => void;
+  #fault: DestinationFault | undefined;
+
+  constructor(onComplaint: (message: string, path: Buffer | undefined) => void) {
+    this.#onComplaint = onComplaint;
+  }
+
+  /** Set as soon as the writing side has said so. */
+  get destinationFault(): DestinationFault | undefined {
+    return this.#fault;
+  }
+
+  push(chunk: Buffer): void {
+    for (const line of this.#lines.push(chunk)) this.#take(line);
+  }
+
+  flush(): void {
+    this.#take(this.#lines.flush());
+  }
+
+  #take(line: Buffer): void {
+    const complaint = parseComplaint(line);
+    if (complaint === undefined) return;
+    const { role, errno } = complaint;
+    if (role !== undefined && role !== "sender" && errno !== undefined) {
+      if (fullErrnos.has(errno)) this.#fault = "full";
+      else if (brokenErrnos.has(errno)) this.#fault ??= complaint.message;
+    }
+    this.#onComplaint(complaint.message, complaint.path);
+  }
+}

@@ -1,0 +1,82 @@
+/** rsync(1), both ends on this machine: how it is called, and what its exit codes mean. */
+
+import { LuksmithError } from "../../common/errors.ts";
+import { type Command, type Exec, type Finished, lastWords } from "../../common/exec.ts";
+import { RecordSplitter } from "./record-splitter.ts";
+import { type DestinationFault, RsyncComplaints } from "./rsync-complaints.ts";
+import { isStatsLine, parseProgress, parseStats, type RsyncProgress, type RsyncStats } from "./rsync-output.ts";
+
+/** Everything about a file survives: recursion, links, modes, times, owners, devices; hard links, ACLs, xattrs, holes. */
+export const archiveArgs = ["--archive", "--hard-links", "--acls", "--xattrs", "--sparse", "--numeric-ids"] as const;
+
+/** A copy has no deadline of its own: how long it may take depends on how much there is. The run can be cancelled. */
+export interface CopySpec {
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  readonly stdin?: Uint8Array;
+  readonly as?: Command["as"];
+  readonly onProgress?: (progress: RsyncProgress) => void;
+  /** A line of --out-format, with its escapes still in it. */
+  readonly onLine?: (line: Buffer) => void;
+  /** A file that could not be read or kept whole; the name is as on disk. */
+  readonly onComplaint: (message: string, path: Buffer | undefined) => void;
+}
+
+export interface CopyResult {
+  /** Exit 23 or 24: some files were left out. */
+  readonly incomplete: boolean;
+  readonly stats: RsyncStats;
+}
+
+/**
+ * Source: rsync(1), EXIT VALUES: 23 = partial transfer due to error, 24 = vanished source files.
+ * @throws {LuksmithError} "full" when the destination is; "tool_failed" when the destination or rsync itself fails
+ */
+export async function copy(exec: Exec, spec: CopySpec, signal: AbortSignal): Promise<CopyResult> {
+  const output = new RecordSplitter(10);
+  const complaints = new RsyncComplaints(spec.onComplaint);
+  const summary: string[] = [];
+  const onLine = (line: Buffer) => {
+    const progress = parseProgress(line);
+    if (progress !== undefined) spec.onProgress?.(progress);
+    else if (isStatsLine(line)) summary.push(line.toString("latin1"));
+    else if (line.length > 0) spec.onLine?.(line);
+  };
+  const onStdout = (chunk: Buffer) => {
+    for (const line of output.push(returnsToNewlines(chunk))) onLine(line);
+  };
+  const finished = await exec({
+    file: "rsync",
+    args: ["--info=progress2,stats2", "--outbuf=L", ...spec.args],
+    ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+    ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
+    as: spec.as,
+    signal,
+    onStdout,
+    onStderr: (chunk) => complaints.push(chunk),
+  });
+  onLine(output.flush());
+  complaints.flush();
+  judge(finished, complaints.destinationFault);
+  return { incomplete: finished.exitCode !== 0, stats: parseStats(summary) };
+}
+
+function judge(finished: Finished, destination: DestinationFault | undefined): void {
+  if (destination === "full") {
+    throw new LuksmithError("full", "there is no room left", { cause: finished });
+  }
+  if (destination !== undefined) {
+    throw new LuksmithError("tool_failed", `writing failed: ${destination}`, {
+      hint: "luksmith doctor",
+      cause: finished,
+    });
+  }
+  if (finished.exitCode === 0 || finished.exitCode === 23 || finished.exitCode === 24) return;
+  throw new LuksmithError("tool_failed", `rsync failed: ${lastWords(finished)}`, { cause: finished });
+}
+
+/** progress2 redraws its line with carriage returns; in names rsync escapes them. Changes the chunk in place. */
+function returnsToNewlines(chunk: Buffer): Buffer {
+  for (let at = chunk.indexOf(13); at !== -1; at = chunk.indexOf(13, at)) chunk[at] = 10;
+  return chunk;
+}

@@ -1,0 +1,89 @@
+/** Comparing a snapshot with the files it was made of, content and all. */
+
+import { join } from "node:path";
+import { LuksmithError } from "../../common/errors.ts";
+import { plural } from "../../common/units.ts";
+import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
+import { copyProgress } from "../backup/copy-progress.ts";
+import { selectionArgs } from "../backup/selection.ts";
+import { requireSources } from "../backup/sources.ts";
+import type { JobConfig } from "../config/job.ts";
+import type { RunContext, RunResult } from "../runs/context.ts";
+import { readJobDirectory } from "../snapshots/list.ts";
+import { selectSnapshot } from "../snapshots/select.ts";
+import { type Target, withVolume } from "../stack/attach.ts";
+import type { Host } from "../system/host.ts";
+import { copy } from "../tools/rsync.ts";
+import { itemFormat, parseItem } from "../tools/rsync-output.ts";
+import type { PinStore } from "../volume/pin.ts";
+import { classify } from "./classify.ts";
+
+export interface VerifyOptions {
+  readonly snapshot: string;
+  readonly acceptRollback: boolean;
+}
+
+/** @throws {LuksmithError} "tampered" when a file that has not been touched since has another content in the snapshot */
+export async function verify(
+  host: Host,
+  pins: PinStore,
+  job: JobConfig,
+  target: Target,
+  options: VerifyOptions,
+  run: RunContext,
+): Promise<RunResult> {
+  await requireSources(host.exec, job, run);
+  const attach = { mode: "read", acceptRollback: options.acceptRollback } as const;
+  return withVolume(host, pins, target, attach, run, async ({ filesDir, signal }) => {
+    const entries = await readJobDirectory(host.exec, filesDir, job.name, signal);
+    const snapshot = selectSnapshot(entries, job.name, options.snapshot);
+    const counts = { equal: 0, differs: 0, changed: 0, added: 0 };
+    let unreadable = 0;
+    const onLine = (line: Buffer) => {
+      const item = parseItem(line);
+      const verdict = item && classify(item.changes);
+      if (item === undefined || verdict === undefined) return;
+      counts[verdict] += 1;
+      if (verdict !== "differs") return;
+      run.item({ action: Item_Action.DIFFERS, path: item.path, size: item.size });
+      run.warn("its content in the snapshot is not what it was backed up from", item.path);
+    };
+    const result = await run.step("compare", () =>
+      copy(
+        host.exec,
+        {
+          // --checksum reads every file on both sides; itemized twice, unchanged ones are listed too
+          args: [
+            ...["--dry-run", "--checksum", "-ii", `--out-format=${itemFormat}`, ...selectionArgs(job)],
+            ...["--", ...job.sources, `${join(filesDir, job.name, snapshot.name)}/`],
+          ],
+          onLine,
+          onProgress: copyProgress(host.clock, run, "compare"),
+          onComplaint: (message, path) => {
+            unreadable += 1;
+            run.warn(message, path);
+          },
+        },
+        signal,
+      ),
+    );
+    const summary = `${plural(counts.equal, "file")} equal, ${counts.differs} different, ${counts.changed} changed and ${counts.added} new since snapshot ${snapshot.name}`;
+    if (counts.differs > 0) {
+      throw new LuksmithError("tampered", `job ${job.name}: ${summary}`, {
+        hint: "the backup host, its disk or this machine's has altered data: see the run's warnings for the files",
+      });
+    }
+    return {
+      state: result.incomplete || unreadable > 0 ? "incomplete" : "done",
+      snapshot: snapshot.name,
+      summary,
+      totals: {
+        files: result.stats.files,
+        bytes: result.stats.bytes,
+        filesEqual: counts.equal,
+        filesDiffering: counts.differs,
+        filesChangedSince: counts.changed,
+      },
+    };
+  });
+}

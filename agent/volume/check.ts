@@ -1,0 +1,98 @@
+/** Looking a volume over without changing it: stored header, file system, identity, snapshots. */
+
+import { LuksmithError } from "../../common/errors.ts";
+import { lastWords } from "../../common/exec.ts";
+import { formatBytes, plural } from "../../common/units.ts";
+import type { RunContext, RunResult } from "../runs/context.ts";
+import { listSnapshots } from "../snapshots/list.ts";
+import { type Opened, Stack, type Target, withRelease } from "../stack/attach.ts";
+import { statImage } from "../stack/image-file.ts";
+import type { Host } from "../system/host.ts";
+import { isLuks2 } from "../tools/cryptsetup.ts";
+import { checkExt4, readSuperblock } from "../tools/ext4.ts";
+import { readIdentity, requireIdentity } from "./identity.ts";
+import type { PinStore } from "./pin.ts";
+
+const headerCompareDeadlineMs = 600_000;
+
+/** @throws {LuksmithError} "tampered" when anything is not as it was left; every finding is a warning of the run */
+export async function checkVolume(
+  host: Host,
+  pins: PinStore,
+  target: Target,
+  options: { acceptRollback: boolean; jobs: readonly string[] },
+  run: RunContext,
+): Promise<RunResult> {
+  const { volume, pin } = target;
+  const faults: string[] = [];
+  const fault = (what: string) => {
+    faults.push(what);
+    run.warn(what);
+  };
+  const stack = new Stack(host, volume.name);
+  const found = await withRelease(stack, run, async () => {
+    const opened = await stack.open(target, run);
+    await run.step("compare the stored header", async () => {
+      const difference = await headerDifference(host, target, opened);
+      if (difference !== undefined) fault(difference);
+    });
+    await run.step("check the file system", () => checkFilesystem(host, opened, run, fault));
+    await stack.mount(target, opened, "read", run);
+    const { filesDir } = stack.names;
+    const identity = await readIdentity(host.exec, filesDir, opened.signal);
+    requireIdentity(identity, pin, volume.name, options.acceptRollback);
+    const snapshots = await listSnapshots(host.exec, filesDir, options.jobs, opened.signal);
+    const stat = await statImage(host.exec, opened.imagePath, opened.signal);
+    return { generation: identity.generation, snapshots, allocated: stat?.allocatedBytes ?? 0 };
+  });
+  if (faults.length > 0) {
+    throw new LuksmithError("tampered", `volume ${volume.name}: ${faults.join("; ")}`, {
+      hint: `backups stay encrypted by the pinned header; to put the stored one right, on the backup host: dd if=header.luks of=${volume.image} conv=notrunc, with ${target.headerFile}`,
+    });
+  }
+  await pins.write(volume.name, { ...pin, generation: found.generation, unclean: false });
+  const finished = found.snapshots.filter((snapshot) => !snapshot.partial).length;
+  return {
+    state: "done",
+    summary: `volume ${volume.name} is in order: generation ${found.generation}, ${plural(finished, "snapshot")}, ${formatBytes(found.allocated)} of ${formatBytes(pin.imageBytes)} used on ${target.remote.name}`,
+  };
+}
+
+/** cmp(1): 0 = the same, 1 = they differ. @returns what is wrong in words, or undefined */
+async function headerDifference(
+  host: Host,
+  target: Target,
+  { imagePath, signal }: Opened,
+): Promise<string | undefined> {
+  const header = await statImage(host.exec, target.headerFile, signal);
+  if (header === undefined) throw new LuksmithError("config", `the pinned header ${target.headerFile} is gone`);
+  const args = [`--bytes=${header.bytes}`, "--", target.headerFile, imagePath];
+  const finished = await host.exec({ file: "cmp", args, deadlineMs: headerCompareDeadlineMs, signal });
+  if (finished.exitCode === 0) return undefined;
+  if (finished.exitCode !== 1) {
+    throw new LuksmithError("unreachable", `the stored header cannot be read: ${lastWords(finished)}`, {
+      cause: finished,
+    });
+  }
+  const byte = /byte (\d+)/.exec(finished.stdout.toString())?.[1] ?? "?";
+  return (await isLuks2(host.exec, imagePath, signal))
+    ? `the stored LUKS header has been altered (first at byte ${byte})`
+    : `the image does not begin with a LUKS header any more (first difference at byte ${byte})`;
+}
+
+async function checkFilesystem(host: Host, { device, signal }: Opened, run: RunContext, fault: (what: string) => void) {
+  const superblock = await readSuperblock(host.exec, device, signal);
+  if (superblock === undefined) {
+    throw new LuksmithError("tampered", "the image does not hold the file system of this volume", {
+      hint: "its content has been overwritten or exchanged on the backup host",
+    });
+  }
+  if (!superblock.clean) {
+    run.note("the file system was not unmounted cleanly the last time: recovering it");
+    await checkExt4(host.exec, device, "preen", signal);
+  }
+  await checkExt4(host.exec, device, "look", signal).catch((error: unknown) => {
+    if (signal.aborted || !(error instanceof LuksmithError)) throw error;
+    fault(error.message);
+  });
+}

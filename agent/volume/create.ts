@@ -1,0 +1,210 @@
+/** Making a volume: header, image, file system, identity, pin - or nothing at all when one of them fails. */
+
+import { randomBytes, randomUUID } from "node:crypto";
+import { access, chmod, mkdir, rm, truncate, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { syncDirectory, writeFileDurably } from "../../common/durable-file.ts";
+import { LuksmithError } from "../../common/errors.ts";
+import { mustRun } from "../../common/exec.ts";
+import { formatBytes } from "../../common/units.ts";
+import type { RemoteConfig } from "../config/remote.ts";
+import type { VolumeConfig } from "../config/volume.ts";
+import type { RunContext, RunResult } from "../runs/context.ts";
+import { type Connected, Stack, type Target, withRelease } from "../stack/attach.ts";
+import { statImage } from "../stack/image-file.ts";
+import type { Host } from "../system/host.ts";
+import {
+  addKey,
+  cipher,
+  dataOffsetBytes,
+  formatHeader,
+  headerBytes,
+  sectorBytes,
+  volumeKeyBits,
+} from "../tools/cryptsetup.ts";
+import { makeExt4 } from "../tools/ext4.ts";
+import { ownDirectory, writeIdentity } from "./identity.ts";
+import { readKeyFile } from "./key-file.ts";
+import type { Pin, PinStore } from "./pin.ts";
+import { volumeReadme } from "./readme-text.ts";
+
+const generatedKeyBytes = 64;
+/** One small file operation on the backup host. */
+const fileDeadlineMs = 60_000;
+const headerCopyDeadlineMs = 600_000;
+const syncDeadlineMs = 30 * 60_000;
+
+export interface CreateRequest {
+  readonly volume: VolumeConfig;
+  readonly remote: RemoteConfig;
+  /** A second key slot gets it; undefined when the operator brought a key of their own. */
+  readonly recoveryPassphrase: string | undefined;
+}
+
+/** @throws {LuksmithError} "exists" when the volume or its image is there already */
+export async function createVolume(
+  host: Host,
+  pins: PinStore,
+  request: CreateRequest,
+  run: RunContext,
+): Promise<RunResult> {
+  const { volume, remote } = request;
+  if ((await pins.read(volume.name)) !== undefined) {
+    throw new LuksmithError("exists", `volume ${volume.name} has been created already`, {
+      hint: "luksmith volume list",
+    });
+  }
+  const madeKey = volume.keyGenerated && (await makeKey(volume.keyFile));
+  const headerFile = pins.headerFile(volume.name);
+  const pin = freshPin(volume);
+  try {
+    await run.step("format the header", () => makeHeader(host, headerFile, pin, request, run.signal));
+    await makeImage(host, { volume, remote, pin, headerFile }, run);
+    await pins.write(volume.name, pin);
+  } catch (error) {
+    await rm(headerFile, { force: true });
+    if (madeKey) await rm(volume.keyFile, { force: true });
+    throw error;
+  }
+  return {
+    state: "done",
+    summary: `volume ${volume.name}: ${formatBytes(volume.sizeBytes)} as ${volume.image} on ${remote.name}, header pinned in ${headerFile}`,
+  };
+}
+
+function freshPin(volume: VolumeConfig): Pin {
+  return {
+    format: 1,
+    id: randomUUID(),
+    luksUuid: randomUUID(),
+    filesystemUuid: randomUUID(),
+    filesystem: volume.filesystem,
+    imageBytes: volume.sizeBytes,
+    cipher,
+    volumeKeyBits,
+    sectorBytes,
+    dataOffsetBytes,
+    generation: 1,
+    unclean: false,
+  };
+}
+
+/** @returns whether it was made; a key that is there already is used */
+async function makeKey(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return false;
+  } catch {
+    await writeFileDurably(path, randomBytes(generatedKeyBytes), 0o400);
+    return true;
+  }
+}
+
+/** Formats a header on local disk: it is pinned from its first moment, and crosses the wire as a plain copy. */
+async function makeHeader(host: Host, headerFile: string, pin: Pin, request: CreateRequest, signal: AbortSignal) {
+  const { volume, recoveryPassphrase } = request;
+  await mkdir(dirname(headerFile), { recursive: true, mode: 0o700 });
+  await rm(headerFile, { force: true });
+  await writeFile(headerFile, "", { mode: 0o600, flag: "wx" });
+  // cryptsetup wants to see room for data behind the header; it is cut off again
+  await truncate(headerFile, dataOffsetBytes + sectorBytes);
+  const key = await readKeyFile(volume.keyFile);
+  await formatHeader(host.exec, { file: headerFile, uuid: pin.luksUuid, key, kdf: volume.kdf }, signal);
+  key.fill(0);
+  if (recoveryPassphrase !== undefined) {
+    const newKey = Buffer.from(recoveryPassphrase);
+    await addKey(host.exec, { headerFile, keyFile: volume.keyFile, newKey, kdf: volume.kdf }, signal);
+  }
+  await truncate(headerFile, headerBytes);
+  await chmod(headerFile, 0o400);
+  await mustRun(host.exec, { file: "sync", args: ["--", headerFile], deadlineMs: fileDeadlineMs, signal });
+  await syncDirectory(dirname(headerFile));
+}
+
+async function makeImage(host: Host, target: Target, run: RunContext): Promise<void> {
+  const stack = new Stack(host, target.volume.name);
+  let made: Connected | undefined;
+  await withRelease(stack, run, async () => {
+    try {
+      const opened = await stack.open(target, run, async (connected) => {
+        await claimImage(host, target, connected);
+        made = connected;
+      });
+      const { signal } = opened;
+      await run.step("make the file system", () =>
+        Promise.all([
+          copyHeader(host, target.headerFile, opened),
+          makeExt4(
+            host.exec,
+            opened.device,
+            target.pin.imageBytes - dataOffsetBytes,
+            target.pin.filesystemUuid,
+            signal,
+          ),
+        ]),
+      );
+      await stack.mount(target, opened, "write", run);
+      await writeContent(host, stack.names.filesDir, target, signal);
+    } catch (error) {
+      // ours alone: it was made exclusively a moment ago
+      if (made && !made.transport.lost.aborted) await removeImage(host, made, run);
+      throw error;
+    }
+  });
+}
+
+/** Makes the image exclusively (O_EXCL), sparse, in its full size. */
+async function claimImage(host: Host, target: Target, { imagePath, signal }: Connected): Promise<void> {
+  const { exec } = host;
+  if ((await statImage(exec, imagePath, signal)) !== undefined) throw imageExists(target);
+  const args = ["if=/dev/null", `of=${imagePath}`, "bs=4096", "count=0", "conv=excl", "status=none"];
+  const { exitCode, stderr } = await exec({
+    file: "dd",
+    args: [...args, `seek=${target.pin.imageBytes / 4096}`],
+    deadlineMs: fileDeadlineMs,
+    signal,
+  });
+  if (exitCode === 0) return;
+  if (stderr.includes("File exists")) throw imageExists(target);
+  const why = stderr.split(": ").at(-1) ?? "";
+  const missing = stderr.includes("No such file or directory");
+  throw new LuksmithError(
+    missing ? "not_found" : "tool_failed",
+    `the image cannot be made on ${target.remote.name}: ${why}`,
+    {
+      hint: missing
+        ? `make the directory on the backup host first: ssh -i ${target.remote.identity} -p ${target.remote.port} ${target.remote.user}@${target.remote.host} mkdir -p ${target.remote.path}`
+        : "does the directory on the backup host belong to that user, and is there room",
+    },
+  );
+}
+
+function imageExists(target: Target): LuksmithError {
+  return new LuksmithError("exists", `there is an image ${target.volume.image} on ${target.remote.name} already`, {
+    hint: "luksmith never overwrites one: choose another name, or move it away on the backup host",
+  });
+}
+
+/** So that the image can be opened by hand, without luksmith and without the pinned copy. */
+async function copyHeader(host: Host, headerFile: string, { imagePath, signal }: Connected): Promise<void> {
+  // the fresh image reads as zeros, so what is zero in the header need not be sent
+  const args = [`if=${headerFile}`, `of=${imagePath}`, "bs=64K", "conv=notrunc,sparse,fsync", "status=none"];
+  await mustRun(host.exec, { file: "dd", args, deadlineMs: headerCopyDeadlineMs, signal });
+}
+
+async function writeContent(host: Host, filesDir: string, target: Target, signal: AbortSignal): Promise<void> {
+  const { exec } = host;
+  const directory = ownDirectory(filesDir);
+  await mustRun(exec, { file: "mkdir", args: ["--mode=0700", "--", directory], deadlineMs: fileDeadlineMs, signal });
+  const { name } = target.volume;
+  await writeIdentity(exec, filesDir, { format: 1, id: target.pin.id, volume: name, generation: 1 }, signal);
+  const readme = [`of=${join(directory, "README.txt")}`, "status=none"];
+  await mustRun(exec, { file: "dd", args: readme, stdin: volumeReadme(name), deadlineMs: fileDeadlineMs, signal });
+  await mustRun(exec, { file: "sync", args: ["--file-system", "--", filesDir], deadlineMs: syncDeadlineMs, signal });
+}
+
+async function removeImage(host: Host, { imagePath }: Connected, run: RunContext): Promise<void> {
+  const { exitCode } = await host.exec({ file: "rm", args: ["--", imagePath], deadlineMs: fileDeadlineMs });
+  if (exitCode !== 0)
+    run.warn("the unfinished image could not be removed from the backup host", Buffer.from(imagePath));
+}

@@ -1,0 +1,82 @@
+/**
+ * /.luksmith/volume.json inside the volume: who it is and how often it was attached for writing. The machine remembers
+ * the last generation it saw; an image that shows an older one has been rolled back.
+ */
+
+import { join } from "node:path";
+import { z } from "zod";
+import { LuksmithError } from "../../common/errors.ts";
+import { type Exec, mustRun } from "../../common/exec.ts";
+import type { Pin } from "./pin.ts";
+
+const ioDeadlineMs = 120_000;
+
+const identitySchema = z.object({
+  format: z.literal(1),
+  id: z.uuid(),
+  volume: z.string(),
+  generation: z.int().nonnegative(),
+});
+
+export type Identity = z.infer<typeof identitySchema>;
+
+const directoryName = ".luksmith";
+const fileName = "volume.json";
+
+/** Our own directory inside the volume. */
+export function ownDirectory(filesDir: string): string {
+  return join(filesDir, directoryName);
+}
+
+/** @throws {LuksmithError} "tampered" when it is not there or cannot be understood */
+export async function readIdentity(exec: Exec, filesDir: string, signal: AbortSignal): Promise<Identity> {
+  const path = join(ownDirectory(filesDir), fileName);
+  const { exitCode, stdout } = await exec({ file: "cat", args: ["--", path], deadlineMs: ioDeadlineMs, signal });
+  const parsed = exitCode === 0 ? identitySchema.safeParse(parseJson(stdout.toString())) : undefined;
+  if (parsed?.success) return parsed.data;
+  throw new LuksmithError("tampered", `${directoryName}/${fileName} in the volume is missing or damaged`, {
+    hint: "luksmith volume check, and look at the volume by hand before writing to it",
+  });
+}
+
+/** Not synced by itself: it is as durable as what the run writes after it. */
+export async function writeIdentity(
+  exec: Exec,
+  filesDir: string,
+  identity: Identity,
+  signal: AbortSignal,
+): Promise<void> {
+  const directory = ownDirectory(filesDir);
+  const fresh = join(directory, `${fileName}.new`);
+  const stdin = `${JSON.stringify(identitySchema.parse(identity), null, 2)}\n`;
+  await mustRun(exec, { file: "dd", args: [`of=${fresh}`, "status=none"], stdin, deadlineMs: ioDeadlineMs, signal });
+  const args = ["--no-target-directory", "--", fresh, join(directory, fileName)];
+  await mustRun(exec, { file: "mv", args, deadlineMs: ioDeadlineMs, signal });
+}
+
+/**
+ * Pure. @throws {LuksmithError} "tampered" when it is another volume, or an older state of this one and
+ * `acceptRollback` is not set
+ */
+export function requireIdentity(identity: Identity, pin: Pin, volume: string, acceptRollback: boolean): void {
+  if (identity.id !== pin.id) {
+    throw new LuksmithError("tampered", `the image holds another volume (${identity.volume}, ${identity.id})`, {
+      hint: "has the image been exchanged on the backup host",
+    });
+  }
+  if (identity.generation < pin.generation && !acceptRollback) {
+    throw new LuksmithError(
+      "tampered",
+      `volume ${volume} has been rolled back: it shows generation ${identity.generation}, this machine has seen ${pin.generation}`,
+      { hint: "if the image was put back from a copy on purpose: add --accept-rollback" },
+    );
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

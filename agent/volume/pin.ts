@@ -1,0 +1,78 @@
+/**
+ * What this machine remembers of a volume, so that the backup host cannot tell it otherwise: the LUKS header, and
+ * beside it in pin.json the size, the identity and the last generation seen.
+ */
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { writeFileDurably } from "../../common/durable-file.ts";
+import { hasErrno, LuksmithError } from "../../common/errors.ts";
+
+const pinSchema = z.strictObject({
+  format: z.literal(1),
+  /** Also stands inside the volume, in /.luksmith/volume.json. */
+  id: z.uuid(),
+  luksUuid: z.uuid(),
+  filesystemUuid: z.uuid(),
+  filesystem: z.literal("ext4"),
+  /** Of the image file: header and data. */
+  imageBytes: z.int().positive().multipleOf(4096),
+  cipher: z.string(),
+  volumeKeyBits: z.int().positive(),
+  sectorBytes: z.int().positive(),
+  dataOffsetBytes: z.int().positive(),
+  generation: z.int().nonnegative(),
+  /** Set before an attachment for writing, cleared after its clean end. */
+  unclean: z.boolean(),
+});
+
+export type Pin = z.infer<typeof pinSchema>;
+
+export class PinStore {
+  readonly #directory: string;
+
+  constructor(stateDir: string) {
+    this.#directory = join(stateDir, "volumes");
+  }
+
+  headerFile(volume: string): string {
+    return join(this.#directory, volume, "header.luks");
+  }
+
+  /** @returns undefined when the volume was not created (or adopted) on this machine */
+  async read(volume: string): Promise<Pin | undefined> {
+    const path = this.#file(volume);
+    let text: string;
+    try {
+      text = await readFile(path, "utf8");
+    } catch (error) {
+      if (hasErrno(error, "ENOENT")) return undefined;
+      throw error;
+    }
+    try {
+      return pinSchema.parse(JSON.parse(text));
+    } catch (cause) {
+      throw new LuksmithError("config", `${path} cannot be read as what luksmith wrote`, {
+        hint: "put it back from a backup of the machine's state directory",
+        cause,
+      });
+    }
+  }
+
+  async require(volume: string): Promise<Pin> {
+    const pin = await this.read(volume);
+    if (pin !== undefined) return pin;
+    throw new LuksmithError("not_found", `volume ${volume} has not been created yet`, {
+      hint: `luksmith volume create ${volume}`,
+    });
+  }
+
+  async write(volume: string, pin: Pin): Promise<void> {
+    await writeFileDurably(this.#file(volume), `${JSON.stringify(pinSchema.parse(pin), null, 2)}\n`, 0o600);
+  }
+
+  #file(volume: string): string {
+    return join(this.#directory, volume, "pin.json");
+  }
+}

@@ -1,0 +1,43 @@
+/** Growing a volume, offline, to the size that the configuration says. Interrupted at any step, the next call ends it. */
+
+import { LuksmithError } from "../../common/errors.ts";
+import { mustRun } from "../../common/exec.ts";
+import { formatBytes } from "../../common/units.ts";
+import type { RunContext, RunResult } from "../runs/context.ts";
+import { Stack, type Target, withRelease } from "../stack/attach.ts";
+import type { Host } from "../system/host.ts";
+import { growExt4 } from "../tools/ext4.ts";
+import { readIdentity, requireIdentity } from "./identity.ts";
+import type { PinStore } from "./pin.ts";
+
+const truncateDeadlineMs = 60_000;
+
+/** @throws {LuksmithError} "usage" when the configuration asks for less than there is */
+export async function resizeVolume(host: Host, pins: PinStore, target: Target, run: RunContext): Promise<RunResult> {
+  const { volume, pin: before } = target;
+  const { name, sizeBytes } = volume;
+  if (sizeBytes < before.imageBytes) {
+    throw new LuksmithError(
+      "usage",
+      `volume ${name} has ${formatBytes(before.imageBytes)}, the configuration says ${formatBytes(sizeBytes)}: it can only grow`,
+      { hint: `set volumes.${name}.size to what it has, or to more` },
+    );
+  }
+  const pin = { ...before, imageBytes: sizeBytes };
+  const grown = { ...target, pin };
+  const stack = new Stack(host, name);
+  await withRelease(stack, run, async () => {
+    const opened = await stack.open(grown, run, async ({ imagePath, signal }) => {
+      // ">N" enlarges and never shrinks (truncate(1))
+      const args = ["--no-create", `--size=>${sizeBytes}`, "--", imagePath];
+      await mustRun(host.exec, { file: "truncate", args, deadlineMs: truncateDeadlineMs, signal });
+    });
+    // A file system smaller than its device is harmless, a larger one is not: the pin goes first.
+    await pins.write(name, pin);
+    await run.step("grow the file system", () => growExt4(host.exec, opened.device, opened.signal));
+    await stack.mount(grown, opened, "read", run);
+    requireIdentity(await readIdentity(host.exec, stack.names.filesDir, opened.signal), pin, name, false);
+  });
+  const change = sizeBytes === before.imageBytes ? "has" : `grew from ${formatBytes(before.imageBytes)} to`;
+  return { state: "done", summary: `volume ${name} ${change} ${formatBytes(sizeBytes)}` };
+}

@@ -1,0 +1,158 @@
+/** The agent's service as promises and async iterables, with its errors as LuksmithErrors. */
+
+import { type CallOptions, Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { fromServiceError } from "../common/error-wire.ts";
+import { LuksmithError } from "../common/errors.ts";
+import { escapeControls } from "../common/quote.ts";
+import {
+  type BackupRequest,
+  type CancelRunRequest,
+  type CheckVolumeRequest,
+  type CreateVolumeRequest,
+  type DoctorRequest,
+  type GetRunRequest,
+  type ListFilesRequest,
+  type ListRunsRequest,
+  type ListSnapshotsRequest,
+  AgentServiceService as methods,
+  type PruneRequest,
+  type ResizeVolumeRequest,
+  type RestoreRequest,
+  type ScanRemoteRequest,
+  type TrustRemoteRequest,
+  type VerifyRequest,
+  type WatchRunRequest,
+} from "../proto/gen/luksmith/v1/agent.ts";
+import { explainUnreachable } from "./unreachable.ts";
+
+interface Method<Request, Response> {
+  readonly path: string;
+  readonly requestSerialize: (request: Request) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => Response;
+}
+
+/** The agent answers these from memory; one that takes longer is stuck. */
+const quickMs = 10_000;
+/** These ask the backup host, or start programs. */
+const slowMs = 180_000;
+
+export class AgentClient {
+  readonly #client: Client;
+  readonly #socket: string;
+
+  /** @param socket absolute path; the connection is made by the first call */
+  constructor(socket: string) {
+    this.#socket = socket;
+    this.#client = new Client(`unix:${socket}`, credentials.createInsecure(), {
+      // a call is not repeated behind our back, and a proxy has no business with a Unix socket
+      "grpc.enable_retries": 0,
+      "grpc.enable_http_proxy": 0,
+    });
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  getStatus = (deadlineMs = quickMs) => this.#call(methods.getStatus, {}, deadlineMs);
+  listVolumes = (deadlineMs = quickMs) => this.#call(methods.listVolumes, {}, deadlineMs);
+  listJobs = (deadlineMs = quickMs) => this.#call(methods.listJobs, {}, deadlineMs);
+  listRuns = (request: ListRunsRequest, deadlineMs = quickMs) => this.#call(methods.listRuns, request, deadlineMs);
+  getRun = (request: GetRunRequest) => this.#call(methods.getRun, request, quickMs);
+  cancelRun = (request: CancelRunRequest) => this.#call(methods.cancelRun, request, quickMs);
+
+  createVolume = (request: CreateVolumeRequest) => this.#call(methods.createVolume, request, slowMs);
+  checkVolume = (request: CheckVolumeRequest) => this.#call(methods.checkVolume, request, slowMs);
+  resizeVolume = (request: ResizeVolumeRequest) => this.#call(methods.resizeVolume, request, slowMs);
+  backup = (request: BackupRequest) => this.#call(methods.backup, request, slowMs);
+  restore = (request: RestoreRequest) => this.#call(methods.restore, request, slowMs);
+  verify = (request: VerifyRequest) => this.#call(methods.verify, request, slowMs);
+  prune = (request: PruneRequest) => this.#call(methods.prune, request, slowMs);
+  scanRemote = (request: ScanRemoteRequest) => this.#call(methods.scanRemote, request, slowMs);
+  trustRemote = (request: TrustRemoteRequest) => this.#call(methods.trustRemote, request, slowMs);
+  doctor = (request: DoctorRequest) => this.#call(methods.doctor, request, slowMs);
+
+  watchRun = (request: WatchRunRequest, signal: AbortSignal) => this.#stream(methods.watchRun, request, signal);
+  listFiles = (request: ListFilesRequest, signal: AbortSignal) => this.#stream(methods.listFiles, request, signal);
+  listSnapshots = (request: ListSnapshotsRequest, signal: AbortSignal) =>
+    this.#stream(methods.listSnapshots, request, signal);
+
+  #call<Request, Response>(method: Method<Request, Response>, request: Request, deadlineMs: number): Promise<Response> {
+    const options: Partial<CallOptions> = { deadline: Date.now() + deadlineMs };
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        new Metadata(),
+        options,
+        (error, response) => {
+          if (error) this.#explain(error).then(reject, reject);
+          else if (response === undefined) reject(new LuksmithError("internal", "the agent answered nothing"));
+          else resolve(response);
+        },
+      );
+    });
+  }
+
+  /** @throws the signal's reason when it was aborted */
+  async *#stream<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    signal: AbortSignal,
+  ): AsyncGenerator<Response, void> {
+    signal.throwIfAborted();
+    const call = this.#client.makeServerStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+    );
+    const onAbort = () => call.cancel();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      for await (const response of call as AsyncIterable<Response>) yield response;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw isServiceError(error) ? await this.#explain(error) : error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      call.cancel();
+    }
+  }
+
+  async #explain(error: ServiceError): Promise<LuksmithError> {
+    const told = fromServiceError(error);
+    if (told !== undefined) return told;
+    const said = escapeControls(error.details);
+    switch (error.code) {
+      case status.UNAVAILABLE:
+        return explainUnreachable(this.#socket, error);
+      case status.DEADLINE_EXCEEDED:
+        return new LuksmithError("unreachable", "the agent does not answer", {
+          hint: "systemctl status luksmith-agent",
+          cause: error,
+        });
+      case status.UNIMPLEMENTED:
+        return new LuksmithError("internal", "the agent does not know this command: it is older than this luksmith", {
+          hint: "systemctl restart luksmith-agent",
+          cause: error,
+        });
+      case status.PERMISSION_DENIED:
+      case status.UNAUTHENTICATED:
+        return new LuksmithError("denied", `the agent refused: ${said}`, { cause: error });
+      case status.RESOURCE_EXHAUSTED:
+        return new LuksmithError("usage", `that was too much for one message: ${said}`, { cause: error });
+      default:
+        return new LuksmithError("internal", `the agent failed: ${said}`, {
+          hint: "journalctl -u luksmith-agent",
+          cause: error,
+        });
+    }
+  }
+}
+
+function isServiceError(thrown: unknown): thrown is ServiceError {
+  return thrown instanceof Error && "code" in thrown && "details" in thrown && "metadata" in thrown;
+}

@@ -1,0 +1,321 @@
+/**
+ * Every object that `--json` prints is made here, and docs/cli-json.md says what each field means.
+ *
+ * One object a line with a `type`. Every field is always there: what is not known is null, with one exception: names
+ * that are not UTF-8 have a second field with the bytes. Times are ISO 8601 in UTC, sizes bytes, durations
+ * milliseconds, enumerations lower-case words.
+ */
+
+import type { LuksmithError } from "../common/errors.ts";
+import { showName, utf8Name } from "../common/file-name.ts";
+import {
+  type Finding,
+  Finding_Level,
+  type GetStatusResponse,
+  type HostKey,
+  type Job,
+  type ScanRemoteResponse,
+  type Volume,
+} from "../proto/gen/luksmith/v1/agent.ts";
+import {
+  type ErrorDetail,
+  type FileEntry,
+  FileEntry_Type,
+  Item_Action,
+  type Run,
+  type RunEvent,
+  RunState,
+  type RunTotals,
+  type Snapshot,
+  Verb,
+} from "../proto/gen/luksmith/v1/types.ts";
+import { enumName } from "./enum-name.ts";
+
+export const jsonTypes = [
+  "version",
+  "status",
+  "volume",
+  "job",
+  "run",
+  "run_started",
+  "step_began",
+  "step_ended",
+  "progress",
+  "warning",
+  "note",
+  "item",
+  "run_ended",
+  "detached",
+  "volume_created",
+  "snapshot",
+  "file",
+  "remote",
+  "remote_trusted",
+  "finding",
+  "error",
+] as const;
+
+export type JsonType = (typeof jsonTypes)[number];
+
+export interface JsonObject {
+  readonly type: JsonType;
+  readonly [field: string]: unknown;
+}
+
+/** One line, without the line break. What a terminal might take for a command is escaped the JSON way, losing nothing. */
+export function jsonLine(object: JsonObject): string {
+  return JSON.stringify(object).replace(
+    /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu,
+    // characters beyond the 16 bits of \u are two units
+    (char) => [...Array(char.length).keys()].map((index) => `\\u${hex4(char.charCodeAt(index))}`).join(""),
+  );
+}
+
+export function versionJson(version: string): JsonObject {
+  return { type: "version", version };
+}
+
+export function statusJson(status: GetStatusResponse): JsonObject {
+  return {
+    type: "status",
+    version: status.version,
+    hostname: status.hostname,
+    startedAt: time(status.startedAt),
+    configPath: status.configPath,
+    memoryBytes: status.memoryBytes,
+    running: status.running.map(runFields),
+    jobs: status.jobs.map((job) => ({
+      job: job.job,
+      volume: job.volume,
+      lastGood: orNull(job.lastGood, runFields),
+      last: orNull(job.last, runFields),
+    })),
+  };
+}
+
+export function volumeJson(volume: Volume): JsonObject {
+  return {
+    type: "volume",
+    name: volume.name,
+    remote: volume.remote,
+    image: volume.image,
+    filesystem: volume.filesystem,
+    configuredSize: volume.configuredSize,
+    size: volume.created ? volume.size : null,
+    created: volume.created,
+    luksUuid: textOrNull(volume.luksUuid),
+    generation: volume.generation,
+    jobs: volume.jobs,
+    heldBy: orNull(volume.heldBy, runFields),
+    unclean: volume.unclean,
+  };
+}
+
+export function jobJson(job: Job): JsonObject {
+  return { type: "job", name: job.name, volume: job.volume, sources: job.sources, exclude: job.exclude };
+}
+
+export function runJson(run: Run): JsonObject {
+  return { type: "run", ...runFields(run) };
+}
+
+/** @returns undefined for an event of a kind that is newer than this program */
+export function eventJson(runId: string, event: RunEvent): JsonObject | undefined {
+  const common = { runId, seq: event.seq, time: time(event.time) };
+  const kind = event.kind;
+  switch (kind?.$case) {
+    case "started":
+      return { type: "run_started", ...common, run: orNull(kind.value.run, runFields) };
+    case "stepBegan":
+      return { type: "step_began", ...common, step: kind.value.step };
+    case "stepEnded": {
+      const { step, durationMs, error } = kind.value;
+      return { type: "step_ended", ...common, step, durationMs, error: orNull(error, errorFields) };
+    }
+    case "progress": {
+      const { step, bytesDone, bytesTotal, filesDone, filesTotal, bytesPerSecond, remainingMs } = kind.value;
+      return {
+        type: "progress",
+        ...common,
+        step,
+        bytesDone,
+        bytesTotal: bytesTotal || null,
+        filesDone,
+        filesTotal: filesTotal || null,
+        bytesPerSecond,
+        remainingMs: remainingMs || null,
+      };
+    }
+    case "warning":
+      return { type: "warning", ...common, message: kind.value.message, ...name("path", kind.value.path) };
+    case "note":
+      return { type: "note", ...common, message: kind.value.message };
+    case "item": {
+      const { action, path, size } = kind.value;
+      return { type: "item", ...common, action: enumName(Item_Action, action), ...name("path", path), size };
+    }
+    case "ended":
+      return { type: "run_ended", ...common, run: orNull(kind.value.run, runFields) };
+    case undefined:
+      return undefined;
+  }
+}
+
+/** @param reason "asked": --detach; "interrupted": by a signal */
+export function detachedJson(run: Run, reason: "asked" | "interrupted"): JsonObject {
+  return { type: "detached", reason, run: runFields(run) };
+}
+
+export interface CreatedVolume {
+  readonly volume: string;
+  readonly runId: string;
+  /** False when the run was still under way when this was said. */
+  readonly finished: boolean;
+  /** Empty when the key is the user's own. */
+  readonly recoveryPassphrase: string;
+  readonly keyFile: string;
+  readonly headerFile: string;
+}
+
+export function volumeCreatedJson(created: CreatedVolume): JsonObject {
+  return {
+    type: "volume_created",
+    volume: created.volume,
+    runId: created.runId,
+    finished: created.finished,
+    recoveryPassphrase: textOrNull(created.recoveryPassphrase),
+    keyFile: textOrNull(created.keyFile),
+    headerFile: textOrNull(created.headerFile),
+  };
+}
+
+export function snapshotJson(snapshot: Snapshot): JsonObject {
+  const recorded = snapshot.runId !== "" || snapshot.files > 0;
+  return {
+    type: "snapshot",
+    job: snapshot.job,
+    name: snapshot.name,
+    time: time(snapshot.time),
+    latest: snapshot.latest,
+    partial: snapshot.partial,
+    incomplete: snapshot.incomplete,
+    files: recorded ? snapshot.files : null,
+    bytes: recorded ? snapshot.bytes : null,
+    bytesCopied: recorded ? snapshot.bytesCopied : null,
+    warnings: recorded ? snapshot.warnings : null,
+    runId: textOrNull(snapshot.runId),
+  };
+}
+
+export function fileJson(entry: FileEntry): JsonObject {
+  return {
+    type: "file",
+    ...name("path", entry.path),
+    kind: enumName(FileEntry_Type, entry.type),
+    mode: entry.mode.toString(8).padStart(4, "0"),
+    uid: entry.uid,
+    gid: entry.gid,
+    size: entry.size,
+    modified: time(entry.modified),
+    ...name("target", entry.target),
+  };
+}
+
+export function remoteJson(scan: ScanRemoteResponse): JsonObject {
+  return {
+    type: "remote",
+    name: scan.remote,
+    host: scan.host,
+    port: scan.port,
+    offered: scan.offered.map(hostKeyFields),
+    trusted: scan.trusted.map(hostKeyFields),
+  };
+}
+
+/** @param changed false when this very key was trusted before */
+export function remoteTrustedJson(remote: string, key: HostKey, changed: boolean): JsonObject {
+  return { type: "remote_trusted", name: remote, changed, key: hostKeyFields(key) };
+}
+
+export function findingJson(finding: Finding): JsonObject {
+  return {
+    type: "finding",
+    level: enumName(Finding_Level, finding.level),
+    subject: finding.subject,
+    message: finding.message,
+    hint: textOrNull(finding.hint),
+  };
+}
+
+export function errorJson(error: LuksmithError): JsonObject {
+  return {
+    type: "error",
+    code: error.code,
+    message: error.message,
+    hint: textOrNull(error.hint ?? ""),
+    exitCode: error.exitCode,
+  };
+}
+
+function runFields(run: Run) {
+  return {
+    id: run.id,
+    verb: enumName(Verb, run.verb),
+    volume: textOrNull(run.volume),
+    job: textOrNull(run.job),
+    state: enumName(RunState, run.state),
+    startedAt: time(run.startedAt),
+    finishedAt: time(run.finishedAt),
+    caller: orNull(run.caller, ({ uid, name }) => ({ uid, name: textOrNull(name) })),
+    dryRun: run.dryRun,
+    summary: textOrNull(run.summary),
+    snapshot: textOrNull(run.snapshot),
+    error: orNull(run.error, errorFields),
+    totals: orNull(run.totals, totalsFields),
+  };
+}
+
+function totalsFields(totals: RunTotals) {
+  return {
+    files: totals.files,
+    bytes: totals.bytes,
+    filesCopied: totals.filesCopied,
+    bytesCopied: totals.bytesCopied,
+    filesEqual: totals.filesEqual,
+    filesDiffering: totals.filesDiffering,
+    filesChangedSince: totals.filesChangedSince,
+    warnings: totals.warnings,
+  };
+}
+
+function errorFields(error: ErrorDetail) {
+  return { code: error.code, message: error.message, hint: textOrNull(error.hint) };
+}
+
+function hostKeyFields(key: HostKey) {
+  return { keyType: key.type, fingerprint: key.fingerprint };
+}
+
+/** `path` and, when it is not UTF-8, `pathBase64`; null when there is none. */
+function name(field: "path" | "target", bytes: Uint8Array): Record<string, string | null> {
+  if (bytes.length === 0) return { [field]: null };
+  const text = utf8Name(bytes);
+  if (text !== undefined) return { [field]: text };
+  return { [field]: showName(bytes), [`${field}Base64`]: Buffer.from(bytes).toString("base64") };
+}
+
+function time(date: Date | undefined): string | null {
+  return date === undefined ? null : date.toISOString();
+}
+
+function textOrNull(text: string): string | null {
+  return text === "" ? null : text;
+}
+
+function orNull<In, Out>(value: In | undefined, fields: (value: In) => Out): Out | null {
+  return value === undefined ? null : fields(value);
+}
+
+function hex4(unit: number): string {
+  return unit.toString(16).padStart(4, "0");
+}

@@ -1,0 +1,57 @@
+/** The creation of a volume, and the one time that its recovery passphrase is shown. */
+
+import { escapeControls } from "../../common/quote.ts";
+import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
+import { begun, followRun, type StartOptions, sayDetached, sayEnd, started } from "../follow-run.ts";
+import { type CreatedVolume, volumeCreatedJson } from "../json.ts";
+import type { Session } from "../session.ts";
+
+/** @throws {LuksmithError} what the run ended with */
+export async function createVolume(session: Session, volume: string, options: StartOptions): Promise<void> {
+  const answer = await started(session, session.agent.createVolume({ volume }));
+  const run = begun(answer.run);
+  const { recoveryPassphrase, keyFile, headerFile } = answer;
+  const say = (finished: boolean) => {
+    const created = { volume, runId: run.id, finished, recoveryPassphrase, keyFile, headerFile };
+    session.result(
+      () => [volumeCreatedJson(created)],
+      () => createdText(created),
+    );
+  };
+  if (options.detach) {
+    sayDetached(session, run, "asked");
+    return say(false);
+  }
+  const ended = await followRun(session, run).catch((error: unknown) => {
+    // the run may well succeed unwatched, and nobody will show the passphrase a second time
+    say(false);
+    throw error;
+  });
+  sayEnd(session, ended);
+  if (ended.state === RunState.DONE) say(true);
+}
+
+export function createdText(created: CreatedVolume): string {
+  const { recoveryPassphrase, keyFile, headerFile, finished, runId } = created;
+  const files = [
+    keyFile === "" ? "" : `  key file       ${escapeControls(keyFile)}\n`,
+    headerFile === "" ? "" : `  pinned header  ${escapeControls(headerFile)}\n`,
+  ].join("");
+  const caution = finished
+    ? ""
+    : `\nThe run is not finished: all this counts only if it succeeds. See: luksmith log ${escapeControls(runId)} --follow\n`;
+  const passphrase =
+    recoveryPassphrase === ""
+      ? ""
+      : `
+The recovery passphrase of volume ${created.volume}, shown this once and stored nowhere:
+
+    ${escapeControls(recoveryPassphrase)}
+
+Write it down now and keep it away from this machine. It opens the backup when the key file is lost; whoever
+has it can read everything.
+`;
+  const copies =
+    files === "" ? "" : `\nCopy these off this machine as well, they are needed when it is gone:\n${files}`;
+  return passphrase + copies + caution;
+}

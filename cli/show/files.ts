@@ -1,0 +1,55 @@
+/** The answer of ListFiles. */
+
+import { showName } from "../../common/file-name.ts";
+import type { ListFilesRequest } from "../../proto/gen/luksmith/v1/agent.ts";
+import { type FileEntry, FileEntry_Type } from "../../proto/gen/luksmith/v1/types.ts";
+import { fileJson } from "../json.ts";
+import { localTime } from "../local-time.ts";
+import type { Session } from "../session.ts";
+import { showStream } from "./stream.ts";
+
+/** "names0": the bytes of each name and a NUL, for programs. */
+export type FileFormat = "long" | "names" | "names0";
+
+const nul = Buffer.of(0);
+
+export async function showFiles(session: Session, request: ListFilesRequest, format: FileFormat): Promise<void> {
+  await showStream(session, session.agent.listFiles(request, session.stop), (entry: FileEntry) => {
+    if (format === "names0" && !session.json) session.terminal.out(Buffer.concat([entry.path, nul]));
+    else {
+      session.result(
+        () => [fileJson(entry)],
+        () => `${format === "long" ? longText(entry) : showName(entry.path)}\n`,
+      );
+    }
+  });
+}
+
+/** As `ls -ln` writes it: "-rw-r--r--  1000 1000      12345  2026-11-23 02:00:05  etc/hosts". */
+export function longText(entry: FileEntry): string {
+  const owner = `${entry.uid}`.padStart(5) + ` ${entry.gid}`.padStart(6);
+  const target = entry.target.length === 0 ? "" : ` -> ${showName(entry.target)}`;
+  const size = `${entry.size}`.padStart(12);
+  return `${modeText(entry.type, entry.mode)} ${owner} ${size}  ${localTime(entry.modified)}  ${showName(entry.path)}${target}`;
+}
+
+const typeLetters: Readonly<Record<number, string>> = {
+  [FileEntry_Type.FILE]: "-",
+  [FileEntry_Type.DIRECTORY]: "d",
+  [FileEntry_Type.SYMLINK]: "l",
+  [FileEntry_Type.BLOCK_DEVICE]: "b",
+  [FileEntry_Type.CHARACTER_DEVICE]: "c",
+  [FileEntry_Type.FIFO]: "p",
+  [FileEntry_Type.SOCKET]: "s",
+};
+
+/** "drwxr-sr-t". Source: ls(1) and POSIX ls, "file mode written under the -l option". */
+export function modeText(type: FileEntry_Type, mode: number): string {
+  const triple = (shift: number, special: number, letter: string) => {
+    const bits = mode >> shift;
+    const runs = (bits & 1) !== 0;
+    const last = (mode & special) === 0 ? (runs ? "x" : "-") : runs ? letter : letter.toUpperCase();
+    return `${bits & 4 ? "r" : "-"}${bits & 2 ? "w" : "-"}${last}`;
+  };
+  return `${typeLetters[type] ?? "?"}${triple(6, 0o4000, "s")}${triple(3, 0o2000, "s")}${triple(0, 0o1000, "t")}`;
+}

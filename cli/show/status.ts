@@ -1,0 +1,64 @@
+/** The answer of GetStatus. */
+
+import { escapeControls } from "../../common/quote.ts";
+import { formatBytes, formatDuration } from "../../common/units.ts";
+import type { GetStatusResponse, JobStatus } from "../../proto/gen/luksmith/v1/agent.ts";
+import type { Run } from "../../proto/gen/luksmith/v1/types.ts";
+import { statusJson } from "../json.ts";
+import { localTime } from "../local-time.ts";
+import { runColumns, runRow, stateStyle, stateText } from "../run-text.ts";
+import type { Session } from "../session.ts";
+import { type Cell, type Paint, table } from "../table.ts";
+
+export async function showStatus(session: Session): Promise<void> {
+  const status = await session.waitFor("asking the agent", session.agent.getStatus());
+  const paint: Paint = (style, text) => session.terminal.paintOut(style, text);
+  session.result(
+    () => [statusJson(status)],
+    () => statusText(status, session.clock.now(), paint),
+  );
+}
+
+export function statusText(status: GetStatusResponse, now: Date, paint: Paint): string {
+  const up = status.startedAt === undefined ? "" : `, up ${formatDuration(now.getTime() - status.startedAt.getTime())}`;
+  const lines = [
+    `luksmith-agent ${escapeControls(status.version)} on ${escapeControls(status.hostname)}${up}, ${formatBytes(status.memoryBytes)} of memory`,
+    `configuration ${escapeControls(status.configPath)}`,
+    "",
+  ];
+  const running =
+    status.running.length === 0
+      ? "nothing runs now\n"
+      : table(
+          runColumns,
+          status.running.map((run) => runRow(run, now)),
+          paint,
+        );
+  const jobs =
+    status.jobs.length === 0
+      ? "no job is configured\n"
+      : table(
+          ["JOB", "VOLUME", "LAST GOOD BACKUP", "LAST RUN"],
+          status.jobs.map((job) => jobRow(job, now)),
+          paint,
+        );
+  return `${lines.join("\n")}\n${running}\n${jobs}`;
+}
+
+function jobRow({ job, volume, last, lastGood }: JobStatus, now: Date): Cell[] {
+  const good: Cell = lastGood === undefined ? { text: "never", style: "yellow" } : ago(lastGood, now);
+  const lastCell: Cell =
+    last === undefined
+      ? "-"
+      : {
+          text: `${stateText(last.state)}${last.id === lastGood?.id ? "" : ` ${ago(last, now)}`}`,
+          style: stateStyle(last.state),
+        };
+  return [job, volume, good, lastCell];
+}
+
+function ago(run: Run, now: Date): string {
+  const at = run.finishedAt ?? run.startedAt;
+  if (at === undefined) return "-";
+  return `${localTime(at)} (${formatDuration(Math.max(0, now.getTime() - at.getTime()))} ago)`;
+}

@@ -1,0 +1,19 @@
+/** Where `restore --to` writes. */
+
+import { readlinkSync } from "node:fs";
+import { resolve } from "node:path/posix";
+import { LuksmithError } from "../common/errors.ts";
+
+/** The directory as absolute bytes: names need not be UTF-8, neither this one's nor the working directory's. */
+export function targetDirectory(asked: Buffer): Buffer {
+  if (asked.length === 0) {
+    throw new LuksmithError("usage", "--to names no directory", { hint: "--to . is the directory you are in" });
+  }
+  // proc_pid_cwd(5) has the bytes; process.cwd() would decode them
+  return absolute(readlinkSync("/proc/self/cwd", { encoding: "buffer" }), asked);
+}
+
+export function absolute(working: Buffer, asked: Buffer): Buffer {
+  // latin1 maps each byte to one character and back, and path rules are about ASCII characters only
+  return Buffer.from(resolve(working.toString("latin1"), asked.toString("latin1")), "latin1");
+}

@@ -1,0 +1,44 @@
+/** On a terminal: one line that is redrawn in place, and goes when the run ends. */
+
+import type { Clock } from "../../common/clock.ts";
+import type { RunEvent } from "../../proto/gen/luksmith/v1/types.ts";
+import { liveText, type OpenSteps, stepsAfter } from "../progress.ts";
+import type { Terminal } from "../terminal.ts";
+import { showMessage } from "./message-lines.ts";
+import type { RunView } from "./run-view.ts";
+
+/** Faster than that nobody reads, and each redraw goes through SSH. */
+const redrawMs = 100;
+/** For the seconds of a step that has no progress to tell. */
+const tickMs = 1000;
+
+export class LiveView implements RunView {
+  readonly #terminal: Terminal;
+  readonly #clock: Clock;
+  readonly #timer: NodeJS.Timeout;
+  #steps: OpenSteps = [];
+  #drawnMs = Number.NEGATIVE_INFINITY;
+
+  constructor(terminal: Terminal, clock: Clock) {
+    this.#terminal = terminal;
+    this.#clock = clock;
+    this.#timer = setInterval(() => this.#draw(), tickMs);
+  }
+
+  show(_runId: string, event: RunEvent): void {
+    this.#steps = stepsAfter(this.#steps, event);
+    showMessage(this.#terminal, event);
+    const isStep = event.kind?.$case === "stepBegan" || event.kind?.$case === "stepEnded";
+    if (isStep || this.#clock.monotonicMs() - this.#drawnMs >= redrawMs) this.#draw();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#terminal.clear();
+  }
+
+  #draw(): void {
+    this.#drawnMs = this.#clock.monotonicMs();
+    this.#terminal.showLive(liveText(this.#steps, this.#clock.now()));
+  }
+}

@@ -1,0 +1,84 @@
+/** A gRPC server as the agent runs it, on a socket of its own, that tells each caller who it thinks they are. */
+
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { type ClientOptions, credentials, Server } from "@grpc/grpc-js";
+import { pino } from "pino";
+import { Access } from "../../../agent/access/access.ts";
+import { openLibc } from "../../../agent/access/libc.ts";
+import { claimSocket } from "../../../agent/access/socket-claim.ts";
+import { maxRequestBytes, serveUnix } from "../../../agent/access/unix-server.ts";
+import { UserDatabase } from "../../../agent/access/user-database.ts";
+import type { AgentConfig } from "../../../agent/config/agent-config.ts";
+import { toStatus } from "../../../common/error-wire.ts";
+import {
+  AgentServiceClient,
+  type AgentServiceServer,
+  AgentServiceService,
+  GetStatusResponse,
+} from "../../../proto/gen/luksmith/v1/agent.ts";
+import { ManualClock } from "../runs/manual-clock.ts";
+import { FakePrograms, writeUsers } from "./fake-programs.ts";
+
+export const libc = openLibc();
+export function socketPath(context: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), "luksmith-socket-"));
+  // others have to get as far as the socket
+  chmodSync(directory, 0o755);
+  context.after(() => rmSync(directory, { recursive: true }));
+  return join(directory, "agent.sock");
+}
+
+export interface AgentSocket {
+  readonly path: string;
+  /** Requests that reached a handler. */
+  readonly handled: string[];
+  close(): Promise<void>;
+}
+
+/** nobody may see the status. */
+export async function startAgentSocket(context: TestContext, group = "luksmith"): Promise<AgentSocket> {
+  const programs = new FakePrograms(context);
+  writeUsers(programs);
+  const config: Pick<AgentConfig, "access" | "socket"> = {
+    socket: { path: socketPath(context), group },
+    access: [{ users: ["nobody"], groups: [], volumes: ["*"], jobs: [], allow: ["status"] }],
+  };
+  const users = new UserDatabase(programs.exec, new ManualClock());
+  const access = new Access(config, users);
+  const handled: string[] = [];
+  const server = new Server({ "grpc.max_receive_message_length": maxRequestBytes });
+  const handlers: Pick<AgentServiceServer, "getStatus" | "getRun"> = {
+    getStatus: (call, callback) => {
+      handled.push("getStatus");
+      const peer = call.getPeer();
+      access.authorize(peer, "status").then(
+        ({ name }) => callback(null, GetStatusResponse.fromPartial({ hostname: name, configPath: peer })),
+        (error: unknown) => callback(toStatus(error)),
+      );
+    },
+    getRun: (_call, callback) => {
+      handled.push("getRun");
+      callback(null, { run: undefined });
+    },
+  };
+  server.addService(AgentServiceService, handlers);
+  const log = pino({ level: "silent" });
+  const claim = await claimSocket(config.socket.path, libc);
+  const listener = await serveUnix({ claim, gid: await users.groupId(group), server, libc, log });
+  const close = async () => {
+    await listener.close();
+    server.forceShutdown();
+    await claim.release();
+  };
+  context.after(close);
+  return { path: claim.path, handled, close };
+}
+
+export function connectTo(context: TestContext, path: string, options: ClientOptions = {}): AgentServiceClient {
+  const client = new AgentServiceClient(`unix:${path}`, credentials.createInsecure(), options);
+  context.after(() => client.close());
+  return client;
+}

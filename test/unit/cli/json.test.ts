@@ -1,0 +1,252 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import {
+  detachedJson,
+  errorJson,
+  eventJson,
+  fileJson,
+  findingJson,
+  type JsonObject,
+  type JsonType,
+  jobJson,
+  jsonLine,
+  jsonTypes,
+  remoteJson,
+  remoteTrustedJson,
+  runJson,
+  snapshotJson,
+  statusJson,
+  versionJson,
+  volumeCreatedJson,
+  volumeJson,
+} from "../../../cli/json.ts";
+import { errorCodes, LuksmithError } from "../../../common/errors.ts";
+import { Finding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
+import { FileEntry_Type, Item_Action, type RunEvent, RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
+import {
+  ed25519Key,
+  runningRun,
+  sampleEvent,
+  sampleFile,
+  sampleFinding,
+  sampleJob,
+  sampleProgress,
+  sampleRun,
+  sampleScan,
+  sampleSnapshot,
+  sampleStatus,
+  sampleVolume,
+} from "./samples.ts";
+
+interface DocumentedField {
+  readonly type: string;
+}
+
+/** Section title to field to what the second column says. */
+function readDocumentation(): Map<string, Map<string, DocumentedField>> {
+  const sections = new Map<string, Map<string, DocumentedField>>();
+  let fields = new Map<string, DocumentedField>();
+  for (const line of readFileSync(new URL("../../../docs/cli-json.md", import.meta.url), "utf8").split("\n")) {
+    const heading = /^###? (.+)$/.exec(line)?.[1];
+    if (heading !== undefined) {
+      fields = new Map();
+      sections.set(heading.toLowerCase() === heading ? heading.replaceAll("`", "") : heading, fields);
+    }
+    const [, field, type] = /^\| `(\w+)` +\| ([^|]+?) +\| [^|]+ \|$/.exec(line) ?? [];
+    if (field !== undefined && type !== undefined) fields.set(field, { type });
+  }
+  return sections;
+}
+
+const documentation = readDocumentation();
+
+/** All faults of an object against a section: fields that are not documented, or not there, or of another type. */
+function faults(section: string, object: object, where: string): string[] {
+  const fields = documentation.get(section);
+  if (fields === undefined || fields.size === 0) return [`${where}: no section "${section}"`];
+  const found: string[] = [];
+  for (const [name, value] of Object.entries(object)) {
+    if (name === "type") continue;
+    const field = fields.get(name);
+    if (field === undefined) found.push(`${where}.${name}: not documented`);
+    else found.push(...valueFaults(field.type, value, `${where}.${name}`));
+  }
+  for (const [name, { type }] of fields) {
+    if (!(name in object) && !type.endsWith(", sometimes")) found.push(`${where}.${name}: documented, but missing`);
+  }
+  return found;
+}
+
+function valueFaults(type: string, value: unknown, where: string): string[] {
+  const plain = type.replace(/, sometimes$/, "");
+  if (plain.endsWith(" or null"))
+    return value === null ? [] : valueFaults(plain.slice(0, -" or null".length), value, where);
+  if (plain.startsWith("array of ")) {
+    if (!Array.isArray(value)) return [`${where}: not an array`];
+    return value.flatMap((each, index) => valueFaults(plain.slice("array of ".length), each, `${where}[${index}]`));
+  }
+  const link = /^\[(.+)\]\(#.+\)$/.exec(plain)?.[1];
+  if (link !== undefined) {
+    return typeof value === "object" && value !== null ? faults(link, value, where) : [`${where}: not an object`];
+  }
+  const right =
+    plain === "time"
+      ? typeof value === "string" && new Date(value).toISOString() === value
+      : plain === "integer"
+        ? Number.isInteger(value)
+        : typeof value === plain;
+  return right ? [] : [`${where}: ${JSON.stringify(value)} is no ${plain}`];
+}
+
+function event(kind: RunEvent["kind"]): JsonObject {
+  const object = eventJson("7f3a9c21", sampleEvent(kind));
+  assert.ok(object);
+  return object;
+}
+
+const detail = { code: "full", message: "the volume is full", hint: "" };
+const notUtf8 = Buffer.from("caf\xe9", "latin1");
+
+/** What each type can look like: full, and as empty as it gets. */
+const samples: Record<JsonType, JsonObject[]> = {
+  version: [versionJson("0.1.0")],
+  status: [
+    statusJson(sampleStatus({ running: [runningRun()] })),
+    statusJson(
+      sampleStatus({
+        startedAt: undefined,
+        jobs: [{ job: "home", volume: "home", last: undefined, lastGood: undefined }],
+      }),
+    ),
+  ],
+  volume: [
+    volumeJson(sampleVolume({ heldBy: sampleRun() })),
+    volumeJson(sampleVolume({ created: false, luksUuid: "" })),
+  ],
+  job: [jobJson(sampleJob())],
+  run: [
+    runJson(sampleRun({ error: detail })),
+    runJson(runningRun({ caller: undefined, startedAt: undefined, volume: "", job: "" })),
+    runJson(sampleRun({ caller: { uid: 12, name: "" } })),
+  ],
+  run_started: [
+    event({ $case: "started", value: { run: runningRun() } }),
+    event({ $case: "started", value: { run: undefined } }),
+  ],
+  step_began: [event({ $case: "stepBegan", value: { step: "connect" } })],
+  step_ended: [
+    event({ $case: "stepEnded", value: { step: "connect", durationMs: 5, error: undefined } }),
+    event({ $case: "stepEnded", value: { step: "connect", durationMs: 5, error: detail } }),
+  ],
+  progress: [
+    event({ $case: "progress", value: sampleProgress({ bytesPerSecond: 1000 }) }),
+    event({ $case: "progress", value: sampleProgress({ bytesTotal: 0, filesTotal: 0, remainingMs: 0 }) }),
+  ],
+  warning: [
+    event({ $case: "warning", value: { message: "gone", path: Buffer.from("a") } }),
+    event({ $case: "warning", value: { message: "gone", path: notUtf8 } }),
+    event({ $case: "warning", value: { message: "slow", path: Buffer.alloc(0) } }),
+  ],
+  note: [event({ $case: "note", value: { message: "going on" } })],
+  item: [event({ $case: "item", value: { action: Item_Action.ADD, path: notUtf8, size: 3 } })],
+  run_ended: [event({ $case: "ended", value: { run: sampleRun() } })],
+  detached: [detachedJson(runningRun(), "asked"), detachedJson(runningRun(), "interrupted")],
+  volume_created: [
+    volumeCreatedJson({
+      volume: "home",
+      runId: "7f3a",
+      finished: true,
+      recoveryPassphrase: "tulip",
+      keyFile: "/k",
+      headerFile: "/h",
+    }),
+    volumeCreatedJson({
+      volume: "home",
+      runId: "7f3a",
+      finished: false,
+      recoveryPassphrase: "",
+      keyFile: "",
+      headerFile: "",
+    }),
+  ],
+  snapshot: [
+    snapshotJson(sampleSnapshot()),
+    snapshotJson(sampleSnapshot({ files: 0, bytes: 0, bytesCopied: 0, runId: "", time: undefined })),
+  ],
+  file: [
+    fileJson(sampleFile({ path: notUtf8, target: notUtf8 })),
+    fileJson(sampleFile({ path: Buffer.alloc(0), modified: undefined })),
+  ],
+  remote: [remoteJson(sampleScan({ trusted: [ed25519Key] }))],
+  remote_trusted: [remoteTrustedJson("vault", ed25519Key, true)],
+  finding: [findingJson(sampleFinding()), findingJson(sampleFinding({ hint: "apt install rsync" }))],
+  error: [
+    errorJson(new LuksmithError("locked", "in use", { hint: "wait" })),
+    errorJson(new LuksmithError("internal", "oh")),
+  ],
+};
+
+for (const type of jsonTypes) {
+  test(`${type} is as docs/cli-json.md says`, () => {
+    // `run` is documented where all the others refer to it
+    const section = type === "run" ? "Run" : type;
+    for (const sample of samples[type]) {
+      assert.equal(sample.type, type);
+      assert.deepEqual(faults(section, sample, type), []);
+    }
+    assert.ok(documentation.has(type), `no heading for ${type}`);
+  });
+}
+
+test("every section of the documentation is about something that is printed", () => {
+  const inner = ["Run", "Totals", "Caller", "Error detail", "Host key", "Job status"];
+  const prose = ["Results", "Events", "Objects inside others", "Error codes"];
+  assert.deepEqual([...documentation.keys()].sort(), [...jsonTypes, ...inner, ...prose].sort());
+});
+
+test("every word of every enumeration is documented", () => {
+  const text = readFileSync(new URL("../../../docs/cli-json.md", import.meta.url), "utf8");
+  for (const names of [Verb, RunState, Item_Action, FileEntry_Type, Finding_Level]) {
+    for (const name of Object.keys(names)) {
+      if (name === "UNSPECIFIED" || name === "UNRECOGNIZED") continue;
+      assert.ok(text.includes(`\`${name.toLowerCase()}\``), name);
+    }
+  }
+});
+
+test("every error code is documented with its exit code", () => {
+  const rows = readFileSync(new URL("../../../docs/cli-json.md", import.meta.url), "utf8").matchAll(
+    /^\| `(\w+)` +\| (\d+) +\|/gm,
+  );
+  const documented = Object.fromEntries([...rows].map(([, code, exit]) => [code, Number(exit)]));
+  assert.deepEqual(documented, Object.fromEntries(Object.entries(errorCodes).map(([code, { exit }]) => [code, exit])));
+});
+
+test("a name that is not UTF-8 has its bytes beside it, others do not", () => {
+  const [odd] = samples.file;
+  assert.equal(odd?.path, "$'caf\\xe9'");
+  assert.deepEqual(Buffer.from(String(odd?.pathBase64), "base64"), notUtf8);
+  const plain = fileJson(sampleFile({ path: Buffer.from("été\n") }));
+  assert.equal(plain.path, "été\n");
+  assert.ok(!("pathBase64" in plain));
+});
+
+test("enumerations are words, modes are octal", () => {
+  const file = fileJson(sampleFile({ type: FileEntry_Type.BLOCK_DEVICE, mode: 0o60 }));
+  assert.equal(file.kind, "block_device");
+  assert.equal(file.mode, "0060");
+  assert.equal(fileJson(sampleFile({ mode: 0o4755 })).mode, "4755");
+  assert.equal(runJson(sampleRun({ verb: Verb.CREATE_VOLUME })).verb, "create_volume");
+});
+
+test("a line has no line break and nothing that a terminal obeys, and loses nothing", () => {
+  const object = { ...versionJson("\x1b[31m\x9b31m\u202e\u2028\u{e0001} \n é日"), more: "\x7f" };
+  const line = jsonLine(object);
+  assert.doesNotMatch(line, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  assert.deepEqual(JSON.parse(line), object);
+});
+
+test("an event of a kind that is not known yet is left out", () => {
+  assert.equal(eventJson("7f3a", sampleEvent(undefined)), undefined);
+});

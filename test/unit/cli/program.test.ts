@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Command, CommanderError } from "commander";
+import { socketPath } from "../../../cli/invocation.ts";
+import { makeProgram } from "../../../cli/program.ts";
+import { Terminal } from "../../../cli/terminal.ts";
+import { commandPath, usageError } from "../../../cli/usage-error.ts";
+
+function makeTestProgram(): { program: Command; shown: string[] } {
+  const silent = { write: () => true };
+  const shown: string[] = [];
+  const show = (text: string) => void shown.push(text);
+  const program = makeProgram(
+    { terminal: new Terminal(silent, silent, {}), version: "9.9.9", environment: {} },
+    { out: show, err: show },
+  );
+  return { program, shown };
+}
+
+function everyCommand(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)];
+}
+
+test("every command has a summary, a description, an example and described options", () => {
+  const { program } = makeTestProgram();
+  for (const command of everyCommand(program).slice(1)) {
+    const name = command.name();
+    assert.notEqual(command.summary(), "", name);
+    assert.match(command.description(), /^[A-Z].*/, name);
+    for (const option of command.options) assert.notEqual(option.description, "", `${name} ${option.flags}`);
+    for (const argument of command.registeredArguments)
+      assert.notEqual(argument.description, "", `${name} ${argument.name()}`);
+  }
+});
+
+test("the help shows an example that the program itself accepts the options of", () => {
+  const { program, shown } = makeTestProgram();
+  for (const command of everyCommand(program).slice(1)) {
+    shown.length = 0;
+    command.outputHelp();
+    const help = shown.join("");
+    const examples = [...help.matchAll(/^ {2}luksmith (.*)$/gm)].map(([, line]) => line ?? "");
+    assert.ok(examples.length > 0, `${command.name()} has no example`);
+    for (const example of examples) {
+      for (const [, flag] of example.matchAll(/(?<=\s)(--[a-z][a-z0-9-]+)/g)) {
+        assert.ok(
+          everyCommand(program).some(({ options }) => options.some(({ long }) => long === flag)),
+          `${example}: ${flag}`,
+        );
+      }
+    }
+    assert.match(help, /--json/, `${command.name()} does not mention --json`);
+  }
+});
+
+test("the help of everything groups the commands and shows the first steps", () => {
+  const { program, shown } = makeTestProgram();
+  program.outputHelp();
+  const help = shown.join("");
+  for (const part of [
+    "Setting up:",
+    "Backing up and restoring:",
+    "Watching:",
+    "First steps",
+    "luksmith volume create",
+    "Exit codes",
+  ]) {
+    assert.ok(help.includes(part), part);
+  }
+});
+
+async function refusal(...args: string[]): Promise<{ message: string; hint: string | undefined; exitCode: number }> {
+  const { program } = makeTestProgram();
+  const thrown = await program.parseAsync(args, { from: "user" }).then(
+    () => assert.fail("was accepted"),
+    (error: unknown) => error,
+  );
+  const error = thrown instanceof CommanderError ? usageError(thrown, program, args) : thrown;
+  assert.ok(error instanceof Error && "hint" in error && "exitCode" in error);
+  return { message: error.message, hint: error.hint as string | undefined, exitCode: error.exitCode as number };
+}
+
+const refusals: [args: string[], message: RegExp, hint: RegExp][] = [
+  [["stats"], /^unknown command 'stats'$/, /did you mean status\? see luksmith --help/],
+  [["volume", "creat", "home"], /^unknown command 'creat'$/, /did you mean create\? see luksmith volume --help/],
+  [["help", "stauts"], /^unknown command 'stauts'$/, /did you mean status/],
+  [
+    ["backup", "--dryrun", "home"],
+    /^unknown option '--dryrun'$/,
+    /did you mean --dry-run\? see luksmith backup --help/,
+  ],
+  [["backup"], /^missing required argument 'job'$/, /^luksmith backup --help$/],
+  [["backup", "a", "b"], /^too many arguments/, /backup --help/],
+  [["backup", "--", "-x"], /^"-x" is not the name of a job$/, /luksmith jobs/],
+  [["restore", "home"], /--to <dir>/, /restore --help/],
+  [["runs", "--limit", "0"], /not a number/, /^$/],
+  [["completion", "tcsh"], /'tcsh' is invalid.*bash, zsh, fish$/, /completion --help/],
+  [["prune", "home"], /say what to remove/, /luksmith snapshots home/],
+  [["prune", "home", "--snapshot", "../x"], /not a snapshot/, /snapshots/],
+  [["snapshots", "home", "--volume", "home"], /exclude one another/, /luksmith snapshots home/],
+  [["ls", "home@"], /no snapshot after/, /newest/],
+  [["\x1b[31m"], /^unknown command '\\u{1b}\[31m'$/, /--help/],
+  [["volume"], /no command is named/, /luksmith volume --help/],
+];
+
+for (const [args, message, hint] of refusals) {
+  test(`${JSON.stringify(args)} is refused with words`, async () => {
+    const refused = await refusal(...args);
+    assert.match(refused.message, message);
+    assert.match(refused.hint ?? "", hint);
+    assert.equal(refused.exitCode, 2);
+  });
+}
+
+test("whose help is offered", () => {
+  const { program } = makeTestProgram();
+  assert.equal(commandPath(program, []), "luksmith");
+  assert.equal(commandPath(program, ["--json", "volume", "create", "x"]), "luksmith volume create");
+  assert.equal(commandPath(program, ["help", "volume"]), "luksmith volume");
+  assert.equal(commandPath(program, ["ls", "--", "volume"]), "luksmith ls");
+});
+
+test("where the agent listens", () => {
+  assert.equal(socketPath(undefined, {}), "/run/luksmith/agent.sock");
+  assert.equal(socketPath(undefined, { LUKSMITH_SOCKET: "/a" }), "/a");
+  assert.equal(socketPath("/b", { LUKSMITH_SOCKET: "/a" }), "/b");
+  assert.equal(socketPath("x.sock", {}), `${process.cwd()}/x.sock`);
+  assert.equal(socketPath(undefined, { LUKSMITH_SOCKET: "" }), "/run/luksmith/agent.sock");
+});

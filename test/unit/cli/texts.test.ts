@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createdText } from "../../../cli/show/created-volume.ts";
+import { longText, modeText } from "../../../cli/show/files.ts";
+import { findingText } from "../../../cli/show/findings.ts";
+import { jobsText } from "../../../cli/show/jobs.ts";
+import { cancelText, runsText } from "../../../cli/show/runs.ts";
+import { snapshotsText } from "../../../cli/show/snapshots.ts";
+import { statusText } from "../../../cli/show/status.ts";
+import { scanText } from "../../../cli/show/trust.ts";
+import { volumesText } from "../../../cli/show/volumes.ts";
+import { Finding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
+import { FileEntry_Type, RunState } from "../../../proto/gen/luksmith/v1/types.ts";
+import {
+  after,
+  runningRun,
+  sampleFile,
+  sampleFinding,
+  sampleJob,
+  sampleRun,
+  sampleScan,
+  sampleSnapshot,
+  sampleStatus,
+  sampleVolume,
+} from "./samples.ts";
+
+// times are shown in the local zone
+process.env.TZ = "UTC";
+
+const plain = (_style: string, text: string) => text;
+
+test("status", () => {
+  const failed = sampleRun({ id: "bb02", state: RunState.FAILED, finishedAt: after(60) });
+  const status = sampleStatus({
+    running: [runningRun()],
+    jobs: [
+      { job: "home", volume: "home", lastGood: sampleRun(), last: failed },
+      { job: "srv", volume: "home", lastGood: undefined, last: undefined },
+    ],
+  });
+  assert.equal(
+    statusText(status, after(3631), plain),
+    `luksmith-agent 0.1.0 on web01, up 1 h, 62.0 MiB of memory
+configuration /etc/luksmith/agent.yaml
+
+RUN       VERB    OF    STATE    STARTED              DURATION  SUMMARY
+7f3a9c21  backup  home  running  2026-11-23 02:00:00       1 h
+
+JOB   VOLUME  LAST GOOD BACKUP               LAST RUN
+home  home    2026-11-23 02:00:31 (1 h ago)  failed 2026-11-23 02:01:00 (59 min 31 s ago)
+srv   home    never                          -
+`,
+  );
+});
+
+test("status of an agent that has nothing to do", () => {
+  const text = statusText(sampleStatus({ jobs: [], hostname: "a\x1b]0;b" }), after(1), plain);
+  assert.match(text, /on a\\u\{1b\}\]0;b/);
+  assert.match(text, /nothing runs now\n\nno job is configured\n$/);
+});
+
+const volumeStates: [name: string, volume: Parameters<typeof sampleVolume>[0], state: RegExp][] = [
+  ["ready", {}, /ready$/m],
+  ["not created", { created: false, size: 0 }, /200 GiB .*not created: luksmith volume create home$/m],
+  ["in use", { heldBy: runningRun() }, /in use: backup home, run 7f3a9c21$/m],
+  ["unclean", { unclean: true }, /not cleanly detached/],
+  ["to be grown", { configuredSize: 300 * 2 ** 30 }, /200 GiB .*configured for 300 GiB: luksmith volume resize home$/m],
+];
+
+for (const [name, changes, state] of volumeStates) {
+  test(`a volume that is ${name}`, () => assert.match(volumesText([sampleVolume(changes)], plain), state));
+}
+
+test("jobs", () => {
+  assert.equal(
+    jobsText([sampleJob(), sampleJob({ name: "srv", exclude: [], sources: ["/srv\n"] })], plain),
+    "JOB   VOLUME  SOURCES     EXCLUDES\nhome  home    /home /etc  *.tmp\nsrv   home    /srv\\u{a}   -\n",
+  );
+});
+
+test("runs: a failure shows its reason where others have their summary", () => {
+  const error = { code: "full", message: "3 GiB are missing", hint: "" };
+  const text = runsText([sampleRun(), sampleRun({ id: "bb02", state: RunState.FAILED, error })], after(99), plain);
+  assert.match(text, /^7f3a9c21 {2}backup {2}home {2}done .* 31 s {2}snapshot 2026.*new$/m);
+  assert.match(text, /^bb02 .* failed .* 3 GiB are missing$/m);
+});
+
+test("nothing to list is said", () => {
+  assert.equal(runsText([], after(0), plain), "no run is remembered\n");
+  assert.equal(jobsText([], plain), "no job is configured\n");
+  assert.equal(volumesText([], plain), "no volume is configured\n");
+  assert.equal(snapshotsText([], plain), "no snapshot yet\n");
+});
+
+test("cancelling", () => {
+  assert.match(cancelText(runningRun()), /^cancelling run 7f3a9c21: backup home\n.*--follow/);
+  assert.match(cancelText(sampleRun({ state: RunState.CANCELLED })), /^run 7f3a9c21: backup home: cancelled$/m);
+  assert.match(cancelText(sampleRun()), /had ended already: done$/m);
+});
+
+test("snapshots are named as they are typed", () => {
+  const text = snapshotsText(
+    [
+      sampleSnapshot({ incomplete: true, warnings: 2 }),
+      sampleSnapshot({ name: "2026-11-24T02-00-00Z", latest: false, partial: true, files: 0, runId: "" }),
+    ],
+    plain,
+  );
+  assert.match(
+    text,
+    /^home@2026-11-23T02-00-00Z {2}2026-11-23 02:00:00 {2}3,012 {2}75\.0 MiB {2}1\.00 MiB {2}latest, incomplete: 2 warnings$/m,
+  );
+  assert.match(text, /^home@2026-11-24T02-00-00Z .* - +- +- {2}unfinished$/m);
+});
+
+const modes: [type: FileEntry_Type, mode: number, text: string][] = [
+  [FileEntry_Type.FILE, 0o644, "-rw-r--r--"],
+  [FileEntry_Type.DIRECTORY, 0o1777, "drwxrwxrwt"],
+  [FileEntry_Type.DIRECTORY, 0o1776, "drwxrwxrwT"],
+  [FileEntry_Type.FILE, 0o4755, "-rwsr-xr-x"],
+  [FileEntry_Type.FILE, 0o4655, "-rwSr-xr-x"],
+  [FileEntry_Type.FILE, 0o2710, "-rwx--s---"],
+  [FileEntry_Type.FILE, 0o2700, "-rwx--S---"],
+  [FileEntry_Type.SYMLINK, 0o777, "lrwxrwxrwx"],
+  [FileEntry_Type.BLOCK_DEVICE, 0o660, "brw-rw----"],
+  [FileEntry_Type.CHARACTER_DEVICE, 0, "c---------"],
+  [FileEntry_Type.FIFO, 0, "p---------"],
+  [FileEntry_Type.SOCKET, 0, "s---------"],
+  [FileEntry_Type.UNRECOGNIZED, 0, "?---------"],
+];
+
+for (const [type, mode, text] of modes) test(`mode ${text}`, () => assert.equal(modeText(type, mode), text));
+
+test("a file in a listing", () => {
+  assert.equal(
+    longText(sampleFile({ uid: 1000, gid: 100 })),
+    "-rw-r--r--  1000   100         1234  2026-11-23 02:00:00  etc/hosts",
+  );
+  const link = sampleFile({
+    type: FileEntry_Type.SYMLINK,
+    mode: 0o777,
+    path: Buffer.from("a\nb"),
+    target: Buffer.from("\x1b[2J"),
+  });
+  assert.match(longText(link), / {2}\$'a\\nb' -> \$'\\x1b\[2J'$/);
+});
+
+test("findings", () => {
+  assert.equal(findingText(sampleFinding(), plain), "ok        rsync: version 3.2.7\n");
+  assert.equal(
+    findingText(sampleFinding({ level: Finding_Level.PROBLEM, hint: "chmod 0400 \x1b" }), plain),
+    "problem   rsync: version 3.2.7\n          hint: chmod 0400 \\u{1b}\n",
+  );
+});
+
+test("host keys: the trusted ones, then the offered ones, the best first", () => {
+  const [name, ...keys] = scanText(sampleScan()).trimEnd().split("\n");
+  assert.equal(name, "vault (vault.example.net port 22)");
+  assert.deepEqual(
+    keys.map((line) => line.replace(/SHA256:\S+/, "...")),
+    ["  offered  ... (ED25519)", "  offered  ... (RSA)"],
+  );
+});
+
+const created = {
+  volume: "home",
+  runId: "7f3a",
+  finished: true,
+  recoveryPassphrase: "tulip-anchor",
+  keyFile: "/etc/luksmith/keys/home.key",
+  headerFile: "/var/lib/luksmith/headers/home",
+};
+
+test("a new volume: the passphrase with its warning, and what to copy", () => {
+  const text = createdText(created);
+  assert.match(text, /^ {4}tulip-anchor$/m);
+  assert.match(text, /shown this once and stored nowhere/);
+  assert.match(text, /Write it down/);
+  assert.match(text, /key file +\/etc\/luksmith\/keys\/home\.key/);
+  assert.match(text, /pinned header +\/var\/lib\/luksmith\/headers\/home/);
+  assert.doesNotMatch(text, /not finished/);
+});
+
+test("a new volume whose run was not seen to end", () => {
+  assert.match(createdText({ ...created, finished: false }), /not finished.*luksmith log 7f3a --follow/);
+});
+
+test("a new volume with a key of one's own has no passphrase", () => {
+  assert.doesNotMatch(createdText({ ...created, recoveryPassphrase: "" }), /passphrase/);
+});

@@ -1,0 +1,281 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseAgentConfig } from "../../../agent/config/agent-config.ts";
+import { faultsOf } from "./faults.ts";
+
+const path = "/etc/luksmith/agent.yaml";
+
+test("everything that can be said", () => {
+  const config = parseAgentConfig(
+    `
+socket: { path: /run/backup/agent.sock, group: operators }
+stateDir: /srv/luksmith/
+runtimeDir: /run/backup
+log: { level: debug }
+remotes:
+  vault:
+    host: 2001:db8::7
+    port: 2222
+    user: lm-web01
+    path: /srv//images/
+    identity: /root/.ssh/vault
+    transport: sshfs
+    connectTimeout: 1m30s
+volumes:
+  home:
+    remote: vault
+    image: home.luks
+    size: 1.5G
+    filesystem: ext4
+    key: { file: /root/home.key }
+    kdf: { type: pbkdf2, iterations: 1000 }
+jobs:
+  home:
+    volume: home
+    sources: [/home/, /etc, "/srv/it's \\"here\\"", /]
+    exclude: ["*.tmp", /home/*/.cache, "-dash", "!not"]
+    before: [/usr/local/bin/dump, [/usr/bin/logger, "--", "two words", ""]]
+    after: [/bin/true]
+    hookTimeout: 5m
+    bandwidthLimit: 5M
+    oneFileSystem: false
+access:
+  - { users: [alice, 'EXAMPLE\\bob'], groups: [wheel, domain users], volumes: [home], jobs: ["*"], allow: [backup] }
+`,
+    path,
+  );
+  assert.deepEqual(config, {
+    socket: { path: "/run/backup/agent.sock", group: "operators" },
+    stateDir: "/srv/luksmith",
+    runtimeDir: "/run/backup",
+    log: { level: "debug" },
+    remotes: new Map([
+      [
+        "vault",
+        {
+          name: "vault",
+          host: "2001:db8::7",
+          port: 2222,
+          user: "lm-web01",
+          path: "/srv/images",
+          identity: "/root/.ssh/vault",
+          transport: "sshfs",
+          connectTimeoutMs: 90_000,
+        },
+      ],
+    ]),
+    volumes: new Map([
+      [
+        "home",
+        {
+          name: "home",
+          remote: "vault",
+          image: "home.luks",
+          sizeBytes: 1.5 * 2 ** 30,
+          filesystem: "ext4",
+          keyFile: "/root/home.key",
+          keyGenerated: false,
+          kdf: { type: "pbkdf2", iterations: 1000 },
+        },
+      ],
+    ]),
+    jobs: new Map([
+      [
+        "home",
+        {
+          name: "home",
+          volume: "home",
+          sources: ["/home", "/etc", `/srv/it's "here"`, "/"],
+          exclude: ["*.tmp", "/home/*/.cache", "-dash", "!not"],
+          before: [["/usr/local/bin/dump"], ["/usr/bin/logger", "--", "two words", ""]],
+          after: [["/bin/true"]],
+          hookTimeoutMs: 300_000,
+          bandwidthLimit: 5 * 2 ** 20,
+          oneFileSystem: false,
+        },
+      ],
+    ]),
+    access: [
+      {
+        users: ["alice", "EXAMPLE\\bob"],
+        groups: ["wheel", "domain users"],
+        volumes: ["home"],
+        jobs: ["*"],
+        allow: ["backup"],
+      },
+    ],
+  });
+});
+
+const least = `
+remotes: { vault: { host: vault, user: u } }
+volumes: { home: { remote: vault, image: home.luks, size: 64M } }
+jobs: { home: { volume: home, sources: [/home] } }
+`;
+
+test("what is left out", () => {
+  const config = parseAgentConfig(least, path);
+  assert.deepEqual(config.socket, { path: "/run/luksmith/agent.sock", group: "luksmith" });
+  assert.equal(config.stateDir, "/var/lib/luksmith");
+  assert.equal(config.runtimeDir, "/run/luksmith");
+  assert.deepEqual(config.log, { level: "info" });
+  assert.deepEqual(config.access, []);
+  assert.deepEqual(config.remotes.get("vault"), {
+    name: "vault",
+    host: "vault",
+    port: 22,
+    user: "u",
+    path: ".",
+    identity: "/etc/luksmith/ssh/id_ed25519",
+    transport: "auto",
+    connectTimeoutMs: 20_000,
+  });
+  assert.deepEqual(config.volumes.get("home"), {
+    name: "home",
+    remote: "vault",
+    image: "home.luks",
+    sizeBytes: 64 * 2 ** 20,
+    filesystem: "ext4",
+    keyFile: "/etc/luksmith/keys/home.key",
+    keyGenerated: true,
+    kdf: undefined,
+  });
+  assert.deepEqual(config.jobs.get("home"), {
+    name: "home",
+    volume: "home",
+    sources: ["/home"],
+    exclude: [],
+    before: [],
+    after: [],
+    hookTimeoutMs: 1_800_000,
+    bandwidthLimit: undefined,
+    oneFileSystem: true,
+  });
+});
+
+test("generated keys and the SSH key are beside the file, wherever that is", () => {
+  const config = parseAgentConfig(least, "/srv/test/luksmith.yaml");
+  assert.equal(config.volumes.get("home")?.keyFile, "/srv/test/keys/home.key");
+  assert.equal(config.remotes.get("vault")?.identity, "/srv/test/ssh/id_ed25519");
+});
+
+test("an agent without anything to do yet", () => {
+  const config = parseAgentConfig("{}", path);
+  assert.deepEqual([config.remotes.size, config.volumes.size, config.jobs.size], [0, 0, 0]);
+});
+
+test("ten faults are ten lines, each where it is", () => {
+  const text = `
+remotes:
+  vault: { host: "-oProxyCommand=reboot", user: lm-web01, path: images }
+volumes:
+  home: { remote: vualt, image: ../home.luks, size: 200, key: { passphrase: hunter2, file: home.key } }
+jobs:
+  home:
+    volume: hme
+    sources: [/home, etc]
+    bandwidthlimit: 5M
+    hookTimeout: 10
+`;
+  assert.deepEqual(faultsOf(text), [
+    "agent.yaml:3:18: remotes.vault.host: must be a host name or an IP address (IPv6 without brackets and zone)",
+    'agent.yaml:5:19: volumes.home.remote: there is no remote "vualt"; did you mean "vault"?',
+    "agent.yaml:5:33: volumes.home.image: must be one file name of letters, digits, _, ., + and -, and not begin with . or -",
+    "agent.yaml:5:53: volumes.home.size: must be at least 64M",
+    "agent.yaml:5:65: volumes.home.key.passphrase: unknown key",
+    "agent.yaml:5:92: volumes.home.key.file: must be an absolute path",
+    'agent.yaml:8:13: jobs.home.volume: there is no volume "hme"; did you mean "home"?',
+    "agent.yaml:9:22: jobs.home.sources[1]: must be an absolute path",
+    'agent.yaml:10:5: jobs.home.bandwidthlimit: unknown key; did you mean "bandwidthLimit"?',
+    'agent.yaml:11:18: jobs.home.hookTimeout: must be a duration with its unit, such as "30s" or "1h30m"',
+  ]);
+});
+
+test("what the format has and this version does not act on is refused", () => {
+  const text = `
+remotes: { vault: { host: vault, user: u, transport: nbd } }
+volumes:
+  a: { remote: vault, image: a, size: 64M, filesystem: btrfs }
+  b: { remote: vault, image: b, size: 64M, key: { command: [/bin/pass] } }
+  c: { remote: vault, image: c, size: 64M, key: { credential: c } }
+jobs:
+  home:
+    volume: a
+    sources: [/home]
+    keep: { last: 3 }
+    schedule: { cron: "0 2 * * *" }
+controller: { address: "backup.example.net:7443" }
+`;
+  const notYet = "not in this version yet: it would be ignored, and";
+  const noFile = "is missing; leave out the whole of key to have one made";
+  assert.deepEqual(faultsOf(text), [
+    'agent.yaml:2:54: remotes.vault.transport: nbd is not in this version yet: use "sshfs", or "auto"',
+    "agent.yaml:4:56: volumes.a.filesystem: btrfs is not in this version yet: use ext4",
+    `agent.yaml:5:51: volumes.b.key.command: ${notYet} the volume would get another key than the one the command prints; use file`,
+    `agent.yaml:6:51: volumes.c.key.credential: ${notYet} the volume would get another key than the credential; use file`,
+    `agent.yaml:11:5: jobs.home.keep: ${notYet} every snapshot would stay until you remove it with luksmith prune`,
+    `agent.yaml:12:5: jobs.home.schedule: ${notYet} no backup would ever start by itself; call luksmith backup from a systemd timer`,
+    `agent.yaml:13:1: controller: ${notYet} no controller would know of this machine, nor miss its backups`,
+  ]);
+  assert.deepEqual(
+    faultsOf("remotes: { v: { host: v, user: u } }\nvolumes: { a: { remote: v, image: a, size: 64M, key: {} } }"),
+    [`agent.yaml:2:49: volumes.a.key.file: ${noFile}`],
+  );
+});
+
+test("two volumes cannot share an image; the same name on two remotes is two images", () => {
+  const text = (second: string) => `
+remotes: { one: { host: one, user: u }, two: { host: two, user: u } }
+volumes:
+  a: { remote: one, image: x.luks, size: 64M }
+  b: { remote: ${second}, image: x.luks, size: 64M }
+`;
+  assert.deepEqual(faultsOf(text("one")), ['agent.yaml:5:28: volumes.b.image: is the image of volume "a" already']);
+  assert.equal(parseAgentConfig(text("two"), path).volumes.size, 2);
+});
+
+test("two jobs may share a volume, and a source may lie inside another", () => {
+  const config = parseAgentConfig(
+    `${least}  \n`.replace("[/home] }", "[/home, /home/alice] }, etc: { volume: home, sources: [/etc] }"),
+    path,
+  );
+  assert.deepEqual([...config.jobs.keys()], ["home", "etc"]);
+});
+
+test("names that lead nowhere in access rules", () => {
+  const text = `${least}access:
+  - { users: [alice], volumes: [hom, "*"], jobs: [hme], allow: [backup] }
+`;
+  assert.deepEqual(faultsOf(text), [
+    'agent.yaml:6:33: access[0].volumes[0]: there is no volume "hom"; did you mean "home"?',
+    'agent.yaml:6:51: access[0].jobs[0]: there is no job "hme"; did you mean "home"?',
+  ]);
+});
+
+test("rules that would grant nothing", () => {
+  const text = `${least}access:
+  - { volumes: [home], allow: [backup] }
+  - { users: [alice], jobs: [home], allow: [backup, create, doctor] }
+  - { users: [alice], allow: [doctor, status] }
+  - { users: [alice], volumes: [home], allow: [] }
+  - { users: [alice], volumes: [home], allow: [backup, backup, browse] }
+`;
+  assert.deepEqual(
+    faultsOf(text).map((fault) => fault.replace(/one of [a-z, ]+/, "one of ...")),
+    [
+      "agent.yaml:6:5: access[0]: names neither users nor groups, so it grants nothing to anyone",
+      "agent.yaml:7:53: access[1].allow[1]: grants nothing: create is about volumes, and this rule names none",
+      "agent.yaml:8:39: access[2].allow[1]: grants nothing: status is about volumes or jobs, and this rule names none",
+      "agent.yaml:9:47: access[3].allow: must not be empty",
+      "agent.yaml:10:56: access[4].allow[1]: is in the list already (entry 1)",
+      "agent.yaml:10:64: access[4].allow[2]: must be one of ...",
+    ],
+  );
+});
+
+test("what stands under a bad name is looked at as well", () => {
+  assert.deepEqual(faultsOf("remotes:\n  Vault: { host: a b, user: u }\n"), [
+    "agent.yaml:2:3: remotes.Vault: must be 1 to 32 of a-z, 0-9, _ and -, and begin with a letter or a digit",
+    "agent.yaml:2:18: remotes.Vault.host: must be a host name or an IP address (IPv6 without brackets and zone)",
+  ]);
+});

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { accessVerbNames, accessVerbs } from "../../../agent/access/verb.ts";
+import { agentConfigJsonSchema, parseAgentConfig } from "../../../agent/config/agent-config.ts";
+
+const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
+
+test("deploy/agent.schema.json is what the code makes (node scripts/agent-schema.ts)", () => {
+  assert.deepEqual(JSON.parse(read("deploy/agent.schema.json")), JSON.parse(JSON.stringify(agentConfigJsonSchema())));
+});
+
+test("deploy/agent.yaml.example is a configuration", () => {
+  const config = parseAgentConfig(read("deploy/agent.yaml.example"), "/etc/luksmith/agent.yaml");
+  assert.deepEqual([...config.jobs.keys()], ["home"]);
+});
+
+test("so is every whole example in docs/configuration.md", () => {
+  const examples = [...read("docs/configuration.md").matchAll(/^```yaml\n(.*?)^```$/gms)];
+  assert.ok(examples.length > 0);
+  for (const [, text = ""] of examples) assert.ok(parseAgentConfig(text, "docs/configuration.md").jobs.size > 0);
+});
+
+test("docs/configuration.md says what each verb grants, in the words of the code", () => {
+  const text = read("docs/configuration.md");
+  for (const verb of accessVerbNames) {
+    const row = new RegExp(`^\\| \`${verb}\` \\| (the agent|volumes|volumes or jobs) \\| (.*) \\|$`, "m").exec(text);
+    assert.equal(row?.[2], accessVerbs[verb].grants, verb);
+  }
+});
+
+test("docs/configuration.md names every key of the schema", () => {
+  const text = read("docs/configuration.md");
+  const keys = new Set<string>();
+  JSON.stringify(agentConfigJsonSchema(), (key, value: unknown) => {
+    if (key === "properties" && typeof value === "object" && value !== null) {
+      for (const name of Object.keys(value)) keys.add(name);
+    }
+    return value;
+  });
+  assert.ok(keys.has("bandwidthLimit") && keys.has("iterations"));
+  for (const key of keys) assert.match(text, new RegExp(`\\b${key}\\b`), key);
+});
