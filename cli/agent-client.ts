@@ -1,6 +1,14 @@
 /** The agent's service as promises and async iterables, with its errors as LuksmithErrors. */
 
-import { type CallOptions, Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import {
+  type CallOptions,
+  Client,
+  type ClientUnaryCall,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
 import { fromServiceError } from "../common/error-wire.ts";
 import { LuksmithError } from "../common/errors.ts";
 import { escapeControls } from "../common/quote.ts";
@@ -39,6 +47,7 @@ const slowMs = 180_000;
 export class AgentClient {
   readonly #client: Client;
   readonly #socket: string;
+  readonly #pending = new Set<ClientUnaryCall>();
 
   /** @param socket absolute path; the connection is made by the first call */
   constructor(socket: string) {
@@ -50,7 +59,9 @@ export class AgentClient {
     });
   }
 
+  /** Calls that nobody waits for any more would keep the program running until their deadlines. */
   close(): void {
+    for (const call of this.#pending) call.cancel();
     this.#client.close();
   }
 
@@ -80,7 +91,7 @@ export class AgentClient {
   #call<Request, Response>(method: Method<Request, Response>, request: Request, deadlineMs: number): Promise<Response> {
     const options: Partial<CallOptions> = { deadline: Date.now() + deadlineMs };
     return new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(
+      const call = this.#client.makeUnaryRequest(
         method.path,
         method.requestSerialize,
         method.responseDeserialize,
@@ -88,11 +99,13 @@ export class AgentClient {
         new Metadata(),
         options,
         (error, response) => {
+          this.#pending.delete(call);
           if (error) this.#explain(error).then(reject, reject);
           else if (response === undefined) reject(new LuksmithError("internal", "the agent answered nothing"));
           else resolve(response);
         },
       );
+      this.#pending.add(call);
     });
   }
 
@@ -127,6 +140,8 @@ export class AgentClient {
     if (told !== undefined) return told;
     const said = escapeControls(error.details);
     switch (error.code) {
+      // an agent that ends cancels what it was answering
+      case status.CANCELLED:
       case status.UNAVAILABLE:
         return explainUnreachable(this.#socket, error);
       case status.DEADLINE_EXCEEDED:

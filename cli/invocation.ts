@@ -12,7 +12,7 @@ export interface Invocation {
 }
 
 /** The options that every command takes. */
-export interface GlobalOptions {
+interface GlobalOptions {
   readonly json?: true;
   readonly socket?: string;
 }

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** The program `luksmith`: wires the command line to the terminal, and decides nothing else. */
 
 import { CommanderError } from "commander";

@@ -21,7 +21,11 @@ export function outcomeError(run: Run): LuksmithError | undefined {
       return new LuksmithError("incomplete", message, { hint: error?.hint || `${hint} lists them` });
     }
     case RunState.CANCELLED:
-      return new LuksmithError("cancelled", error?.message || `${runTitle(run)} was cancelled`);
+      return fromErrorDetail({
+        code: "cancelled",
+        message: error?.message || `${runTitle(run)} was cancelled`,
+        hint: error?.hint ?? "",
+      });
     case RunState.INTERRUPTED:
       return new LuksmithError("interrupted", error?.message || `${runTitle(run)} was cut short: the agent ended`, {
         hint: error?.hint || "start it again: it continues where it was",

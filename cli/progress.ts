@@ -4,7 +4,7 @@ import { escapeControls } from "../common/quote.ts";
 import { formatBytes, formatCount, formatDuration } from "../common/units.ts";
 import type { Progress, RunEvent } from "../proto/gen/luksmith/v1/types.ts";
 
-export interface OpenStep {
+interface OpenStep {
   readonly name: string;
   readonly began: Date | undefined;
   readonly progress?: Progress;

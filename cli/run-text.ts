@@ -51,7 +51,7 @@ export function stateStyle(state: RunState): Style {
   return state === RunState.INCOMPLETE || state === RunState.SKIPPED ? "yellow" : "red";
 }
 
-export function stateCell(state: RunState): Cell {
+function stateCell(state: RunState): Cell {
   return { text: stateText(state), style: stateStyle(state) };
 }
 

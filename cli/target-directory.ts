@@ -4,10 +4,22 @@ import { readlinkSync } from "node:fs";
 import { resolve } from "node:path/posix";
 import { LuksmithError } from "../common/errors.ts";
 
+const slash = 0x2f;
+
 /** The directory as absolute bytes: names need not be UTF-8, neither this one's nor the working directory's. */
 export function targetDirectory(asked: Buffer): Buffer {
   if (asked.length === 0) {
     throw new LuksmithError("usage", "--to names no directory", { hint: "--to . is the directory you are in" });
+  }
+  if (asked[0] === slash) return absolute(Buffer.from("/"), asked);
+  try {
+    process.cwd();
+  } catch (error) {
+    // the link would still name it, with " (deleted)" behind
+    throw new LuksmithError("usage", "the directory that you are in is not there any more", {
+      hint: "--to takes an absolute path as well",
+      cause: error,
+    });
   }
   // proc_pid_cwd(5) has the bytes; process.cwd() would decode them
   return absolute(readlinkSync("/proc/self/cwd", { encoding: "buffer" }), asked);

@@ -30,5 +30,9 @@ export function toStatus(thrown: unknown): StatusObject {
 export function fromServiceError(error: ServiceError): LuksmithError | undefined {
   const [value] = error.metadata?.get(detailKey) ?? [];
   if (!Buffer.isBuffer(value)) return undefined;
-  return fromErrorDetail(ErrorDetail.decode(value));
+  try {
+    return fromErrorDetail(ErrorDetail.decode(value));
+  } catch {
+    return undefined;
+  }
 }

@@ -68,11 +68,12 @@ const stderrKeptBytes = 64 * 2 ** 10;
 const defaultGraceMs = 2000;
 /** A grandchild that left the group may hold the pipes; what it has to say after the child's end does not matter. */
 const pipeDrainMs = 500;
+const pipeDrainStepMs = 25;
 
 /** @param path where programs are looked up; tests of ours put small programs in front. */
 export function makeExec(path: string = fixedEnvironment.PATH): { exec: Exec; start: Start } {
   const start: Start = (command) => startChild(command, path);
-  return { start, exec: (command) => start(command).finished };
+  return { start, exec: async (command) => start(command).finished };
 }
 
 function startChild(command: Command, path: string): Child {
@@ -118,7 +119,10 @@ class RunningChild implements Child {
   readonly #child: ChildProcess;
   readonly #stdout: Buffer[] = [];
   #stdoutBytes = 0;
+  /** One character a byte. */
   #stderr = "";
+  /** A piece of standard output is with the one who wants it, who may be slow. */
+  #taking = false;
   /** Why we ended it ourselves, if we did. */
   #reason: unknown;
   #exited = false;
@@ -167,20 +171,31 @@ class RunningChild implements Child {
       const exitCode = await exited.catch((error: unknown) => {
         throw new LuksmithError("tool_failed", `could not start ${file}`, { cause: error });
       });
-      await Promise.race([
-        streams.catch(() => undefined),
-        new Promise((resolve) => setTimeout(resolve, pipeDrainMs).unref()),
-      ]);
+      await this.#drain(streams);
       this.#child.stdout?.destroy();
       this.#child.stderr?.destroy();
       if (this.#reason !== undefined) throw this.#reason;
-      if (exitCode === 127 && this.#stderr.startsWith("setpriv: failed to execute")) {
+      const stderr = Buffer.from(this.#stderr, "latin1").toString("utf8").trimEnd();
+      if (exitCode === 127 && stderr.startsWith("setpriv: failed to execute")) {
         throw new LuksmithError("tool_failed", `${file} is not installed`, { hint: "luksmith doctor" });
       }
-      return { exitCode, stdout: Buffer.concat(this.#stdout), stderr: this.#stderr.trimEnd() };
+      return { exitCode, stdout: Buffer.concat(this.#stdout), stderr };
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** After the exit: until the pipes end, but not for long when they do not. The time that a slow taker takes is not theirs. */
+  async #drain(streams: Promise<unknown>): Promise<void> {
+    const ended = streams.then(
+      () => true,
+      () => true,
+    );
+    for (let waitedMs = 0; waitedMs < pipeDrainMs && this.#reason === undefined; ) {
+      const step = new Promise<false>((resolve) => setTimeout(() => resolve(false), pipeDrainStepMs).unref());
+      if (await Promise.race([ended, step])) return;
+      if (!this.#taking) waitedMs += pipeDrainStepMs;
     }
   }
 
@@ -199,7 +214,9 @@ class RunningChild implements Child {
     if (!this.#child.stdout) return;
     for await (const chunk of this.#child.stdout as AsyncIterable<Buffer>) {
       if (onStdout) {
+        this.#taking = true;
         await onStdout(chunk);
+        this.#taking = false;
         continue;
       }
       this.#stdoutBytes += chunk.length;
@@ -214,7 +231,6 @@ class RunningChild implements Child {
       this.#command.onStderr?.(chunk);
       this.#stderr = lastLines(this.#stderr + chunk.toString("latin1"));
     }
-    this.#stderr = Buffer.from(this.#stderr, "latin1").toString("utf8");
   }
 
   /** Ends the group: politely, then not. */

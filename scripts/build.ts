@@ -2,24 +2,29 @@
 
 import { chmod } from "node:fs/promises";
 import { build } from "esbuild";
+import { requireBanner } from "./lab-bundle.ts";
 
 const programs = { luksmith: "cli/main.ts", "luksmith-agent": "agent/main.ts" };
 
-await build({
-  entryPoints: programs,
-  outdir: "dist",
-  outExtension: { ".js": ".mjs" },
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  target: "node24",
-  // carries a native library, which it finds beside itself
-  external: ["koffi"],
-  // packages that are still CommonJS call require
-  banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
-  minifySyntax: true,
-  sourcemap: "linked",
-  legalComments: "linked",
-  logLevel: "warning",
-});
-for (const name of Object.keys(programs)) await chmod(`dist/${name}.mjs`, 0o755);
+export async function buildPrograms(): Promise<void> {
+  await build({
+    entryPoints: programs,
+    outdir: "dist",
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node24",
+    // carries a native library, which it finds beside itself
+    external: ["koffi"],
+    // packages that are still CommonJS call require
+    banner: { js: requireBanner },
+    minifySyntax: true,
+    sourcemap: "linked",
+    legalComments: "linked",
+    logLevel: "warning",
+  });
+  for (const name of Object.keys(programs)) await chmod(`dist/${name}.mjs`, 0o755);
+}
+
+if (import.meta.main) await buildPrograms();

@@ -144,7 +144,7 @@ async function prepare(
   }
   await mustRun(exec, {
     file: "mkdir",
-    args: ["--parents", "--", jobDir, partial],
+    args: ["--parents", "--mode=0755", "--", jobDir, partial],
     deadlineMs: fileDeadlineMs,
     signal,
   });

@@ -4,14 +4,17 @@ import { LuksmithError } from "../../common/errors.ts";
 import { showName } from "../../common/file-name.ts";
 
 const slash = 0x2f;
+/** Linux: PATH_MAX, with its NUL. Nothing in a snapshot can have a longer one. */
+const pathBytesMax = 4095;
 
 /**
  * A path as it was on the machine ("/etc/hosts") or in the snapshot ("etc/hosts"), made relative to the snapshot:
  * without leading, doubled or trailing slashes and without "." parts. Empty for the whole snapshot.
- * @throws {LuksmithError} "usage" for "..", which has no place in a snapshot, and for a NUL
+ * @throws {LuksmithError} "usage" for "..", which has no place in a snapshot, for a NUL, and for one that is too long
  */
 export function snapshotPath(path: Uint8Array): Buffer {
   if (path.includes(0)) throw new LuksmithError("usage", "a path holds a NUL byte");
+  if (path.length > pathBytesMax) throw new LuksmithError("usage", `a path is longer than ${pathBytesMax} bytes`);
   const parts = splitPath(path).filter((part) => part.length > 0 && !part.equals(Buffer.from(".")));
   if (parts.some((part) => part.equals(Buffer.from("..")))) {
     throw new LuksmithError("usage", `a path in a snapshot cannot hold "..": ${showName(path)}`);
@@ -21,16 +24,11 @@ export function snapshotPath(path: Uint8Array): Buffer {
 
 /** What lies below another of them is restored with it; the same twice is once. */
 export function withoutNested(paths: readonly Buffer[]): Buffer[] {
-  const sorted = [...paths].sort(Buffer.compare);
-  return sorted.filter(
-    (path, index) =>
-      !sorted.some((other, at) => at !== index && isWithin(path, other) && (at < index || !path.equals(other))),
-  );
-}
-
-function isWithin(path: Buffer, above: Buffer): boolean {
-  if (above.length === 0) return true;
-  return path.subarray(0, above.length).equals(above) && (path.length === above.length || path[above.length] === slash);
+  const distinct = new Map(paths.map((path) => [path.toString("latin1"), path]));
+  if (distinct.has("")) return [Buffer.alloc(0)];
+  return [...distinct.values()]
+    .filter((path) => !ancestors(path).some((above) => distinct.has(above.toString("latin1"))))
+    .sort(Buffer.compare);
 }
 
 /** Every directory above the path, the outermost first: "home/alice/x" has "home" and "home/alice". */

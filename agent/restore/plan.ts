@@ -19,29 +19,36 @@ export interface RestorePlan {
 /** @param present what exists below the target, among the paths and the directories above them */
 export function planRestore(paths: readonly Buffer[], present: readonly { path: Buffer; type: string }[]): RestorePlan {
   const there = new Map(present.map(({ path, type }) => [path.toString("latin1"), type]));
-  const conflicts: Buffer[] = [];
+  const typeAt = (path: Buffer) => there.get(path.toString("latin1"));
+  const conflicts = new Map<string, Buffer>();
   const batches = new Map<string, Buffer[]>();
   for (const path of paths) {
-    if (there.has(path.toString("latin1"))) conflicts.push(path);
     const above = ancestors(path);
     // a file or a link where a directory has to be is in the way as well
-    const blocking = above.find((directory) => (there.get(directory.toString("latin1")) ?? "d") !== "d");
-    if (blocking) conflicts.push(blocking);
-    const below = above.findLast((directory) => there.get(directory.toString("latin1")) === "d") ?? Buffer.alloc(0);
-    const key = below.toString("latin1");
-    batches.set(key, [...(batches.get(key) ?? []), path]);
+    const blockingAt = above.findIndex((directory) => (typeAt(directory) ?? "d") !== "d");
+    const inTheWay = above[blockingAt] ?? (typeAt(path) === undefined ? undefined : path);
+    if (inTheWay !== undefined) conflicts.set(inTheWay.toString("latin1"), inTheWay);
+    // what is there behind a link lies somewhere else: nothing may be written through it
+    const ours = blockingAt === -1 ? above : above.slice(0, blockingAt);
+    const key = (ours.findLast((directory) => typeAt(directory) === "d") ?? Buffer.alloc(0)).toString("latin1");
+    const batch = batches.get(key);
+    if (batch === undefined) batches.set(key, [path]);
+    else batch.push(path);
   }
   return {
-    conflicts,
+    conflicts: [...conflicts.values()],
     batches: [...batches].map(([below, grouped]) => ({ below: Buffer.from(below, "latin1"), paths: grouped })),
   };
 }
 
-/** As rsync's --files-from wants it: below "/./" the path is kept, what stands before it is where to find it. */
+/**
+ * As rsync's --files-from wants it: below "/./" the path is kept, what stands before it is where to find it. The "./" in
+ * front is for names that begin with # or ;, which it would take for comments, even between NULs.
+ */
 export function filesFrom({ below, paths }: RestoreBatch): Buffer {
   const records = paths.map((path) => {
-    if (below.length === 0) return Buffer.concat([path, Buffer.from("\0")]);
-    return Buffer.concat([below, Buffer.from("/."), path.subarray(below.length), Buffer.from("\0")]);
+    if (below.length === 0) return Buffer.concat([Buffer.from("./"), path, Buffer.from("\0")]);
+    return Buffer.concat([Buffer.from("./"), below, Buffer.from("/."), path.subarray(below.length), Buffer.from("\0")]);
   });
   return Buffer.concat(records);
 }

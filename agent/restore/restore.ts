@@ -140,8 +140,8 @@ async function copyBatch(
     "--recursive",
     "--from0",
     "--files-from=-",
-    `--out-format=${itemFormat}`,
-    ...(options.dryRun ? ["--dry-run"] : []),
+    // a line for each file would cost more than many a file itself: only where the lines are the answer
+    ...(options.dryRun ? ["--dry-run", `--out-format=${itemFormat}`] : []),
     "--",
     // by its working directory, not its path: a user's rsync could not walk through the directories above it
     "./",

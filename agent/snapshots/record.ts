@@ -10,13 +10,15 @@ import { ownDirectory } from "../volume/identity.ts";
 
 const ioDeadlineMs = 120_000;
 
+const count = z.int().nonnegative();
+
 const recordSchema = z.object({
   snapshot: z.string(),
   run: z.string(),
-  files: z.number(),
-  bytes: z.number(),
-  bytesCopied: z.number(),
-  warnings: z.number(),
+  files: count,
+  bytes: count,
+  bytesCopied: count,
+  warnings: count,
   incomplete: z.boolean(),
   sources: z.array(z.string()),
 });

@@ -36,6 +36,9 @@ function parseTime(text: string): Date | undefined {
   const like = /^(\d{4}-\d{2}-\d{2}T)(\d{2})-(\d{2})-(\d{2}Z)$/.exec(text);
   const iso = like ? `${like[1]}${like[2]}:${like[3]}:${like[4]}` : text;
   if (!/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/.test(iso)) return undefined;
+  // the 31st of February would be understood as the 3rd of March
+  const midnight = new Date(`${iso.slice(0, 10)}T00:00:00Z`);
+  if (Number.isNaN(midnight.getTime()) || !midnight.toISOString().startsWith(iso.slice(0, 10))) return undefined;
   // a day alone means its end, so that "what was there on the 23rd" includes that evening
   const time = new Date(iso.length === 10 ? `${iso}T23:59:59.999` : iso);
   return Number.isNaN(time.getTime()) ? undefined : time;

@@ -37,14 +37,14 @@ export async function statImage(exec: Exec, path: string, signal: AbortSignal): 
 }
 
 const fileTypeMask = 0o170000;
-const typeNames: Record<number, string> = {
-  21609: "a symbolic link",
-  9604: "a directory",
-  14406: "a block device",
-  4802: "a character device",
-  2401: "a FIFO",
-  26411: "a socket",
-};
+const typeNames: ReadonlyMap<number, string> = new Map([
+  [0o120000, "a symbolic link"],
+  [0o040000, "a directory"],
+  [0o060000, "a block device"],
+  [0o020000, "a character device"],
+  [0o010000, "a FIFO"],
+  [0o140000, "a socket"],
+]);
 const regularFile = 0o100000;
 
 /**
@@ -60,7 +60,7 @@ export function requireImage(
     new LuksmithError("tampered", `the image ${expected.name} on ${expected.remote} ${what}`, {
       hint: "look at it on the backup host; nothing was opened",
     });
-  if (type !== regularFile) throw tampered(`is ${typeNames[type] ?? "of an unknown type"}, not a regular file`);
+  if (type !== regularFile) throw tampered(`is ${typeNames.get(type) ?? "of an unknown type"}, not a regular file`);
   if (stat.device !== expected.device) throw tampered("is not on the backup host's file system");
   if (stat.bytes < expected.bytes) {
     throw tampered(`has been truncated: ${formatBytes(stat.bytes)} are there of ${formatBytes(expected.bytes)}`);

@@ -39,19 +39,25 @@ export function requireTables(tables: readonly DmTarget[], pin: Pin, expected: E
     throw refuse(`a key of ${keyBytes(key) * 8} bits instead of ${pin.volumeKeyBits}`);
   if (ivOffset !== "0") throw refuse(`IV offset ${ivOffset}`);
   if (device !== expected.imageDeviceNumber) throw refuse(`it lies on device ${device}`);
-  if (Number(offset) * bytesPerDmSector !== pin.dataOffsetBytes) throw refuse(`its data begins at sector ${offset}`);
+  if (offset !== `${pin.dataOffsetBytes / bytesPerDmSector}`) throw refuse(`its data begins at sector ${offset}`);
   const dataSectors = (pin.imageBytes - pin.dataOffsetBytes) / bytesPerDmSector;
   if (crypt.start !== 0 || crypt.sectors !== dataSectors)
     throw refuse(`${crypt.sectors} sectors instead of ${dataSectors}`);
-  if (Number(optionCount) !== options.length) throw refuse("its options do not add up");
-  if (!options.includes(`sector_size:${pin.sectorBytes}`))
-    throw refuse(`its sectors are not of ${pin.sectorBytes} bytes`);
-  const unknown = options.find((option) => !allowedOptions.has(option) && !option.startsWith("sector_size:"));
+  if (optionCount !== `${options.length}`) throw refuse("its options do not add up");
+  const sectorSize = `sector_size:${pin.sectorBytes}`;
+  if (!options.includes(sectorSize)) throw refuse(`its sectors are not of ${pin.sectorBytes} bytes`);
+  const unknown = options.find((option) => !allowedOptions.has(option) && option !== sectorSize);
   if (unknown !== undefined) throw refuse(`option ${unknown}`);
 
   const linear = only(expected.imageDevice);
-  const [below, start] = linear.args;
-  if (linear.target !== "linear" || below !== expected.loopNumber || start !== "0" || linear.start !== 0) {
+  const [below, start, ...more] = linear.args;
+  if (
+    more.length > 0 ||
+    linear.target !== "linear" ||
+    below !== expected.loopNumber ||
+    start !== "0" ||
+    linear.start !== 0
+  ) {
     throw refuse(`${expected.imageDevice} does not lie on the image`);
   }
   if (linear.sectors * bytesPerDmSector !== pin.imageBytes) throw refuse(`${expected.imageDevice} has another size`);

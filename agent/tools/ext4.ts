@@ -13,10 +13,13 @@ const wholeFilesystemDeadlineMs = 6 * 3_600_000;
 const journalMiB = 64;
 const bigFilesystemBytes = 16 * 2 ** 30;
 
+/** Smaller ones, which older mke2fs gives small file systems, hold no fractions of a second and no year after 2037. */
+const inodeBytes = 256;
+
 /** No lazy initialisation (it would go on over the wire in the background of later runs), nothing reserved for root. */
 export async function makeExt4(exec: Exec, device: string, bytes: number, uuid: string, signal: AbortSignal) {
   const args = [
-    ...["-q", "-m", "0", "-U", uuid, "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard"],
+    ...["-q", "-m", "0", "-I", `${inodeBytes}`, "-U", uuid, "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard"],
     ...(bytes >= bigFilesystemBytes ? ["-J", `size=${journalMiB}`] : []),
     ...["--", device],
   ];
@@ -37,7 +40,7 @@ export async function readSuperblock(exec: Exec, device: string, signal: AbortSi
 }
 
 export function parseSuperblock(text: string): Superblock | undefined {
-  const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(text)?.[1]?.trim();
+  const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(text)?.[1]?.trim();
   const uuid = field("Filesystem UUID");
   const state = field("Filesystem state");
   if (uuid === undefined || state === undefined) return undefined;

@@ -67,8 +67,8 @@ export async function walk(
         if (fields.length < fieldsPerEntry) continue;
         const { entry, depth: level } = toEntry(fields);
         fields = [];
-        if (level === 0 && entry.type === FileEntry_Type.DIRECTORY && !spec.recursive) continue;
         if (level === 0) root = entry;
+        if (level === 0 && entry.type === FileEntry_Type.DIRECTORY && !spec.recursive) continue;
         if (entry.path.length > 0) await onEntry(entry);
       }
     },

@@ -38,7 +38,7 @@ export function parseComplaint(line: Buffer): Complaint | undefined {
 }
 
 function describe(text: string, reason: string | undefined): string {
-  if (text.startsWith("file has vanished") || text.includes("has vanished")) return "vanished while it was backed up";
+  if (/^(file|directory) has vanished: /.test(text)) return "vanished while it was backed up";
   return reason === undefined ? "could not be copied" : `could not be copied: ${reason.toLowerCase()}`;
 }
 

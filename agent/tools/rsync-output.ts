@@ -81,7 +81,7 @@ export function parseItem(line: Buffer): RsyncItem | undefined {
 export function itemAction(changes: string): Item_Action | undefined {
   if (changes.startsWith("*deleting")) return Item_Action.DELETE;
   const [update = "", , ...attributes] = changes;
-  if (attributes.every((attribute) => attribute === "+")) return Item_Action.ADD;
+  if (attributes[0] === "+") return Item_Action.ADD;
   const changed = attributes.some((attribute) => attribute !== "." && attribute !== " ");
   if (!changed) return undefined;
   if (update === "h") return Item_Action.LINK;

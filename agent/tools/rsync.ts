@@ -6,8 +6,15 @@ import { RecordSplitter } from "./record-splitter.ts";
 import { type DestinationFault, RsyncComplaints } from "./rsync-complaints.ts";
 import { isStatsLine, parseProgress, parseStats, type RsyncProgress, type RsyncStats } from "./rsync-output.ts";
 
-/** Everything about a file survives: recursion, links, modes, times, owners, devices; hard links, ACLs, xattrs, holes. */
-export const archiveArgs = ["--archive", "--hard-links", "--acls", "--xattrs", "--sparse", "--numeric-ids"] as const;
+/**
+ * Everything about a file survives: recursion, links, modes, times, owners, devices; hard links, ACLs, xattrs, holes.
+ * --modify-window=-1 compares times to the nanosecond: by default rsync takes two times within a second for the same,
+ * and a file that was written twice in that second for unchanged.
+ */
+export const archiveArgs = [
+  ...["--archive", "--hard-links", "--acls", "--xattrs", "--sparse", "--numeric-ids"],
+  "--modify-window=-1",
+] as const;
 
 /** A copy has no deadline of its own: how long it may take depends on how much there is. The run can be cancelled. */
 export interface CopySpec {

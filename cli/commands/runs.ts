@@ -9,8 +9,8 @@ interface Options {
   volume?: string;
 }
 
-/** As many as fit in one message of gRPC with room to spare. */
-const maxRuns = 2000;
+/** As many as the agent tells of, and as fit in one message. */
+const maxRuns = 1000;
 
 export function addRunsCommand(program: Command, invocation: Invocation): void {
   const command = program

@@ -43,6 +43,7 @@ export async function complete(program: Command, invocation: Invocation, words: 
 
   const typed = words.at(-1) ?? "";
   const names = await namesFor(words, invocation);
+  describeShortly(program);
   const root = tab(program);
   // how the scripts call us, and nothing to type
   root.commands.delete("complete");
@@ -57,6 +58,14 @@ export async function complete(program: Command, invocation: Invocation, words: 
     }
   }
   root.parse([...words]);
+}
+
+/** A shell has one line for each command; the descriptions are paragraphs. */
+function describeShortly(command: Command): void {
+  for (const each of command.commands) {
+    each.description(each.summary());
+    describeShortly(each);
+  }
 }
 
 function handler(source: Source, names: KnownNames, typed: string): (offer: Complete) => void {

@@ -6,6 +6,9 @@ import { begun, followRun, type StartOptions, sayDetached, sayEnd, started } fro
 import { type CreatedVolume, volumeCreatedJson } from "../json.ts";
 import type { Session } from "../session.ts";
 
+/** Ends that leave nothing which a passphrase could open. */
+const withoutVolume: readonly RunState[] = [RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED];
+
 /** @throws {LuksmithError} what the run ended with */
 export async function createVolume(session: Session, volume: string, options: StartOptions): Promise<void> {
   const answer = await started(session, session.agent.createVolume({ volume }));
@@ -27,8 +30,12 @@ export async function createVolume(session: Session, volume: string, options: St
     say(false);
     throw error;
   });
-  sayEnd(session, ended);
-  if (ended.state === RunState.DONE) say(true);
+  try {
+    sayEnd(session, ended);
+  } finally {
+    // there is a volume, or there may be one
+    if (!withoutVolume.includes(ended.state)) say(ended.state === RunState.DONE);
+  }
 }
 
 export function createdText(created: CreatedVolume): string {

@@ -44,6 +44,6 @@ export function cancelText(run: Run): string {
   if (run.state === RunState.RUNNING) {
     return `cancelling run ${id}: ${runTitle(run)}\n  luksmith log ${id} --follow   shows it take back what it holds\n`;
   }
-  const head = run.state === RunState.CANCELLED ? "cancelled" : `had ended already: ${stateText(run.state)}`;
-  return `run ${id}: ${runTitle(run)}: ${head}\n`;
+  const end = run.state === RunState.CANCELLED ? "is cancelled" : `had ended already: ${stateText(run.state)}`;
+  return `run ${id} (${runTitle(run)}) ${end}\n`;
 }

@@ -3,7 +3,7 @@
 import { formatBytes, formatCount } from "../../common/units.ts";
 import type { ListSnapshotsRequest } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { Snapshot } from "../../proto/gen/luksmith/v1/types.ts";
-import { snapshotJson } from "../json.ts";
+import { jsonLine, snapshotJson } from "../json.ts";
 import { localTime } from "../local-time.ts";
 import type { Session } from "../session.ts";
 import { type Cell, type Paint, table } from "../table.ts";
@@ -11,16 +11,22 @@ import { showStream } from "./stream.ts";
 
 export async function showSnapshots(session: Session, request: ListSnapshotsRequest): Promise<void> {
   const found: Snapshot[] = [];
-  await showStream(session, session.agent.listSnapshots(request, session.stop), (snapshot: Snapshot) => {
-    if (session.json) {
-      session.result(
-        () => [snapshotJson(snapshot)],
-        () => "",
-      );
-    } else found.push(snapshot);
-  });
-  if (!session.json)
-    session.terminal.out(snapshotsText(found, (style, text) => session.terminal.paintOut(style, text)));
+  const show = () =>
+    session.result(
+      () => [],
+      () => snapshotsText(found, (style, text) => session.terminal.paintOut(style, text)),
+    );
+  try {
+    await showStream(session, session.agent.listSnapshots(request, session.stop), (snapshot: Snapshot) => {
+      if (session.json) session.terminal.outLine(jsonLine(snapshotJson(snapshot)));
+      else found.push(snapshot);
+    });
+  } catch (error) {
+    // one volume of several may have failed
+    if (found.length > 0) show();
+    throw error;
+  }
+  show();
 }
 
 export function snapshotsText(snapshots: readonly Snapshot[], paint: Paint): string {

@@ -9,8 +9,8 @@ import type { RunView } from "./run-view.ts";
 
 /** Faster than that nobody reads, and each redraw goes through SSH. */
 const redrawMs = 100;
-/** For the seconds of a step that has no progress to tell. */
-const tickMs = 1000;
+/** For the seconds of a step that has no progress to tell, and for what came too soon after the last redraw. */
+const tickMs = 250;
 
 export class LiveView implements RunView {
   readonly #terminal: Terminal;

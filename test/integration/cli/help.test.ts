@@ -46,7 +46,7 @@ for (const command of commands) {
     const { exitCode, stdout, stderr } = await runCli([...command.split(" "), "--help"]);
     assert.equal(exitCode, 0);
     assert.equal(stderr, "");
-    assert.match(stdout, new RegExp(`^Examples?:[^]*^ {2}luksmith ${command}`, "m"));
+    assert.match(stdout, new RegExp(`^Examples?:[\\s\\S]*^ {2}luksmith ${command}`, "m"));
   });
 }
 

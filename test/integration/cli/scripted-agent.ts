@@ -6,32 +6,27 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  Server,
-  ServerCredentials,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-} from "@grpc/grpc-js";
+import { Server, ServerCredentials, type ServerUnaryCall, type ServerWritableStream } from "@grpc/grpc-js";
 import { toStatus } from "../../../common/error-wire.ts";
 import { LuksmithError } from "../../../common/errors.ts";
-import { type AgentServiceServer, AgentServiceService } from "../../../proto/gen/luksmith/v1/agent.ts";
+import { AgentServiceService } from "../../../proto/gen/luksmith/v1/agent.ts";
 
-type Unary<Request, Response> = (request: Request) => Response | Promise<Response>;
-type Stream<Request, Response> = (
-  request: Request,
-  send: (response: Response) => void,
+type Methods = typeof AgentServiceService;
+type RequestOf<Method> = Method extends { requestDeserialize: (bytes: Buffer) => infer Request } ? Request : never;
+type ResponseOf<Method> = Method extends { responseDeserialize: (bytes: Buffer) => infer Response } ? Response : never;
+
+type Unary<Method> = (request: RequestOf<Method>) => ResponseOf<Method> | Promise<ResponseOf<Method>>;
+type Stream<Method> = (
+  request: RequestOf<Method>,
+  send: (response: ResponseOf<Method>) => void,
   gone: AbortSignal,
 ) => Promise<void> | void;
 
 /** What a test says about the calls that it expects; any other call fails and says so. */
 export type Script = {
-  [Name in keyof AgentServiceServer]?: AgentServiceServer[Name] extends handleUnaryCall<infer Request, infer Response>
-    ? Unary<Request, Response>
-    : AgentServiceServer[Name] extends handleServerStreamingCall<infer Request, infer Response>
-      ? Stream<Request, Response>
-      : never;
+  [Name in keyof Methods]?: Methods[Name] extends { responseStream: true }
+    ? Stream<Methods[Name]>
+    : Unary<Methods[Name]>;
 };
 
 export interface ScriptedAgent extends AsyncDisposable {
@@ -47,10 +42,8 @@ export async function scriptedAgent(script: Script): Promise<ScriptedAgent> {
   const socket = join(directory, "agent.sock");
   const calls: string[] = [];
   const server = new Server();
-  const definitions: Record<string, (typeof AgentServiceService)[keyof typeof AgentServiceService]> =
-    AgentServiceService;
   const handlers: Record<string, (...args: never[]) => void> = {};
-  for (const [name, definition] of Object.entries(definitions)) {
+  for (const [name, definition] of Object.entries(AgentServiceService)) {
     const answer = scripted(script, name);
     handlers[name] = definition.responseStream
       ? async (call: ServerWritableStream<unknown, unknown>) => {

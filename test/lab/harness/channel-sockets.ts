@@ -29,7 +29,12 @@ export class ChannelSockets {
   private constructor(directory: string) {
     const path = (channel: Channel) => join(directory, `${channel}.sock`);
     const serve = (channel: Channel) => createServer((socket) => this.#accept(channel, socket));
-    this.paths = { control: path("control"), stdout: path("stdout"), stderr: path("stderr"), terminal: path("terminal") };
+    this.paths = {
+      control: path("control"),
+      stdout: path("stdout"),
+      stderr: path("stderr"),
+      terminal: path("terminal"),
+    };
     this.#servers = {
       control: serve("control"),
       stdout: serve("stdout"),

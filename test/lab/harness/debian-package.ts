@@ -2,8 +2,8 @@
 
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Exec, mustRun } from "../../../common/exec.ts";
 import { hasErrno, LuksmithError } from "../../../common/errors.ts";
+import { type Exec, mustRun } from "../../../common/exec.ts";
 
 /** A download may be slow, but not for ever. */
 const downloadDeadlineMs = 10 * 60_000;

@@ -99,7 +99,9 @@ export class Machine implements AsyncDisposable {
         if (!(error instanceof LuksmithError)) throw error;
         failures.push(error.message);
         const last = attempt === bootDeadlinesMs.length - 1;
-        options.say(`lab: boot ${attempt + 1} of ${bootDeadlinesMs.length}: ${error.message}${last ? "" : "; trying again"}`);
+        options.say(
+          `lab: boot ${attempt + 1} of ${bootDeadlinesMs.length}: ${error.message}${last ? "" : "; trying again"}`,
+        );
         if (error.hint !== undefined) options.say(`lab: ${error.hint}`);
       }
     }

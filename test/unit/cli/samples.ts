@@ -21,7 +21,7 @@ import {
   Verb,
 } from "../../../proto/gen/luksmith/v1/types.ts";
 
-export const start = new Date("2026-11-23T02:00:00Z");
+const start = new Date("2026-11-23T02:00:00Z");
 
 export function after(seconds: number): Date {
   return new Date(start.getTime() + seconds * 1000);

@@ -94,7 +94,7 @@ test("nothing to list is said", () => {
 
 test("cancelling", () => {
   assert.match(cancelText(runningRun()), /^cancelling run 7f3a9c21: backup home\n.*--follow/);
-  assert.match(cancelText(sampleRun({ state: RunState.CANCELLED })), /^run 7f3a9c21: backup home: cancelled$/m);
+  assert.match(cancelText(sampleRun({ state: RunState.CANCELLED })), /^run 7f3a9c21 \(backup home\) is cancelled$/m);
   assert.match(cancelText(sampleRun()), /had ended already: done$/m);
 });
 

@@ -38,9 +38,8 @@ mount -t fusectl fusectl /root/sys/fs/fuse/connections
 
 mount -t tmpfs -o mode=755 run /root/run
 mount -t tmpfs -o mode=1777 tmp /root/tmp
-mkdir -p /root/run/lock /root/run/lab/compile /root/out /root/lib/modules
+mkdir -p /root/run/lock /root/run/lab /root/out /root/lib/modules
 share out /root/out access=client
-share compile /root/run/lab/compile access=client
 # the rest of the kernel's modules; the harness names their directory on the kernel's command line
 modules=$(sed -n 's/.*lab\.modules=\([^ ]*\).*/\1/p' /root/proc/cmdline)
 mount --bind "/lower$modules" /root/lib/modules

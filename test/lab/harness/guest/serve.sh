@@ -11,7 +11,6 @@ set -eu
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root USER=root LOGNAME=root SHELL=/bin/bash LANG=C.UTF-8
-export NODE_COMPILE_CACHE=/run/lab/compile
 
 # The kernel numbers the ports as it likes, and may find them a little after the driver is loaded.
 declare -A ports

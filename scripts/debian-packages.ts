@@ -1,0 +1,43 @@
+/** What luksmith's tests, demo and benchmark need of Debian, and why: the one list. */
+
+export type Purpose = "test" | "bench";
+
+export interface DebianPackage {
+  readonly name: string;
+  readonly because: string;
+}
+
+const lab: readonly DebianPackage[] = [
+  { name: "qemu-system-x86", because: "the lab's virtual machine" },
+  { name: "busybox-static", because: "its first steps" },
+  { name: "cpio", because: "its initial file system" },
+  { name: "kmod", because: "its kernel modules" },
+  { name: "iproute2", because: "the lab's second host and its link" },
+  { name: "openssh-server", because: "the second host's sshd" },
+];
+
+const agent: readonly DebianPackage[] = [
+  { name: "openssh-client", because: "the way to the backup host" },
+  { name: "sshfs", because: "its directory, mounted" },
+  { name: "fuse3", because: "sshfs' other half" },
+  { name: "cryptsetup-bin", because: "LUKS" },
+  { name: "dmsetup", because: "looking at what the kernel was told" },
+  { name: "e2fsprogs", because: "ext4" },
+  { name: "rsync", because: "copying" },
+];
+
+const checks: readonly DebianPackage[] = [
+  { name: "acl", because: "tests compare ACLs" },
+  { name: "attr", because: "tests compare extended attributes" },
+  { name: "procps", because: "tests look for processes" },
+];
+
+const rivals: readonly DebianPackage[] = [
+  { name: "restic", because: "the benchmark compares with it" },
+  { name: "borgbackup", because: "the benchmark compares with it" },
+];
+
+export function packagesFor(purpose: Purpose): readonly DebianPackage[] {
+  const common = [...lab, ...agent, ...checks];
+  return purpose === "bench" ? [...common, ...rivals] : common;
+}

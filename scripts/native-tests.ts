@@ -1,0 +1,29 @@
+/** The tiers that need no virtual machine: node --test on the spot. */
+
+import { spawnSync } from "node:child_process";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { noTests, parseTapCounts, type TestCounts } from "./test-counts.ts";
+
+export type NativeTier = "unit" | "integration";
+
+/** Runs every test of the tier; what failed is shown. A run that died counts as a failure. */
+export function runNativeTier(tier: NativeTier): TestCounts {
+  const files = globSync(`test/${tier}/**/*.test.ts`);
+  if (files.length === 0) return noTests;
+  const directory = mkdtempSync(join(tmpdir(), "luksmith-tests-"));
+  const report = join(directory, "report.tap");
+  try {
+    const reporters = [
+      ...["--test-reporter=dot", "--test-reporter-destination=stdout"],
+      ...["--test-reporter=tap", `--test-reporter-destination=${report}`],
+    ];
+    const { status } = spawnSync(process.execPath, ["--test", ...reporters, ...files], { stdio: "inherit" });
+    const counts = parseTapCounts(readFileSync(report, "utf8"));
+    if (counts === undefined) return { passed: 0, failed: 1, skipped: 0 };
+    return status === 0 || counts.failed > 0 ? counts : { ...counts, failed: 1 };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}

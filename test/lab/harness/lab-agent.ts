@@ -1,0 +1,256 @@
+/** The real agent and the real command line in the lab, as the bundles that are installed. */
+
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { credentials, type ServiceError } from "@grpc/grpc-js";
+import { systemClock } from "../../../common/clock.ts";
+import { fromServiceError } from "../../../common/error-wire.ts";
+import { type Child, type Finished, makeExec } from "../../../common/exec.ts";
+import type * as Agent from "../../../proto/gen/luksmith/v1/agent.ts";
+import { AgentServiceClient } from "../../../proto/gen/luksmith/v1/agent.ts";
+import type { FileEntry, Run, RunEvent, Snapshot } from "../../../proto/gen/luksmith/v1/types.ts";
+import type { SecondHost } from "./second-host.ts";
+
+const { exec, start } = makeExec();
+const bundles = resolve("dist");
+const startDeadlineMs = 60_000;
+const cliDeadlineMs = 300_000;
+
+export const configPath = "/etc/luksmith/agent.yaml";
+export const stateDir = "/var/lib/luksmith";
+export const runtimeDir = "/run/luksmith";
+export const identityFile = "/etc/luksmith/ssh/id_ed25519";
+
+/** The cheap key derivation is for the emulated processor alone. */
+export const cheapKdf = "kdf: { type: pbkdf2, iterations: 1000 }";
+
+export function remoteLine(host: SecondHost): string {
+  return `remotes: { vault: { host: ${host.address}, user: ${host.user}, path: images, identity: ${identityFile} } }`;
+}
+
+/** What a run did, from its first event to its last. */
+export interface Followed {
+  readonly run: Run;
+  readonly events: readonly RunEvent[];
+  /** Messages of its warnings, with the name of the file in front where there is one. */
+  readonly warnings: readonly string[];
+}
+
+export class LabAgent implements AsyncDisposable {
+  readonly #child: Child;
+  readonly #client: AgentServiceClient;
+  readonly log: string[] = [];
+
+  /** Writes the configuration and starts the agent; resolves when it answers. */
+  static async start(config: string): Promise<LabAgent> {
+    await mkdir("/etc/luksmith", { recursive: true, mode: 0o755 });
+    await writeFile(configPath, config, { mode: 0o600 });
+    const agent = new LabAgent();
+    await agent.#answers();
+    return agent;
+  }
+
+  /** As after the installation: no state, no keys. */
+  static async forget(): Promise<void> {
+    for (const path of [stateDir, "/etc/luksmith/keys"]) await rm(path, { recursive: true, force: true });
+  }
+
+  private constructor() {
+    this.#child = start({
+      file: process.execPath,
+      args: [join(bundles, "luksmith-agent.mjs"), "--config", configPath],
+      onStderr: (chunk) => {
+        this.log.push(chunk.toString());
+        if (process.env.LUKSMITH_LAB_VERBOSE) process.stderr.write(chunk);
+      },
+      graceMs: 120_000,
+    });
+    this.#client = new AgentServiceClient(`unix:${runtimeDir}/agent.sock`, credentials.createInsecure());
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  status(): Promise<Agent.GetStatusResponse> {
+    return this.#call((done) => this.#client.getStatus({}, done));
+  }
+
+  volumes(): Promise<Agent.ListVolumesResponse> {
+    return this.#call((done) => this.#client.listVolumes({}, done));
+  }
+
+  doctor(online: boolean): Promise<Agent.DoctorResponse> {
+    return this.#call((done) => this.#client.doctor({ online }, done));
+  }
+
+  runs(): Promise<Agent.ListRunsResponse> {
+    return this.#call((done) => this.#client.listRuns({ limit: 0, job: "", volume: "" }, done));
+  }
+
+  cancel(id: string): Promise<Agent.CancelRunResponse> {
+    return this.#call((done) => this.#client.cancelRun({ id }, done));
+  }
+
+  /** Trusts what the host offers, as a person does who has compared the fingerprint. */
+  async trust(remote = "vault", replace = false): Promise<void> {
+    const scanned = await this.#call<Agent.ScanRemoteResponse>((done) => this.#client.scanRemote({ remote }, done));
+    const fingerprint = scanned.offered[0]?.fingerprint ?? "";
+    await this.#call((done) => this.#client.trustRemote({ remote, fingerprint, replace }, done));
+  }
+
+  createVolume(volume: string): Promise<Agent.CreateVolumeResponse> {
+    return this.#call((done) => this.#client.createVolume({ volume }, done));
+  }
+
+  async create(volume: string): Promise<Followed & { recoveryPassphrase: string }> {
+    const response = await this.createVolume(volume);
+    return { ...(await this.follow(response.run?.id ?? "")), recoveryPassphrase: response.recoveryPassphrase };
+  }
+
+  async check(volume: string, acceptRollback = false): Promise<Followed> {
+    return this.#startAndFollow((done) => this.#client.checkVolume({ volume, acceptRollback }, done));
+  }
+
+  async resize(volume: string): Promise<Followed> {
+    return this.#startAndFollow((done) => this.#client.resizeVolume({ volume }, done));
+  }
+
+  startBackup(job: string, options: Partial<Agent.BackupRequest> = {}): Promise<Agent.BackupResponse> {
+    return this.#call((done) => this.#client.backup({ job, dryRun: false, acceptRollback: false, ...options }, done));
+  }
+
+  async backup(job: string, options: Partial<Agent.BackupRequest> = {}): Promise<Followed> {
+    return this.follow((await this.startBackup(job, options)).run?.id ?? "");
+  }
+
+  async restore(job: string, target: string, options: Partial<Agent.RestoreRequest> = {}): Promise<Followed> {
+    const request = {
+      job,
+      target: Buffer.from(target),
+      snapshot: "",
+      paths: [],
+      overwrite: false,
+      dryRun: false,
+      acceptRollback: false,
+      ...options,
+    };
+    return this.#startAndFollow((done) => this.#client.restore(request, done));
+  }
+
+  async verify(job: string, snapshot = ""): Promise<Followed> {
+    return this.#startAndFollow((done) => this.#client.verify({ job, snapshot, acceptRollback: false }, done));
+  }
+
+  async prune(job: string, options: Partial<Agent.PruneRequest>): Promise<Followed> {
+    const request = { job, partial: false, snapshots: [], dryRun: false, ...options };
+    return this.#startAndFollow((done) => this.#client.prune(request, done));
+  }
+
+  async snapshots(job: string, acceptRollback = false): Promise<Snapshot[]> {
+    const found: Snapshot[] = [];
+    for await (const { kind } of this.#stream(this.#client.listSnapshots({ job, volume: "", acceptRollback }))) {
+      if (kind?.$case === "snapshot") found.push(kind.value);
+    }
+    return found;
+  }
+
+  async files(job: string, path: string | Buffer, recursive = false): Promise<FileEntry[]> {
+    const found: FileEntry[] = [];
+    const request = { job, snapshot: "", path: Buffer.from(path), recursive, acceptRollback: false };
+    for await (const { kind } of this.#stream(this.#client.listFiles(request))) {
+      if (kind?.$case === "entry") found.push(kind.value);
+    }
+    return found;
+  }
+
+  /** All events of a run, to its end. @param onEvent sees each as it comes */
+  async follow(id: string, onEvent?: (event: RunEvent) => void): Promise<Followed> {
+    const events: RunEvent[] = [];
+    let run: Run | undefined;
+    for await (const { event } of this.#stream(this.#client.watchRun({ id, follow: true }))) {
+      if (event === undefined) continue;
+      events.push(event);
+      onEvent?.(event);
+      if (event.kind?.$case === "ended") run = event.kind.value.run;
+    }
+    if (run === undefined) throw new Error(`run ${id} was followed to no end`);
+    const warnings = events.flatMap(({ kind }) =>
+      kind?.$case === "warning"
+        ? [[kind.value.path.toString("latin1"), kind.value.message].filter(Boolean).join(": ")]
+        : [],
+    );
+    return { run, events, warnings };
+  }
+
+  /** @returns the exit code */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
+    this.#client.close();
+    process.kill(this.#child.pid, signal);
+    return (await this.#child.finished).exitCode;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client.close();
+    await this.#child.stop();
+  }
+
+  async #startAndFollow(
+    begin: (done: (error: ServiceError | null, response: { run: Run | undefined }) => void) => void,
+  ): Promise<Followed> {
+    const { run } = await this.#call(begin);
+    return this.follow(run?.id ?? "");
+  }
+
+  /** Errors arrive as the LuksmithError that the agent threw. */
+  #call<Response>(
+    begin: (done: (error: ServiceError | null, response: Response) => void) => unknown,
+  ): Promise<Response> {
+    return new Promise((settle, reject) => {
+      begin((error, response) => {
+        if (error) reject(fromServiceError(error) ?? error);
+        else settle(response);
+      });
+    });
+  }
+
+  async *#stream<Response>(call: AsyncIterable<Response>): AsyncGenerator<Response> {
+    try {
+      yield* call;
+    } catch (error) {
+      throw fromServiceError(error as ServiceError) ?? error;
+    }
+  }
+
+  async #answers(): Promise<void> {
+    let ended = false;
+    this.#child.finished.finally(() => {
+      ended = true;
+    });
+    const end = systemClock.monotonicMs() + startDeadlineMs;
+    for (;;) {
+      try {
+        await this.status();
+        return;
+      } catch (error) {
+        if (ended || systemClock.monotonicMs() > end)
+          throw new Error(`the agent does not answer:\n${this.log.join("")}`, { cause: error });
+        await systemClock.sleep(50);
+      }
+    }
+  }
+}
+
+/** Types a command. @param as another user */
+export function cli(
+  args: readonly string[],
+  options: { as?: { uid: number; gid: number }; stdin?: string } = {},
+): Promise<Finished> {
+  return exec({
+    file: process.execPath,
+    args: [join(bundles, "luksmith.mjs"), ...args],
+    deadlineMs: cliDeadlineMs,
+    env: { TZ: "UTC" },
+    ...options,
+  });
+}

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { selectionArgs, selectionDigest } from "../../../agent/backup/selection.ts";
+import type { JobConfig } from "../../../agent/config/job.ts";
+
+const job: JobConfig = {
+  name: "home",
+  volume: "home",
+  sources: ["/home", "/etc"],
+  exclude: ["*.tmp", "/home/*/.cache"],
+  before: [],
+  after: [],
+  hookTimeoutMs: 1000,
+  bandwidthLimit: undefined,
+  oneFileSystem: true,
+};
+
+test("what a job takes, with everything about it", () => {
+  const args = selectionArgs(job);
+  for (const arg of ["--archive", "--hard-links", "--acls", "--xattrs", "--sparse", "--numeric-ids", "--relative"]) {
+    assert.ok(args.includes(arg), arg);
+  }
+  // two versions of a file within one second are two versions
+  assert.ok(args.includes("--modify-window=-1"));
+  assert.ok(args.includes("--one-file-system"));
+  assert.ok(!selectionArgs({ ...job, oneFileSystem: false }).includes("--one-file-system"));
+});
+
+test("patterns stay one argument each, in their order, whatever is in them", () => {
+  const exclude = ["--delete-source-files", "-x", "a b", "$(id)", "'q\"", "*"];
+  const args = selectionArgs({ ...job, exclude });
+  assert.deepEqual(
+    args.filter((arg) => arg.startsWith("--exclude")),
+    exclude.map((pattern) => `--exclude=${pattern}`),
+  );
+  assert.ok(!args.includes("--delete-source-files"));
+});
+
+test("equal selections have one digest, all others another", () => {
+  const digest = selectionDigest(job);
+  assert.match(digest, /^[0-9a-f]{64}$/);
+  assert.equal(selectionDigest({ ...job, name: "x", before: [["/bin/true"]], bandwidthLimit: 4096 }), digest);
+  const others: Partial<JobConfig>[] = [
+    { sources: ["/home"] },
+    { sources: ["/etc", "/home"] },
+    { sources: ["/home,/etc"] },
+    { sources: ["/home", "/etc", "*.tmp"], exclude: ["/home/*/.cache"] },
+    { exclude: [] },
+    { exclude: ["/home/*/.cache", "*.tmp"] },
+    { oneFileSystem: false },
+  ];
+  const digests = others.map((change) => selectionDigest({ ...job, ...change }));
+  assert.equal(new Set([digest, ...digests]).size, others.length + 1);
+});

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { planPrune } from "../../../agent/prune/plan.ts";
+import { parseSnapshotName } from "../../../agent/snapshots/name.ts";
+import { LuksmithError } from "../../../common/errors.ts";
+
+const [a, b, c] = ["2026-11-21T02-00-00Z", "2026-11-22T02-00-00Z", "2026-11-23T02-00-00Z"] as const;
+
+function entries(...names: string[]) {
+  return names.map((name) => {
+    const entry = parseSnapshotName(name);
+    assert.ok(entry, name);
+    return entry;
+  });
+}
+
+const all = entries(a, `${a.replace("21", "20")}.partial`, b, c, `${c.replace("23", "24")}.partial`);
+
+test("one that is not the newest: latest stays", () => {
+  assert.deepEqual(planPrune(all, { partial: false, snapshots: [a] }), {
+    remove: [a],
+    latest: undefined,
+    empties: false,
+  });
+});
+
+test("the newest: latest leads to the newest of those that stay", () => {
+  assert.deepEqual(planPrune(all, { partial: false, snapshots: [c] }), { remove: [c], latest: b, empties: false });
+  assert.deepEqual(planPrune(all, { partial: false, snapshots: [b, c] }), {
+    remove: [b, c],
+    latest: a,
+    empties: false,
+  });
+});
+
+test("all of them", () => {
+  assert.deepEqual(planPrune(all, { partial: false, snapshots: [c, b, a] }), {
+    remove: [a, b, c],
+    latest: undefined,
+    empties: true,
+  });
+});
+
+test("unfinished ones alone, by the names they have on disk", () => {
+  assert.deepEqual(planPrune(all, { partial: true, snapshots: [] }), {
+    remove: ["2026-11-20T02-00-00Z.partial", "2026-11-24T02-00-00Z.partial"],
+    latest: undefined,
+    empties: false,
+  });
+});
+
+test("named twice, removed once", () => {
+  assert.deepEqual(planPrune(all, { partial: true, snapshots: [a, a] }).remove, [
+    a,
+    "2026-11-20T02-00-00Z.partial",
+    "2026-11-24T02-00-00Z.partial",
+  ]);
+});
+
+test("nothing there, nothing to do", () => {
+  const nothing = { remove: [], latest: undefined, empties: false };
+  assert.deepEqual(planPrune([], { partial: true, snapshots: [] }), nothing);
+  assert.deepEqual(planPrune(entries(a), { partial: true, snapshots: [] }), nothing);
+});
+
+test("only unfinished ones there: pruning them does not touch latest", () => {
+  const { empties, latest } = planPrune(entries(`${a}.partial`), { partial: true, snapshots: [] });
+  assert.deepEqual({ empties, latest }, { empties: false, latest: undefined });
+});
+
+const unknown = [
+  "latest",
+  "",
+  "..",
+  "../etc",
+  "/",
+  "2026-11-21",
+  `${a}.partial`,
+  `${a}/`,
+  `${a}\n`,
+  "2026-11-24T02-00-00Z",
+  "2026-11-24T02-00-00Z.partial",
+];
+
+for (const name of unknown) {
+  test(`${JSON.stringify(name)} is no finished snapshot: nothing at all is removed`, () => {
+    assert.throws(
+      () => planPrune(all, { partial: true, snapshots: [a, name] }),
+      (error) =>
+        error instanceof LuksmithError &&
+        error.code === "not_found" &&
+        error.message === `there is no finished snapshot ${JSON.stringify(name)}`,
+    );
+  });
+}

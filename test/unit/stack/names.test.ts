@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { namePattern } from "../../../agent/config/names.ts";
+import { stackNames, volumeOfDm } from "../../../agent/stack/names.ts";
+
+test("everything carries the volume's name", () => {
+  assert.deepEqual(stackNames("/run/luksmith", "home"), {
+    volume: "home",
+    directory: "/run/luksmith/volumes/home",
+    remoteDir: "/run/luksmith/volumes/home/remote",
+    filesDir: "/run/luksmith/volumes/home/files",
+    fsname: "luksmith:home",
+    mapping: "luksmith-home",
+    imageDevice: "luksmith-home.image",
+  });
+});
+
+test("no volume's names are another's, and each leads back to its volume", () => {
+  const volumes = ["home", "image", "home-image", "home_image", "a", "0", "a".repeat(32), "luksmith-home", "remote"];
+  const seen = new Set<string>();
+  for (const volume of volumes) {
+    assert.match(volume, namePattern);
+    const { mapping, imageDevice } = stackNames("/run/luksmith", volume);
+    for (const name of [mapping, imageDevice]) {
+      assert.ok(!seen.has(name), name);
+      seen.add(name);
+      assert.equal(volumeOfDm(name), volume);
+    }
+  }
+});
+
+test("what is not ours is none", () => {
+  const names = ["", "luksmith", "luksmith-", "luksmith-.image", "vg-luksmith-home", "Luksmith-home", "luksmith-Home"];
+  const more = ["luksmith-home.image.image", "luksmith-home.x", "luksmith--x", "luksmith-home\n", "luksmith-a/b"];
+  for (const name of [...names, ...more]) assert.equal(volumeOfDm(name), undefined, JSON.stringify(name));
+});

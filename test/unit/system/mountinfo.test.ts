@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseMountinfo } from "../../../agent/system/mountinfo.ts";
+
+test("a line as the kernel writes it", () => {
+  const [mount, ...others] = parseMountinfo(
+    "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n",
+  );
+  assert.deepEqual(mount, {
+    device: "98:0",
+    mountPoint: "/mnt2",
+    type: "ext3",
+    source: "/dev/root",
+    options: new Set(["rw", "noatime"]),
+  });
+  assert.deepEqual(others, []);
+});
+
+test("the mount's own options, not those of its file system", () => {
+  const [mount] = parseMountinfo("40 1 0:52 / /m ro,nosuid,nodev,nosymfollow - fuse.sshfs luksmith:home rw,user_id=0");
+  assert.deepEqual([...(mount?.options ?? [])], ["ro", "nosuid", "nodev", "nosymfollow"]);
+  assert.equal(mount?.source, "luksmith:home");
+});
+
+test("no optional fields, one, or several", () => {
+  for (const fields of ["", "shared:7 ", "shared:7 master:3 propagate_from:2 unbindable "]) {
+    const [mount] = parseMountinfo(`36 35 98:0 / /mnt rw ${fields}- tmpfs none rw`);
+    assert.equal(mount?.type, "tmpfs", fields);
+    assert.equal(mount?.source, "none", fields);
+  }
+});
+
+const escaped: readonly (readonly [string, string])[] = [
+  ["/with\\040blank", "/with blank"],
+  ["/tab\\011x", "/tab\tx"],
+  ["/line\\012x", "/line\nx"],
+  ["/back\\134slash", "/back\\slash"],
+  ["/hash\\043x", "/hash#x"],
+  // a backslash of the name's own is escaped: what then looks like an escape is none
+  ["/lit\\134040x", "/lit\\040x"],
+  ["/a\\040-\\040b", "/a - b"],
+  ["/ä", "/ä"],
+];
+
+for (const [written, mountPoint] of escaped) {
+  test(`mount point ${JSON.stringify(mountPoint)}`, () => {
+    const [mount, ...others] = parseMountinfo(`36 35 98:0 ${written} ${written} rw - ext4 ${written} rw`);
+    assert.equal(mount?.mountPoint, mountPoint);
+    assert.equal(mount?.source, mountPoint);
+    assert.deepEqual(others, []);
+  });
+}
+
+test("an escaped newline with a whole line behind it is part of a name, no other mount", () => {
+  const forged = "/x\\0121\\0402\\0400:1\\040/\\040/etc\\040rw\\040-\\040ext4\\040/dev/sda\\040rw";
+  const mounts = parseMountinfo(`36 35 98:0 / ${forged} rw - ext4 ${forged} rw\n`);
+  assert.deepEqual(
+    mounts.map((mount) => mount.mountPoint),
+    ["/x\n1 2 0:1 / /etc rw - ext4 /dev/sda rw"],
+  );
+});
+
+test("lines that say nothing of a mount are passed over", () => {
+  for (const text of [
+    "",
+    "\n\n",
+    "36 35 98:0 / /mnt rw",
+    "36 35 98:0 / /mnt rw - ",
+    " - ext4 x rw",
+    "x".repeat(100_000),
+  ]) {
+    const mounts = parseMountinfo(text);
+    assert.deepEqual(
+      mounts.filter((mount) => mount.type !== ""),
+      [],
+      JSON.stringify(text.slice(0, 40)),
+    );
+  }
+});
+
+test("mounts keep their order, so that the topmost comes last", () => {
+  const mounts = parseMountinfo("1 0 0:1 / /m rw - ext4 a rw\n2 1 0:2 / /m rw - ext4 b rw\n");
+  assert.equal(mounts.findLast((mount) => mount.mountPoint === "/m")?.source, "b");
+});

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseDmTables } from "../../../agent/tools/dmsetup.ts";
+
+test("the lines of `dmsetup table`", () => {
+  const text = [
+    "luksmith-home: 0 581632 crypt aes-xts-plain64 :64:logon:cryptsetup:0-d0 0 253:0 32768 1 sector_size:4096",
+    "luksmith-home.image: 0 614400 linear 7:0 0",
+    "data: 0 8 linear 8:1 2048",
+    "data: 8 8 error ",
+    "",
+  ].join("\n");
+  assert.deepEqual(parseDmTables(text), [
+    {
+      name: "luksmith-home",
+      start: 0,
+      sectors: 581_632,
+      target: "crypt",
+      args: ["aes-xts-plain64", ":64:logon:cryptsetup:0-d0", "0", "253:0", "32768", "1", "sector_size:4096"],
+    },
+    { name: "luksmith-home.image", start: 0, sectors: 614_400, target: "linear", args: ["7:0", "0"] },
+    { name: "data", start: 0, sectors: 8, target: "linear", args: ["8:1", "2048"] },
+    { name: "data", start: 8, sectors: 8, target: "error", args: [] },
+  ]);
+});
+
+test("none, and a device without a table", () => {
+  for (const text of ["", "\n", "No devices found\n", "luksmith-home: \n", "luksmith-home:\n"]) {
+    assert.deepEqual(parseDmTables(text), [], JSON.stringify(text));
+  }
+});
+
+test("names with colons keep them; dmsetup writes other characters as \\x20", () => {
+  assert.deepEqual(
+    parseDmTables("a:b: 0 1 zero \na\\x20b: 0 1 zero \n").map((target) => target.name),
+    ["a:b", "a\\x20b"],
+  );
+});

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseSuperblock } from "../../../agent/tools/ext4.ts";
+
+const uuid = "0b8a2c3e-5d0b-4a3c-9c1e-6a2a8f5b7d11";
+
+function superblock(fields: { state?: string; features?: string; uuid?: string }): string {
+  return [
+    "Filesystem volume name:   <none>",
+    "Last mounted on:          /run/luksmith/volumes/home/files",
+    `Filesystem UUID:          ${fields.uuid ?? uuid}`,
+    "Filesystem magic number:  0xEF53",
+    `Filesystem features:      ${fields.features ?? "has_journal ext_attr extent 64bit metadata_csum"}`,
+    "Filesystem flags:         signed_directory_hash",
+    `Filesystem state:         ${fields.state ?? "clean"}`,
+    "Errors behavior:          Continue",
+  ].join("\n");
+}
+
+test("cleanly unmounted", () => {
+  assert.deepEqual(parseSuperblock(superblock({})), { uuid, clean: true });
+});
+
+test("anything else is not clean", () => {
+  for (const state of ["not clean", "clean with errors", "not clean with errors", "", "CLEAN"]) {
+    assert.deepEqual(parseSuperblock(superblock({ state })), { uuid, clean: false }, state);
+  }
+});
+
+test("a journal to replay", () => {
+  assert.equal(parseSuperblock(superblock({ features: "has_journal needs_recovery extent" }))?.clean, false);
+  assert.equal(parseSuperblock(superblock({ features: "has_journal needs_recovery_x extent" }))?.clean, true);
+});
+
+test("an empty field does not take the next line for its value", () => {
+  assert.equal(parseSuperblock(superblock({ uuid: "" }))?.uuid, "");
+});
+
+test("no superblock at all", () => {
+  for (const text of ["", "dumpe2fs 1.47.0 (5-Feb-2023)\n", `Filesystem UUID: ${uuid}`, "Filesystem state: clean"]) {
+    assert.equal(parseSuperblock(text), undefined);
+  }
+});
