@@ -3,12 +3,13 @@
 import { copyFile, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hasErrno, LuksmithError } from "../../../common/errors.ts";
+import { DeadlineError } from "./deadline.ts";
 
 /** Each is a few kilobytes; nobody looks further back. */
 const logsKept = 20;
 
 /**
- * Copies the log to where it outlives the machine and says so in the error's hint.
+ * The error, with where the guest's console can be read in its hint: the log is copied to where it outlives the machine.
  * @param log of the running machine; may not exist yet
  * @param directory where logs are kept
  */
@@ -24,5 +25,8 @@ export async function withConsoleLog(error: LuksmithError, log: string, director
     if (hasErrno(cause, "ENOENT")) return error;
     throw cause;
   }
-  return new LuksmithError(error.code, error.message, { hint: `the guest's console: ${kept}`, cause: error });
+  const options = { hint: `the guest's console: ${kept}`, cause: error };
+  return error instanceof DeadlineError
+    ? new DeadlineError(error.message, options)
+    : new LuksmithError(error.code, error.message, options);
 }

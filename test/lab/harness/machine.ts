@@ -13,7 +13,7 @@ import { UndoStack } from "../../../common/undo.ts";
 import { labCacheDirectory } from "./cache-directory.ts";
 import { ChannelSockets } from "./channel-sockets.ts";
 import { withConsoleLog } from "./console-log.ts";
-import { DeadlineError, withDeadline } from "./deadline.ts";
+import { withDeadline } from "./deadline.ts";
 import { type DebianKernel, debianKernel } from "./debian-kernel.ts";
 import { hostTscKhz, memoryForGuest } from "./host-facts.ts";
 import { writeInitramfs } from "./initramfs.ts";
@@ -48,8 +48,8 @@ export interface GuestCommand {
 export interface GuestTerminal {
   readonly rows: number;
   readonly columns: number;
-  /** Called once, with the function that types into the terminal. */
-  readonly connect: (type: (bytes: Buffer) => void) => void;
+  /** Called once, with the function that types into it. */
+  readonly onInput: (send: (bytes: Buffer) => void) => void;
 }
 
 export const repository = join(import.meta.dirname, "../../..");
@@ -179,7 +179,7 @@ export class Machine implements AsyncDisposable {
     const argv = ["env", "--chdir", command.cwd ?? repository, ...environment(command.env), ...command.argv];
     const size = terminal ? `${terminal.rows} ${terminal.columns}` : "";
     this.#sockets.write("control", [mark, size, `${argv.length}`, ...argv].map((field) => `${field}\0`).join(""));
-    terminal?.connect((bytes) => this.#sockets.write("terminal", bytes));
+    terminal?.onInput((bytes) => this.#sockets.write("terminal", bytes));
     try {
       const done = Promise.race([Promise.all([status, ...streams]), this.#ended]);
       const [code] = await (command.deadlineMs === undefined
@@ -187,9 +187,7 @@ export class Machine implements AsyncDisposable {
         : withDeadline(done, command.deadlineMs, command.argv.join(" ")));
       return Number(code);
     } catch (error) {
-      const explained = await this.#explain(error);
-      if (error instanceof DeadlineError && explained instanceof LuksmithError) throw error.because(explained.hint);
-      throw explained;
+      throw await this.#explain(error);
     } finally {
       for (const channel of ["stdout", "stderr", "terminal"] as const) this.#sockets.onData(channel, undefined);
     }

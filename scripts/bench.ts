@@ -1,0 +1,44 @@
+/** npm run bench [-- --rtt 0,20,50 --files 2000 --tools "by hand,luksmith"]: measures in the lab, and writes bench.md. */
+
+import { mkdir, writeFile } from "node:fs/promises";
+import { Machine } from "../test/lab/harness/machine.ts";
+import { benchTables, type Measurement } from "./bench-table.ts";
+import { buildPrograms } from "./build.ts";
+import { bundleForLab } from "./lab-bundle.ts";
+import { setUp } from "./setup.ts";
+
+const deadlineMs = 3 * 3_600_000;
+const outputFile = "dist/bench.md";
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (!setUp("bench")) return 1;
+  const interrupted = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort(new Error(signal)));
+  await buildPrograms();
+  const [bench = ""] = await bundleForLab(["test/lab/bench.ts"]);
+  const measurements: Measurement[] = [];
+  let rest = "";
+  await using machine = await Machine.boot({ say: (line) => console.error(line), signal: interrupted.signal });
+  const exitCode = await machine.run({
+    argv: [process.execPath, bench, ...argv],
+    onStdout: (piece) => {
+      const lines = (rest + piece.toString()).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        const measurement: Measurement = JSON.parse(line);
+        measurements.push(measurement);
+        const { tool, row, rttMs, seconds, failed } = measurement;
+        console.log(`${rttMs} ms  ${tool.padEnd(13)} ${row.padEnd(17)} ${failed ?? `${seconds.toFixed(1)} s`}`);
+      }
+    },
+    onStderr: (piece) => process.stderr.write(piece),
+    deadlineMs,
+  });
+  const tables = benchTables(measurements);
+  await mkdir("dist", { recursive: true });
+  await writeFile(outputFile, tables);
+  console.log(`\n${tables}\nwritten to ${outputFile}`);
+  return exitCode;
+}
+
+process.exitCode = await main(process.argv.slice(2));

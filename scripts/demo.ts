@@ -1,0 +1,28 @@
+/** npm run demo: the main job for real, in a virtual machine that is gone afterwards. */
+
+import { Machine } from "../test/lab/harness/machine.ts";
+import { buildPrograms } from "./build.ts";
+import { bundleForLab } from "./lab-bundle.ts";
+import { setUp } from "./setup.ts";
+
+const deadlineMs = 30 * 60_000;
+
+async function main(): Promise<number> {
+  if (!setUp("test")) return 1;
+  const interrupted = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort(new Error(signal)));
+  await buildPrograms();
+  const [demo = ""] = await bundleForLab(["test/lab/demo.ts"]);
+  console.log("starting a virtual machine (it shares this machine's files, read-only, and is gone afterwards)");
+  await using machine = await Machine.boot({ say: (line) => console.log(line), signal: interrupted.signal });
+  const { rows = 24, columns = 80, isTTY } = process.stdout;
+  return await machine.run({
+    argv: [process.execPath, demo],
+    onStdout: (piece) => process.stdout.write(piece),
+    onStderr: (piece) => process.stderr.write(piece),
+    ...(isTTY ? { terminal: { rows, columns, onInput: () => undefined } } : {}),
+    deadlineMs,
+  });
+}
+
+process.exitCode = await main();

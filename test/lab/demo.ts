@@ -1,0 +1,108 @@
+/** The demonstration, inside the lab: a machine, a backup host, and the main job from beginning to end, for real. */
+
+import { spawn } from "node:child_process";
+import { cp, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { formatBytes, formatCount } from "../../common/units.ts";
+import { configPath, identityFile, LabAgent } from "./harness/lab-agent.ts";
+import { captureSystem } from "./harness/leak-check.ts";
+import { SecondHost } from "./harness/second-host.ts";
+
+const documents = "/srv/documents";
+const restored = "/srv/restored";
+const sourceBytes = 120 * 2 ** 20;
+const luksmith = resolve("dist/luksmith.mjs");
+
+const config = (host: SecondHost) => `remotes:
+  vault: { host: ${host.address}, user: ${host.user}, path: images }
+volumes:
+  home: { remote: vault, image: home.luks, size: 512M, kdf: { type: pbkdf2, iterations: 1000 } }   # cheap: emulated CPU
+jobs:
+  documents: { volume: home, sources: [${documents}], exclude: ["*.tmp"] }
+`;
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function chapter(title: string): void {
+  say(`\n── ${title} ${"─".repeat(Math.max(3, 74 - title.length))}`);
+}
+
+/** Types a command: shows it, and lets it speak for itself. @throws when it fails */
+async function type(program: "luksmith" | "shell", ...words: string[]): Promise<void> {
+  const [file = "", ...args] = program === "luksmith" ? [process.execPath, luksmith, ...words] : words;
+  say(`\n$ ${program === "luksmith" ? ["luksmith", ...words].join(" ") : words.join(" ")}`);
+  const child = spawn(file, args, { stdio: "inherit" });
+  const code = await new Promise((settle) => child.once("close", settle));
+  if (code !== 0) throw new Error(`that ended with ${code}`);
+}
+
+/** A real directory: programs of this machine, up to a size. */
+async function makeDocuments(): Promise<{ files: number; bytes: number }> {
+  await mkdir(documents, { recursive: true });
+  let files = 0;
+  let bytes = 0;
+  for (const entry of await readdir("/usr/bin", { withFileTypes: true })) {
+    if (!entry.isFile() || bytes >= sourceBytes) continue;
+    const from = join("/usr/bin", entry.name);
+    await cp(from, join(documents, entry.name));
+    files += 1;
+    bytes += (await stat(from)).size;
+  }
+  return { files, bytes };
+}
+
+async function main(): Promise<void> {
+  chapter("two hosts");
+  await using host = await SecondHost.create({ identityFile });
+  await host.setLink({ rttMs: 10 });
+  say(`this machine, and the backup host "vault" at ${host.address}, 10 ms away, which nobody has to trust`);
+  const { files, bytes } = await makeDocuments();
+  say(`to be backed up: ${documents}, ${formatCount(files)} files, ${formatBytes(bytes)}`);
+  say(`\n$ cat ${configPath}\n${config(host)}`);
+  await using agent = await LabAgent.start(config(host));
+  say("luksmith-agent is up");
+
+  chapter("trust the host, create the volume");
+  await type("luksmith", "remote", "trust", "vault", "--fingerprint", await host.hostKeyFingerprint());
+  await type("luksmith", "doctor");
+  await type("luksmith", "volume", "create", "home");
+
+  chapter("back up, change something, back up again");
+  await type("luksmith", "backup", "documents");
+  await writeFile(join(documents, "letter.txt"), "changed between two backups\n");
+  await rm(join(documents, (await readdir(documents)).find((name) => name !== "letter.txt") ?? ""));
+  say("\none file written, one deleted");
+  await type("luksmith", "backup", "documents");
+  await type("luksmith", "snapshots", "documents");
+
+  chapter("what the backup host sees");
+  await type("shell", "ls", "-lhs", host.imagesPath);
+  await type("shell", "cryptsetup", "luksUUID", join(host.imagesPath, "home.luks"));
+
+  chapter("get one file back, then everything, and compare");
+  await type("luksmith", "restore", "documents@latest", join(documents, "letter.txt"), "--to", join(restored, "one"));
+  await type("shell", "cat", join(restored, "one", documents, "letter.txt"));
+  await type("luksmith", "restore", "documents", "--to", join(restored, "all"));
+  await type("shell", "diff", "--recursive", "--no-dereference", documents, join(restored, "all", documents));
+  say("no difference, byte for byte");
+  await type("luksmith", "verify", "documents");
+  await type("luksmith", "runs");
+
+  chapter("stop the agent, and look for anything left behind");
+  const exitCode = await agent.stop();
+  say(`luksmith-agent ended with exit code ${exitCode}`);
+  await type("shell", "dmsetup", "ls");
+  await type("shell", "losetup", "--list");
+  const held = await captureSystem();
+  if (held.length > 0 || exitCode !== 0) throw new Error(`left behind: ${JSON.stringify(held)}`);
+  say("no mount, no mapping, no loop device, no process of ours is left");
+}
+
+try {
+  await main();
+} catch (error) {
+  say(`\nthe demonstration failed: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}
