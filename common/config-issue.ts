@@ -1,6 +1,6 @@
 /** What zod finds wrong, as faults in the words of the file: one for each key or value, with its path. */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { ConfigPath } from "./config-path.ts";
 import { nearest } from "./nearest.ts";
 import { quoteText } from "./quote.ts";

@@ -1,6 +1,6 @@
 /** A rule of `access`: who may do what with which volumes and jobs. Whatever no rule grants is refused. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { type AccessVerb, accessVerbNames, accessVerbs } from "../access/verb.ts";
 import { accountSchema, nameOrAllSchema } from "./names.ts";
 import { uniqueList } from "./unique-list.ts";

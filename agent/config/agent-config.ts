@@ -1,7 +1,7 @@
 /** The agent's configuration: the file as people write it, and what the agent makes of it. */
 
 import { dirname, resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { readConfig, readConfigFile } from "../../common/config-file.ts";
 import { type LogLevel, logLevels } from "../../common/log.ts";
 import { type AccessRule, accessRuleSchema } from "./access-rule.ts";

@@ -1,6 +1,6 @@
 /** A mapping from names to things of one kind. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { isName, nameFault, namePattern } from "./names.ts";
 
 /** Unlike z.record with a key schema, this looks at what stands under a bad name as well. */

@@ -1,6 +1,6 @@
 /** A job: what is backed up, into which volume, with which hooks. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { absolutePathFault, absolutePathSchema, nameSchema } from "./names.ts";
 import { notYet } from "./not-yet.ts";
 import { durationSchema, sizeSchema } from "./quantity.ts";

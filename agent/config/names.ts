@@ -2,7 +2,7 @@
 
 import { isIPv6 } from "node:net";
 import { posix } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * Names of remotes, volumes and jobs become directories, device-mapper names and arguments of tools: no leading dash

@@ -3,7 +3,7 @@
  * are pruned, or that runs are scheduled, when they are not.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 
 /** A key that must be left out. @param instead what would happen, and what to do now: "... and no run would start" */
 export function notYet(instead: string) {

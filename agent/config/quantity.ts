@@ -1,6 +1,6 @@
 /** Sizes and durations as people write them in the configuration: "200G", "5M", "20s", "1h30m". */
 
-import { z } from "zod";
+import * as z from "zod";
 import { formatDuration, parseDuration, parseSize } from "../../common/units.ts";
 
 /** Bytes; a bare number is bytes too. Within `min` and `max`, a whole number of `step`. */

@@ -1,6 +1,6 @@
 /** A remote: a directory on a backup host, reached by SSH. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { hostSchema, plainPathSchema, remotePathSchema, remoteUserSchema } from "./names.ts";
 import { durationSchema } from "./quantity.ts";
 

@@ -1,6 +1,6 @@
 /** A list in which nothing stands twice. */
 
-import { z } from "zod";
+import * as z from "zod";
 
 export function uniqueList<Item extends z.ZodType<string>>(item: Item) {
   return z.array(item).superRefine(

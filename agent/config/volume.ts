@@ -1,6 +1,6 @@
 /** A volume: an image on a remote, with its file system and its key. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { absolutePathSchema, imageSchema, nameSchema } from "./names.ts";
 import { notYet } from "./not-yet.ts";
 import { sizeSchema } from "./quantity.ts";

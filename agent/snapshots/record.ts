@@ -4,7 +4,7 @@
  */
 
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { type Exec, mustRun } from "../../common/exec.ts";
 import { ownDirectory } from "../volume/identity.ts";
 

@@ -20,7 +20,7 @@ import { readKeyFile } from "../volume/key-file.ts";
 import type { Pin, PinStore } from "../volume/pin.ts";
 import { mountVolume, releaseFilesystem } from "./filesystem.ts";
 import { connectImage, createPlaceholder, loopOnImage, releaseDm, releaseLoops } from "./image-device.ts";
-import { missingImage, requireImage, statImage } from "./image-file.ts";
+import { type ImageStat, missingImage, requireImage, statImage } from "./image-file.ts";
 import { requireTables } from "./mapping.ts";
 import { type StackNames, stackNames } from "./names.ts";
 import { SshfsTransport, type Transport } from "./transport.ts";
@@ -42,6 +42,8 @@ export interface Connected {
   /** Path of the image on the sshfs mount. */
   readonly imagePath: string;
   readonly transport: Transport;
+  /** The image at first sight; undefined when there is none. */
+  readonly image: ImageStat | undefined;
   /** The run's signal, aborted as well when the connection is lost. */
   readonly signal: AbortSignal;
 }
@@ -92,22 +94,21 @@ export class Stack implements AsyncDisposable {
     for (const directory of [this.names.remoteDir, this.names.filesDir]) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
     }
-    const transport = await run.step("connect", () => this.transport.acquire(target.remote, signal));
-    this.#lost = transport.lost;
-    return {
-      names: this.names,
-      imagePath: join(this.names.remoteDir, target.volume.image),
-      transport,
-      signal: AbortSignal.any([signal, transport.lost]),
-    };
+    const imagePath = join(this.names.remoteDir, target.volume.image);
+    return run.step("connect", async () => {
+      const transport = await this.transport.acquire(target.remote, signal);
+      this.#lost = transport.lost;
+      const image = await this.transport.firstContact(target.remote, imagePath, transport, signal);
+      return { names: this.names, imagePath, transport, image, signal: AbortSignal.any([signal, transport.lost]) };
+    });
   }
 
   /**
    * Brings up everything but the mount: the connection and the key derivation side by side, then the image put under
    * the mapping, then the mapping compared with the pin.
-   * @param imageReady called on the connected transport before the image is looked at
+   * @param prepareImage makes or changes the image on the connected transport; it is looked at again afterwards
    */
-  async open(target: Target, run: RunContext, imageReady?: (connected: Connected) => Promise<void>): Promise<Opened> {
+  async open(target: Target, run: RunContext, prepareImage?: (connected: Connected) => Promise<void>): Promise<Opened> {
     const host = this.#host;
     const key = await readKeyFile(target.volume.keyFile);
     const either = new AbortController();
@@ -115,8 +116,9 @@ export class Stack implements AsyncDisposable {
 
     const image = async (): Promise<{ connected: Connected; loop: string }> => {
       const connected = await this.connect(target, run, signal);
-      await imageReady?.(connected);
-      await requireImageAt(host, target, connected);
+      await prepareImage?.(connected);
+      const stat = prepareImage ? await statImage(host.exec, connected.imagePath, connected.signal) : connected.image;
+      await requireImageAt(host, target, connected, stat);
       return { connected, loop: await loopOnImage(host, connected.imagePath, connected.signal) };
     };
     const mapping = async (): Promise<DmDevice> => {
@@ -218,9 +220,8 @@ export async function withRelease<T>(stack: Stack, run: RunContext, work: () => 
   return result;
 }
 
-async function requireImageAt(host: Host, target: Target, connected: Connected): Promise<void> {
+async function requireImageAt(host: Host, target: Target, connected: Connected, stat: ImageStat | undefined) {
   const { exec } = host;
-  const stat = await statImage(exec, connected.imagePath, connected.signal);
   const name = basename(connected.imagePath);
   if (stat === undefined) {
     throw await missingImage(exec, connected.names.remoteDir, name, target.remote.name, connected.signal);

@@ -14,6 +14,7 @@ import { waitUntil } from "../system/wait-until.ts";
 import { remountFlags, unmount } from "../tools/mount.ts";
 import { startSshfs } from "../tools/sshfs.ts";
 import { abortFuse } from "./fuse-abort.ts";
+import { type ImageStat, statImage } from "./image-file.ts";
 import type { StackNames } from "./names.ts";
 
 /** A healthy sshfs lets go at once; what takes longer waits for a host that does not answer. */
@@ -33,7 +34,8 @@ export class SshfsTransport {
   readonly #host: Host;
   readonly #names: StackNames;
   #child: Child | undefined;
-  #ended = false;
+  /** What it said, once it has ended. */
+  #ended: string | undefined;
 
   constructor(host: Host, names: StackNames) {
     this.#host = host;
@@ -41,7 +43,7 @@ export class SshfsTransport {
   }
 
   /**
-   * Mounts the remote's directory. The release must be registered before.
+   * Mounts the remote's directory; ssh may still be connecting. The release must be registered before.
    * @throws {LuksmithError} "unreachable" with the reason; for a host key that is not trusted, both fingerprints
    */
   async acquire(remote: RemoteConfig, signal: AbortSignal): Promise<Transport> {
@@ -60,26 +62,23 @@ export class SshfsTransport {
       fsname,
     });
     this.#child = child;
-    let exited: string | undefined;
     void child.finished.then(
       ({ stderr }) => {
-        exited = stderr;
-        this.#ended = true;
+        this.#ended = stderr;
         lost.abort(new LuksmithError("unreachable", `the connection to ${remote.name} is lost`, { cause: stderr }));
       },
       (error: unknown) => {
-        exited = String(error);
-        this.#ended = true;
+        this.#ended = String(error);
         lost.abort(error);
       },
     );
 
-    const mounted = async () => exited !== undefined || (await mountedAt(remoteDir))?.source === fsname;
+    const mounted = async () => this.#ended !== undefined || (await mountedAt(remoteDir))?.source === fsname;
     const inTime = await waitUntil(clock, remote.connectTimeoutMs + connectExtraMs, mounted, signal);
-    if (exited !== undefined) throw await this.#explain(remote, exited, signal);
+    if (this.#ended !== undefined) throw await this.#explain(remote, this.#ended, signal);
     if (!inTime) throw sshFailure(remote, "timed out");
 
-    await remountFlags(exec, remoteDir, ["nosymfollow", "nosuid", "nodev"], AbortSignal.any([signal, lost.signal]));
+    await remountFlags(exec, remoteDir, ["nosymfollow", "nosuid", "nodev"], signal);
     const mount = await mountedAt(remoteDir);
     for (const flag of ["nosymfollow", "nosuid", "nodev"]) {
       if (!mount?.options.has(flag)) {
@@ -89,6 +88,29 @@ export class SshfsTransport {
       }
     }
     return { device: mount?.device ?? "", lost: lost.signal };
+  }
+
+  /**
+   * The first look at a file through the mount, which stands before ssh has connected: only its answer says that the
+   * host is there and lets us in.
+   * @throws {LuksmithError} "unreachable" with the reason
+   */
+  async firstContact(
+    remote: RemoteConfig,
+    path: string,
+    transport: Transport,
+    signal: AbortSignal,
+  ): Promise<ImageStat | undefined> {
+    const patience = AbortSignal.timeout(remote.connectTimeoutMs + connectExtraMs);
+    try {
+      return await statImage(this.#host.exec, path, AbortSignal.any([signal, transport.lost, patience]));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (patience.aborted) throw sshFailure(remote, "timed out");
+      // the mount fails a moment before its sshfs is gone
+      await waitUntil(this.#host.clock, exitDeadlineMs, () => this.#ended !== undefined, signal);
+      throw this.#ended === undefined ? error : await this.#explain(remote, this.#ended, signal);
+    }
   }
 
   /** Unmounts, and ends sshfs and its ssh; breaks the FUSE connection when they hang. */
@@ -103,7 +125,7 @@ export class SshfsTransport {
     }
     if (await gone()) {
       // without its mount it ends by itself, after the last bytes have left
-      await waitUntil(clock, exitDeadlineMs, () => this.#child === undefined || this.#ended);
+      await waitUntil(clock, exitDeadlineMs, () => this.#child === undefined || this.#ended !== undefined);
     }
     await this.#child?.stop();
     await this.break();

@@ -11,7 +11,6 @@ import type { RemoteConfig } from "../config/remote.ts";
 import type { VolumeConfig } from "../config/volume.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { type Connected, Stack, type Target, withRelease } from "../stack/attach.ts";
-import { statImage } from "../stack/image-file.ts";
 import type { Host } from "../system/host.ts";
 import {
   addKey,
@@ -154,9 +153,9 @@ async function makeImage(host: Host, target: Target, run: RunContext): Promise<v
 }
 
 /** Makes the image exclusively (O_EXCL), sparse, in its full size. */
-async function claimImage(host: Host, target: Target, { imagePath, signal }: Connected): Promise<void> {
+async function claimImage(host: Host, target: Target, { image, imagePath, signal }: Connected): Promise<void> {
   const { exec } = host;
-  if ((await statImage(exec, imagePath, signal)) !== undefined) throw imageExists(target);
+  if (image !== undefined) throw imageExists(target);
   const args = ["if=/dev/null", `of=${imagePath}`, "bs=4096", "count=0", "conv=excl", "status=none"];
   const { exitCode, stderr } = await exec({
     file: "dd",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { z } from "zod";
+import * as z from "zod";
 import { readConfig } from "../../../common/config-file.ts";
 import { LuksmithError } from "../../../common/errors.ts";
 
