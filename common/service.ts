@@ -1,6 +1,6 @@
 /**
- * The life of a long-running program: what it owns is closed in reverse order, the first SIGTERM or SIGINT drains,
- * the second hurries, and the service manager is told (sd_notify(3)).
+ * The life of a long-running program: SIGTERM or SIGINT ends it, what it owns is closed in reverse order, and the
+ * service manager is told (sd_notify(3)).
  */
 
 import { execa } from "execa";
@@ -11,8 +11,6 @@ import { UndoStack } from "./undo.ts";
 export interface Up {
   /** Closed when the service ends, newest first. */
   own(name: string, close: () => Promise<void>): void;
-  /** Aborted by the second signal: work that is still under way is cut short (and still unwound). */
-  readonly hurry: AbortSignal;
 }
 
 /**
@@ -20,14 +18,11 @@ export interface Up {
  * @returns 0 after a clean end, the error's exit code when `start` or a release failed
  */
 export async function runService(log: Log, start: (up: Up) => Promise<void>): Promise<number> {
-  const hurry = new AbortController();
   const stopped = Promise.withResolvers<NodeJS.Signals>();
-  let signals = 0;
   const onSignal = (name: NodeJS.Signals) => {
-    signals += 1;
-    log.info({ signal: name }, signals === 1 ? "stopping" : "hurrying");
-    if (signals === 1) stopped.resolve(name);
-    else hurry.abort();
+    // a second one changes nothing: what is held is given back in any case
+    log.info({ signal: name }, "stopping");
+    stopped.resolve(name);
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
@@ -35,7 +30,7 @@ export async function runService(log: Log, start: (up: Up) => Promise<void>): Pr
   const owned = new UndoStack();
   let exitCode = 0;
   try {
-    await start({ own: (name, close) => owned.add(name, close), hurry: hurry.signal });
+    await start({ own: (name, close) => owned.add(name, close) });
     await notify("--ready");
     await stopped.promise;
     await notify("--stopping");

@@ -9,11 +9,10 @@ export interface DebianPackage {
 
 const lab: readonly DebianPackage[] = [
   { name: "qemu-system-x86", because: "the lab's virtual machine" },
-  { name: "busybox-static", because: "its first steps" },
-  { name: "cpio", because: "its initial file system" },
   { name: "kmod", because: "its kernel modules" },
-  { name: "iproute2", because: "the lab's second host and its link" },
-  { name: "openssh-server", because: "the second host's sshd" },
+  { name: "xz-utils", because: "unpacking its kernel" },
+  { name: "iproute2", because: "the link to the lab's second host" },
+  { name: "openssh-server", because: "the second host's sshd (no service is started here)" },
 ];
 
 const agent: readonly DebianPackage[] = [
@@ -29,7 +28,6 @@ const agent: readonly DebianPackage[] = [
 const checks: readonly DebianPackage[] = [
   { name: "acl", because: "tests compare ACLs" },
   { name: "attr", because: "tests compare extended attributes" },
-  { name: "procps", because: "tests look for processes" },
 ];
 
 const rivals: readonly DebianPackage[] = [

@@ -22,7 +22,8 @@ export async function bundleForLab(files: readonly string[]): Promise<string[]> 
     target: "node24",
     external: ["koffi"],
     banner: { js: requireBanner },
-    sourcemap: "inline",
+    // beside the bundle, for source-locations.ts: the guest need not read them
+    sourcemap: "linked",
     logLevel: "warning",
   });
   return files.map((file) => join(outdir, basename(file).replace(/\.ts$/, ".mjs")));

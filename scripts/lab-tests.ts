@@ -1,17 +1,22 @@
-/** The lab tier: two virtual machines take the test files from one queue, the longest first. */
+/** The lab tier: virtual machines take the test files from one queue, the longest first. */
 
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { hasErrno, LuksmithError } from "../common/errors.ts";
 import { formatDuration } from "../common/units.ts";
 import { Machine } from "../test/lab/harness/machine.ts";
 import { bundleForLab } from "./lab-bundle.ts";
+import { SourceLocations } from "./source-locations.ts";
 import { addCounts, noTests, parseTapCounts, showCounts, type TestCounts } from "./test-counts.ts";
 
 const machines = 2;
-const fileDeadlineMs = 40 * 60_000;
-/** Longest first, so that no long one begins when the other machine is done; what is not named is short. */
-const longest = ["backup", "hostile", "volume", "runs", "people", "trouble"];
+/** Two machines with one processor each get more done on two cores than with two each, and far more than one alone. */
+const cpusPerMachine = Math.max(1, Math.floor(availableParallelism() / machines));
+/** The longest file takes a third of that on a quiet machine. */
+const fileDeadlineMs = 10 * 60_000;
+/** So that no long one begins when the other machine is done; what is not named is short. */
+const longestFirst = ["backup", "hostile", "volume", "runs", "people", "trouble"];
 
 interface LabTest {
   readonly source: string;
@@ -19,70 +24,94 @@ interface LabTest {
 }
 
 /** @param names only these files, when given */
-export async function runLabTier(names: readonly string[] = []): Promise<TestCounts> {
+export async function runLabTier(names: readonly string[], signal: AbortSignal): Promise<TestCounts> {
   const all = globSync("test/lab/*.test.ts").toSorted((a, b) => rank(a) - rank(b));
   const sources = names.length === 0 ? all : all.filter((file) => names.includes(file));
   if (sources.length === 0) return noTests;
   const bundles = await bundleForLab(sources);
   const queue: LabTest[] = sources.map((source, index) => ({ source, bundle: bundles[index] ?? "" }));
-  const workers = Array.from({ length: Math.min(machines, queue.length) }, () => workThrough(queue));
-  return (await Promise.all(workers)).reduce(addCounts, noTests);
-}
-
-async function workThrough(queue: LabTest[]): Promise<TestCounts> {
   const out = mkdtempSync(join(tmpdir(), "luksmith-lab-out-"));
-  let counts = noTests;
   try {
-    for (let test = queue.shift(); test !== undefined; test = queue.shift()) {
-      // a machine for each: no file can spoil the next one's, and one that dies takes only its own file along
-      counts = addCounts(counts, await runOne(test, out));
-    }
-    return counts;
+    const workers = Array.from({ length: Math.min(machines, queue.length) }, () => workThrough(queue, out, signal));
+    // the others have to be done with `out` before it goes
+    const ended = await Promise.allSettled(workers);
+    return ended.map(settledValue).reduce(addCounts, noTests);
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
 }
 
-async function runOne({ source, bundle }: LabTest, out: string): Promise<TestCounts> {
-  const started = performance.now();
-  const report = `${basename(bundle)}.tap`;
-  const printed: Buffer[] = [];
-  let died: unknown;
-  console.log(`  ${source} ...`);
-  try {
-    await using machine = await Machine.boot({ say: (line) => console.log(`  ${line}`), out });
-    await machine.run({
-      argv: [
-        ...[process.execPath, "--test"],
-        ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
-        ...["--test-reporter=tap", `--test-reporter-destination=/out/${report}`, bundle],
-      ],
-      onStdout: (piece) => printed.push(piece),
-      onStderr: (piece) => printed.push(piece),
-      deadlineMs: fileDeadlineMs,
-    });
-  } catch (error) {
-    died = error;
-  }
-  const counts = readCounts(join(out, report)) ?? { passed: 0, failed: 1, skipped: 0 };
-  const took = formatDuration(performance.now() - started);
-  console.log(`  ${source}: ${showCounts(counts)}, ${took}`);
-  if (counts.failed > 0) {
-    console.log(Buffer.concat(printed).toString());
-    if (died !== undefined) console.log(String(died));
+async function workThrough(queue: LabTest[], out: string, signal: AbortSignal): Promise<TestCounts> {
+  let counts = noTests;
+  for (let test = queue.shift(); test !== undefined; test = queue.shift()) {
+    // a machine for each: no file can spoil the next one's, and one that dies takes only its own file along
+    counts = addCounts(counts, await runOne(test, out, signal));
   }
   return counts;
 }
 
-function readCounts(path: string): TestCounts | undefined {
+/** @throws the signal's reason; what goes wrong with the machine is a failed test */
+async function runOne({ source, bundle }: LabTest, out: string, signal: AbortSignal): Promise<TestCounts> {
+  const startedAt = performance.now();
+  const report = `${basename(bundle)}.tap`;
+  const printed: string[] = [];
+  const locations = new SourceLocations();
+  const keep = locations.line((text) => printed.push(text));
+  let exitCode: number | undefined;
+  let booted = "";
+  try {
+    await using machine = await Machine.boot({
+      say: (line) => console.log(`  ${line} (${basename(source)})`),
+      out,
+      cpus: cpusPerMachine,
+      signal,
+    });
+    booted = `, ${formatDuration(machine.bootMs)} of it the boot`;
+    exitCode = await machine.run({
+      argv: [
+        ...["node", "--test"],
+        ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
+        ...["--test-reporter=tap", `--test-reporter-destination=/out/${report}`, bundle],
+      ],
+      onStdout: keep,
+      onStderr: keep,
+      deadlineMs: fileDeadlineMs,
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof LuksmithError)) throw error;
+    printed.push(`error: ${error.message}\n`, error.hint === undefined ? "" : `hint: ${error.hint}\n`);
+  }
+  const counts = judge(readReport(join(out, report)), exitCode);
+  const took = formatDuration(performance.now() - startedAt);
+  console.log(`  ${counts.failed > 0 ? "FAILED" : "ok    "} ${source}: ${showCounts(counts)}, ${took}${booted}`);
+  if (counts.failed > 0) console.log(printed.join("").replace(/^/gm, "    "));
+  return counts;
+}
+
+/** A report without an end, or a runner that failed without a failed test, is a failure of its own. */
+function judge(report: TestCounts | undefined, exitCode: number | undefined): TestCounts {
+  const counts = report ?? noTests;
+  const unexplained = exitCode !== 0 && counts.failed === 0;
+  const nothingRan = counts.passed + counts.failed + counts.skipped === 0;
+  return unexplained || nothingRan ? { ...counts, failed: counts.failed + 1 } : counts;
+}
+
+function readReport(path: string): TestCounts | undefined {
   try {
     return parseTapCounts(readFileSync(path, "utf8"));
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return undefined;
+    throw error;
   }
 }
 
+function settledValue<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === "rejected") throw settled.reason;
+  return settled.value;
+}
+
 function rank(file: string): number {
-  const at = longest.indexOf(basename(file, ".test.ts"));
-  return at === -1 ? longest.length : at;
+  const at = longestFirst.indexOf(basename(file, ".test.ts"));
+  return at === -1 ? longestFirst.length : at;
 }

@@ -1,6 +1,7 @@
 /** The tiers that need no virtual machine: node --test on the spot. */
 
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,7 @@ import { noTests, parseTapCounts, type TestCounts } from "./test-counts.ts";
 export type NativeTier = "unit" | "integration";
 
 /** Runs every test of the tier; what failed is shown. A run that died counts as a failure. */
-export function runNativeTier(tier: NativeTier): TestCounts {
+export async function runNativeTier(tier: NativeTier, signal: AbortSignal): Promise<TestCounts> {
   const files = globSync(`test/${tier}/**/*.test.ts`);
   if (files.length === 0) return noTests;
   const directory = mkdtempSync(join(tmpdir(), "luksmith-tests-"));
@@ -19,7 +20,13 @@ export function runNativeTier(tier: NativeTier): TestCounts {
       ...["--test-reporter=dot", "--test-reporter-destination=stdout"],
       ...["--test-reporter=tap", `--test-reporter-destination=${report}`],
     ];
-    const { status } = spawnSync(process.execPath, ["--test", ...reporters, ...files], { stdio: "inherit" });
+    const runner = spawn(process.execPath, ["--test", ...reporters, ...files], {
+      stdio: ["ignore", "inherit", "inherit"],
+      // thousands of modules are stripped of their types and compiled once rather than by every test file
+      env: { ...process.env, NODE_COMPILE_CACHE: "node_modules/.cache/node-compile" },
+      signal,
+    });
+    const [status] = await once(runner, "close");
     const counts = parseTapCounts(readFileSync(report, "utf8"));
     if (counts === undefined) return { passed: 0, failed: 1, skipped: 0 };
     return status === 0 || counts.failed > 0 ? counts : { ...counts, failed: 1 };

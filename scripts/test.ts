@@ -2,13 +2,14 @@
 
 import { formatDuration } from "../common/units.ts";
 import { buildPrograms } from "./build.ts";
+import { interruptible } from "./interruptible.ts";
 import { runLabTier } from "./lab-tests.ts";
 import { runNativeTier } from "./native-tests.ts";
 import { setUp } from "./setup.ts";
 import { runStaticChecks } from "./static-checks.ts";
 import { addCounts, noTests, showCounts, type TestCounts } from "./test-counts.ts";
 
-const selections: Record<string, readonly string[]> = {
+const selections: Record<string, readonly Tier[]> = {
   all: ["static", "unit", "integration", "lab"],
   check: ["static", "unit"],
   unit: ["unit"],
@@ -16,42 +17,46 @@ const selections: Record<string, readonly string[]> = {
   lab: ["lab"],
 };
 
-async function main([selection = "all", ...files]: readonly string[]): Promise<number> {
+type Tier = "static" | "unit" | "integration" | "lab";
+
+async function main(signal: AbortSignal): Promise<number> {
+  const [selection = "all", ...files] = process.argv.slice(2);
   const tiers = selections[selection];
   if (tiers === undefined) {
     console.error(`usage: test.ts [${Object.keys(selections).join(" | ")}]`);
     return 2;
   }
-  if (tiers.some((tier) => tier === "integration" || tier === "lab")) {
+  if (tiers.includes("lab") || tiers.includes("integration")) {
     if (!setUp("test")) return 1;
     await buildPrograms();
   }
-  const started = performance.now();
+  const startedAt = performance.now();
   let counts = noTests;
   const failures: string[] = [];
   for (const tier of tiers) {
+    const tierStartedAt = performance.now();
+    const took = () => formatDuration(performance.now() - tierStartedAt);
     console.log(`\n== ${tier}`);
     if (tier === "static") {
-      failures.push(...runStaticChecks());
+      failures.push(...(await runStaticChecks()));
+      console.log(`static: ${took()}`);
       continue;
     }
-    const found = await runTier(tier, files);
-    console.log(`\n${tier}: ${showCounts(found)}`);
+    const found = await runTier(tier, files, signal);
+    console.log(`${tier}: ${showCounts(found)}, ${took()}`);
     if (found.passed + found.failed === 0) failures.push(`${tier}: no test ran`);
     if (found.failed > 0) failures.push(`${tier}: ${found.failed} failed`);
     counts = addCounts(counts, found);
   }
-  console.log(
-    `\n== ${failures.length === 0 ? "all is well" : "FAILED"}, after ${formatDuration(performance.now() - started)}`,
-  );
+  const verdict = failures.length === 0 ? "all is well" : "FAILED";
+  console.log(`\n== ${verdict}, after ${formatDuration(performance.now() - startedAt)}`);
   for (const failure of failures) console.log(`  ${failure}`);
-  console.log(showCounts(counts));
+  if (tiers.some((tier) => tier !== "static")) console.log(showCounts(counts));
   return failures.length === 0 ? 0 : 1;
 }
 
-async function runTier(tier: string, files: readonly string[]): Promise<TestCounts> {
-  if (tier === "unit" || tier === "integration") return runNativeTier(tier);
-  return runLabTier(files);
+function runTier(tier: Exclude<Tier, "static">, files: readonly string[], signal: AbortSignal): Promise<TestCounts> {
+  return tier === "lab" ? runLabTier(files, signal) : runNativeTier(tier, signal);
 }
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await interruptible(main);

@@ -64,7 +64,7 @@ export function listingHandlers(agent: Agent): Handlers {
           let count = 0;
           const cwd = join(filesDir, job.name, snapshot.name);
           const spec = { cwd, path, recursive: request.recursive, as };
-          await run.step("list", () =>
+          const { incomplete } = await run.step("list", () =>
             walk(
               host.exec,
               spec,
@@ -75,7 +75,12 @@ export function listingHandlers(agent: Agent): Handlers {
               signal,
             ),
           );
-          return { state: "done", summary: plural(count, "entry", "entries"), snapshot: snapshot.name };
+          if (incomplete) run.warn("some directories could not be looked into: they are closed to you");
+          return {
+            state: incomplete ? "incomplete" : "done",
+            summary: plural(count, "entry", "entries"),
+            snapshot: snapshot.name,
+          };
         }),
       );
     }),

@@ -95,12 +95,14 @@ export class Stack implements AsyncDisposable {
       await mkdir(directory, { recursive: true, mode: 0o700 });
     }
     const imagePath = join(this.names.remoteDir, target.volume.image);
-    return run.step("connect", async () => {
-      const transport = await this.transport.acquire(target.remote, signal);
-      this.#lost = transport.lost;
-      const image = await this.transport.firstContact(target.remote, imagePath, transport, signal);
-      return { names: this.names, imagePath, transport, image, signal: AbortSignal.any([signal, transport.lost]) };
-    });
+    const onMounted = ({ lost }: Transport) => {
+      this.#lost = lost;
+    };
+    const { transport, image } = await run.step("connect", () =>
+      this.transport.connect(target.remote, imagePath, onMounted, signal),
+    );
+    const lostToo = AbortSignal.any([signal, transport.lost]);
+    return { names: this.names, imagePath, transport, image, signal: lostToo };
   }
 
   /**

@@ -43,10 +43,36 @@ export class SshfsTransport {
   }
 
   /**
-   * Mounts the remote's directory; ssh may still be connecting. The release must be registered before.
+   * Mounts the remote's directory and looks at the image. The release must be registered before.
+   *
+   * The mount stands before ssh has connected; only the answer to the first question says that the host is there and
+   * lets us in. Until then every failure is one to connect, and sshfs' last words say why.
+   * @param onMounted called with the transport as soon as it can be lost
    * @throws {LuksmithError} "unreachable" with the reason; for a host key that is not trusted, both fingerprints
    */
-  async acquire(remote: RemoteConfig, signal: AbortSignal): Promise<Transport> {
+  async connect(
+    remote: RemoteConfig,
+    imagePath: string,
+    onMounted: (transport: Transport) => void,
+    signal: AbortSignal,
+  ): Promise<{ transport: Transport; image: ImageStat | undefined }> {
+    const { clock, exec } = this.#host;
+    const patience = AbortSignal.timeout(remote.connectTimeoutMs + connectExtraMs);
+    try {
+      const transport = await this.#mount(remote, AbortSignal.any([signal, patience]));
+      onMounted(transport);
+      const image = await statImage(exec, imagePath, AbortSignal.any([signal, transport.lost, patience]));
+      return { transport, image };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (patience.aborted) throw sshFailure(remote, "timed out");
+      // the mount fails a moment before its sshfs is gone
+      await waitUntil(clock, exitDeadlineMs, () => this.#ended !== undefined, signal);
+      throw this.#ended === undefined ? error : await this.#explain(remote, this.#ended, signal);
+    }
+  }
+
+  async #mount(remote: RemoteConfig, signal: AbortSignal): Promise<Transport> {
     const { exec, start, clock, runtimeDir } = this.#host;
     const sshConfigFile = join(runtimeDir, "ssh", `${remote.name}.conf`);
     await mkdir(join(runtimeDir, "ssh"), { recursive: true, mode: 0o700 });
@@ -62,22 +88,17 @@ export class SshfsTransport {
       fsname,
     });
     this.#child = child;
+    const onEnd = (said: string) => {
+      this.#ended = said;
+      lost.abort(new LuksmithError("unreachable", `the connection to ${remote.name} is lost`, { cause: said }));
+    };
     void child.finished.then(
-      ({ stderr }) => {
-        this.#ended = stderr;
-        lost.abort(new LuksmithError("unreachable", `the connection to ${remote.name} is lost`, { cause: stderr }));
-      },
-      (error: unknown) => {
-        this.#ended = String(error);
-        lost.abort(error);
-      },
+      ({ stderr }) => onEnd(stderr),
+      (error: unknown) => onEnd(String(error)),
     );
 
-    const mounted = async () => this.#ended !== undefined || (await mountedAt(remoteDir))?.source === fsname;
-    const inTime = await waitUntil(clock, remote.connectTimeoutMs + connectExtraMs, mounted, signal);
-    if (this.#ended !== undefined) throw await this.#explain(remote, this.#ended, signal);
-    if (!inTime) throw sshFailure(remote, "timed out");
-
+    const settled = async () => this.#ended !== undefined || (await mountedAt(remoteDir))?.source === fsname;
+    await waitUntil(clock, remote.connectTimeoutMs + connectExtraMs, settled, signal);
     await remountFlags(exec, remoteDir, ["nosymfollow", "nosuid", "nodev"], signal);
     const mount = await mountedAt(remoteDir);
     for (const flag of ["nosymfollow", "nosuid", "nodev"]) {
@@ -88,29 +109,6 @@ export class SshfsTransport {
       }
     }
     return { device: mount?.device ?? "", lost: lost.signal };
-  }
-
-  /**
-   * The first look at a file through the mount, which stands before ssh has connected: only its answer says that the
-   * host is there and lets us in.
-   * @throws {LuksmithError} "unreachable" with the reason
-   */
-  async firstContact(
-    remote: RemoteConfig,
-    path: string,
-    transport: Transport,
-    signal: AbortSignal,
-  ): Promise<ImageStat | undefined> {
-    const patience = AbortSignal.timeout(remote.connectTimeoutMs + connectExtraMs);
-    try {
-      return await statImage(this.#host.exec, path, AbortSignal.any([signal, transport.lost, patience]));
-    } catch (error) {
-      signal.throwIfAborted();
-      if (patience.aborted) throw sshFailure(remote, "timed out");
-      // the mount fails a moment before its sshfs is gone
-      await waitUntil(this.#host.clock, exitDeadlineMs, () => this.#ended !== undefined, signal);
-      throw this.#ended === undefined ? error : await this.#explain(remote, this.#ended, signal);
-    }
   }
 
   /** Unmounts, and ends sshfs and its ssh; breaks the FUSE connection when they hang. */

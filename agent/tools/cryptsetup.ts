@@ -6,7 +6,7 @@ import type { Kdf } from "../config/volume.ts";
 
 /** Argon2id takes seconds on purpose, and longer on a small machine. */
 const kdfDeadlineMs = 180_000;
-const closeDeadlineMs = 20_000;
+const lookDeadlineMs = 20_000;
 
 /** aes-xts with two 256-bit keys: what cryptsetup itself chooses today, said so that tomorrow's default changes nothing. */
 export const cipher = "aes-xts-plain64";
@@ -76,14 +76,10 @@ export async function openMapping(
   await run(exec, { file: "cryptsetup", args, stdin: spec.key, deadlineMs: kdfDeadlineMs, signal });
 }
 
-export async function closeMapping(exec: Exec, name: string): Promise<void> {
-  await run(exec, { file: "cryptsetup", args: ["close", name], deadlineMs: closeDeadlineMs });
-}
-
 /** Whether the file has a LUKS2 header that can be read. */
 export async function isLuks2(exec: Exec, file: string, signal: AbortSignal): Promise<boolean> {
   const args = ["isLuks", "--type", "luks2", "--", file];
-  return (await exec({ file: "cryptsetup", args, deadlineMs: closeDeadlineMs, signal })).exitCode === 0;
+  return (await exec({ file: "cryptsetup", args, deadlineMs: lookDeadlineMs, signal })).exitCode === 0;
 }
 
 function kdfArgs(kdf: Kdf | undefined): string[] {

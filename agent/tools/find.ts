@@ -37,6 +37,7 @@ const fieldsPerEntry = 7;
  * Lists what is at `path` (relative to `cwd`; any bytes) and below it. A directory itself is listed only when it is
  * what was asked for and `recursive`; a file that was asked for is its own only entry.
  * @param as looks with the eyes of this user
+ * @returns incomplete when some directories could not be looked into
  * @throws {LuksmithError} "not_found" when there is nothing at `path`
  */
 export async function walk(
@@ -44,7 +45,7 @@ export async function walk(
   spec: { cwd: string; path: Uint8Array; recursive: boolean; as: Command["as"] },
   onEntry: (entry: FileEntry) => void | Promise<void>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<{ incomplete: boolean }> {
   // find takes starting points from standard input byte for byte (-files0-from), which argv of Node could not carry;
   // "./" keeps a name that begins with a dash from being an option
   const start = Buffer.concat([Buffer.from("./"), spec.path, Buffer.from("\0")]);
@@ -73,12 +74,14 @@ export async function walk(
       }
     },
   });
-  if (finished.exitCode === 0) return;
+  if (finished.exitCode === 0) return { incomplete: false };
   if (root === undefined && finished.stderr.includes("No such file or directory")) {
     throw new LuksmithError("not_found", "there is nothing of that name in the snapshot", {
       hint: "luksmith ls, without a path",
     });
   }
+  // an ordinary user meets directories that are closed to them; what can be seen has been listed
+  if (finished.exitCode === 1 && root !== undefined) return { incomplete: true };
   throw new LuksmithError("tool_failed", `listing failed: ${lastWords(finished)}`, { cause: finished });
 }
 

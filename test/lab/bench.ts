@@ -181,7 +181,7 @@ async function change(): Promise<void> {
 }
 
 async function bench(rttMs: number): Promise<void> {
-  host = await SecondHost.create({ identityFile });
+  host = await SecondHost.create({ identityFile, shell: true });
   await rm(source, { recursive: true, force: true });
   await makeManyFiles(source, files, 6000);
   for (const name of ["large-1", "large-2"]) await writeFile(join(source, name), randomBytes(10 * 2 ** 20));

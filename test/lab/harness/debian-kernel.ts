@@ -1,5 +1,6 @@
 /** Debian's kernel, fetched once and kept in the lab's cache. */
 
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hasErrno, LuksmithError } from "../../../common/errors.ts";
@@ -20,7 +21,12 @@ export interface DebianKernel {
 }
 
 /** The name of the package that stands for "the current kernel". */
-const kernelPackage = "linux-image-amd64";
+export const kernelPackage = "linux-image-amd64";
+
+/** Whether the cache has what {@link debianKernel} would otherwise fetch. */
+export function hasKernel(cache: string): boolean {
+  return existsSync(join(cache, "kernels")) && existsSync(join(cache, "busybox-static"));
+}
 
 /**
  * The kernel from the cache; without one, fetches Debian's current one. Delete the cache to get a newer one.

@@ -58,7 +58,14 @@ export class LabAgent implements AsyncDisposable {
   private constructor() {
     this.#child = start({
       file: process.execPath,
-      args: [join(bundles, "luksmith-agent.mjs"), "--config", configPath],
+      // as in the systemd unit
+      args: [
+        "--max-semi-space-size=1",
+        "--v8-pool-size=1",
+        join(bundles, "luksmith-agent.mjs"),
+        "--config",
+        configPath,
+      ],
       onStderr: (chunk) => {
         this.log.push(chunk.toString());
         if (process.env.LUKSMITH_LAB_VERBOSE) process.stderr.write(chunk);

@@ -1,24 +1,32 @@
-/** What the system still holds of ours, asked of the system alone. Every lab test ends with it. */
+/**
+ * What the system still holds of ours, asked of the system alone. Every lab test ends with it. An agent that merely
+ * runs holds none of this.
+ */
 
 import assert from "node:assert/strict";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { systemClock } from "../../../common/clock.ts";
+import { hasErrno } from "../../../common/errors.ts";
 
+/** What was told to go may take a moment; a stall under emulation is a few seconds. */
 const waitMs = 15_000;
+
+/** What the agent starts, and what those start. */
 const ourPrograms = new Set([
-  "sshfs",
-  "ssh",
-  "rsync",
   "cryptsetup",
   "e2fsck",
+  "fusermount3",
   "mkfs.ext4",
-  "resize2fs",
   "nbd-client",
   "nbd-server",
+  "resize2fs",
+  "rsync",
+  "ssh",
+  "sshfs",
 ]);
 
 export interface Held {
-  readonly what: "mount" | "device" | "loop" | "nbd" | "process" | "stuck process" | "directory";
+  readonly what: "mount" | "FUSE connection" | "device" | "loop" | "nbd" | "process" | "stuck process" | "directory";
   readonly name: string;
 }
 
@@ -26,6 +34,7 @@ export interface Held {
 export async function captureSystem(runtimeDir = "/run/luksmith"): Promise<Held[]> {
   const found = await Promise.all([
     mounts(runtimeDir),
+    fuseConnections(),
     devices(),
     loops(runtimeDir),
     nbds(),
@@ -36,8 +45,8 @@ export async function captureSystem(runtimeDir = "/run/luksmith"): Promise<Held[
 }
 
 /** Waits for the system to let go; fails with a list of what it still holds. */
-export async function assertNothingLeft(runtimeDir = "/run/luksmith"): Promise<void> {
-  const end = systemClock.monotonicMs() + waitMs;
+export async function assertNothingLeft(runtimeDir = "/run/luksmith", waitAtMostMs = waitMs): Promise<void> {
+  const end = systemClock.monotonicMs() + waitAtMostMs;
   let held = await captureSystem(runtimeDir);
   while (held.length > 0 && systemClock.monotonicMs() < end) {
     await systemClock.sleep(100);
@@ -46,11 +55,21 @@ export async function assertNothingLeft(runtimeDir = "/run/luksmith"): Promise<v
   assert.equal(held.length, 0, `left behind:\n${held.map(({ what, name }) => `  ${what}: ${name}`).join("\n")}`);
 }
 
+/** Source: proc_pid_mountinfo(5): the mount point is field 5, type and source stand after " - ". */
 async function mounts(runtimeDir: string): Promise<Held[]> {
   const lines = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
-  return lines
-    .filter((line) => line.includes(` ${runtimeDir}/`) || line.includes(" fuse.sshfs ") || line.includes(" luksmith:"))
-    .map((name) => ({ what: "mount", name }));
+  return lines.flatMap((line): Held[] => {
+    const [before = "", after = ""] = line.split(" - ");
+    const mountPoint = before.split(" ")[4] ?? "";
+    const [type = "", source = ""] = after.split(" ");
+    const ours = mountPoint.startsWith(`${runtimeDir}/`) || /^fuse(\.|$)/.test(type) || source.startsWith("luksmith:");
+    return ours ? [{ what: "mount", name: `${mountPoint} (${type}, ${source})` }] : [];
+  });
+}
+
+/** Also those whose mount was detached lazily and is to be seen nowhere else. Source: Documentation/filesystems/fuse.rst. */
+async function fuseConnections(): Promise<Held[]> {
+  return (await list("/sys/fs/fuse/connections")).map((name) => ({ what: "FUSE connection", name }));
 }
 
 async function devices(): Promise<Held[]> {
@@ -75,10 +94,10 @@ async function nbds(): Promise<Held[]> {
 }
 
 async function perDevice(prefix: string, attribute: string): Promise<{ device: string; value: string }[]> {
-  const names = (await readdir("/sys/block")).filter((name) => name.startsWith(prefix));
+  const names = (await list("/sys/block")).filter((name) => name.startsWith(prefix));
   const found = await Promise.all(
     names.map(async (device) => {
-      const value = await readFile(`/sys/block/${device}/${attribute}`, "utf8").catch(() => undefined);
+      const value = await readIfThere(`/sys/block/${device}/${attribute}`);
       return value === undefined ? [] : [{ device, value: value.trim() }];
     }),
   );
@@ -87,15 +106,14 @@ async function perDevice(prefix: string, attribute: string): Promise<{ device: s
 
 /** Ours by name; and whatever hangs in the kernel (state D) on a file system of ours would show there for seconds. */
 async function processes(): Promise<Held[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const pids = (await list("/proc")).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
     pids.map(async (pid): Promise<Held[]> => {
-      const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+      const stat = await readIfThere(`/proc/${pid}/stat`);
       // pid (comm) state: comm may hold anything, so the last parenthesis counts
       const [, name, state] = /^\d+ \((.*)\) (\S)/s.exec(stat ?? "") ?? [];
-      if (name === undefined || state === "Z") return [];
-      const executable = await readlink(`/proc/${pid}/exe`).catch(() => undefined);
-      if (executable === undefined) return [];
+      // a zombie holds nothing, and a kernel thread, which has no executable, is nobody's
+      if (name === undefined || state === "Z" || !(await hasExecutable(pid))) return [];
       if (ourPrograms.has(name)) return [{ what: "process", name: `${name} (pid ${pid})` }];
       return state === "D" ? [{ what: "stuck process", name: `${name} (pid ${pid})` }] : [];
     }),
@@ -103,7 +121,36 @@ async function processes(): Promise<Held[]> {
   return found.flat();
 }
 
+async function hasExecutable(pid: string): Promise<boolean> {
+  try {
+    await readlink(`/proc/${pid}/exe`);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ESRCH")) return false;
+    throw error;
+  }
+}
+
 async function directories(runtimeDir: string): Promise<Held[]> {
-  const names = await readdir(`${runtimeDir}/volumes`).catch(() => []);
+  const names = await list(`${runtimeDir}/volumes`);
   return names.map((name) => ({ what: "directory", name: `${runtimeDir}/volumes/${name}` }));
+}
+
+async function list(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
+/** Undefined also for what went away, or was taken down, while we looked. */
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ESRCH", "ENXIO", "ENODEV")) return undefined;
+    throw error;
+  }
 }

@@ -1,25 +1,29 @@
 /**
  * A second host inside the lab: a network namespace with its own sshd, address and storage, at the other end of a link
- * that can be slowed, cut and measured.
+ * that can be slowed, cut and measured. For use in the guest alone, as root; one at a time.
  */
 
-import { chown, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chown, mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { systemClock } from "../../../common/clock.ts";
-import { makeExec, mustRun } from "../../../common/exec.ts";
+import { hasErrno } from "../../../common/errors.ts";
+import { type Child, makeExec, mustRun } from "../../../common/exec.ts";
+import { withDeadline } from "./deadline.ts";
 
 const { exec, start } = makeExec();
 const deadlineMs = 60_000;
 const namespace = "vault";
 const ourLink = "lab0";
 const theirLink = "lab1";
+/** The host's own things: keys, configuration, and the file that a sized storage is in. */
 const root = "/run/luksmith-lab";
+const storageFile = join(root, "storage.ext4");
 
 async function run(file: string, ...args: string[]): Promise<string> {
   return (await mustRun(exec, { file, args, deadlineMs })).stdout.toString();
 }
 
-/** Whether it worked or not: for taking down what may not be there. */
+/** Whether it worked or not: for taking down what may have gone by itself. */
 async function tryRun(file: string, ...args: string[]): Promise<void> {
   await exec({ file, args, deadlineMs });
 }
@@ -27,6 +31,7 @@ async function tryRun(file: string, ...args: string[]): Promise<void> {
 export interface LinkShape {
   /** Round trip; half of it each way. */
   readonly rttMs: number;
+  /** Each way. Default: as fast as the machine is. */
   readonly mbit?: number;
 }
 
@@ -35,6 +40,8 @@ export interface SecondHostOptions {
   readonly identityFile: string;
   /** Bytes of an ext4 file system for the storage; default: a large tmpfs. */
   readonly storageBytes?: number;
+  /** The user may run commands as well. Default: nothing but SFTP, which is all that luksmith may need. */
+  readonly shell?: boolean;
 }
 
 export class SecondHost implements AsyncDisposable {
@@ -44,20 +51,25 @@ export class SecondHost implements AsyncDisposable {
   readonly storagePath = "/srv/luksmith-lab";
   /** The directory in the user's home where images go. */
   readonly imagesPath = join(this.storagePath, "images");
-  #sshd: ReturnType<typeof start> | undefined;
-  #storageFile: string | undefined;
+  #sshd: Child | undefined;
+  #shape: LinkShape = { rttMs: 0 };
 
+  /** Takes down what an earlier one left, and makes a new one: up, with a bare link. */
   static async create(options: SecondHostOptions): Promise<SecondHost> {
     const host = new SecondHost();
     await host.#takeDown();
-    await host.#makeStorage(options.storageBytes);
-    await host.#makeLink();
-    await mkdir(dirname(options.identityFile), { recursive: true, mode: 0o700 });
-    await rm(options.identityFile, { force: true });
-    await run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", options.identityFile);
     await mkdir(root, { recursive: true, mode: 0o755 });
+    await mkdir(dirname(options.identityFile), { recursive: true, mode: 0o700 });
+    // starting a program takes long under emulation; these have nothing to do with one another
+    await Promise.all([
+      host.#makeStorage(options.storageBytes),
+      host.#makeLink(),
+      makeKey(options.identityFile),
+      makeKey(join(root, "host_key")),
+      host.#writeSshdConfig(options.shell ?? false),
+    ]);
     await writeFile(join(root, "authorized_keys"), await readFile(`${options.identityFile}.pub`));
-    await host.replaceHostKey();
+    await host.start();
     return host;
   }
 
@@ -66,53 +78,46 @@ export class SecondHost implements AsyncDisposable {
     return (await run("ssh-keygen", "-l", "-f", join(root, "host_key.pub"))).split(" ")[1] ?? "";
   }
 
+  /** The host comes back as another one, as far as SSH can tell. */
   async replaceHostKey(): Promise<void> {
     await this.stop();
-    for (const file of ["host_key", "host_key.pub"]) await rm(join(root, file), { force: true });
-    await run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(root, "host_key"));
+    await makeKey(join(root, "host_key"));
     await this.start();
   }
 
+  /** Resolves when sshd listens, whatever the state of the link. */
   async start(): Promise<void> {
-    await mkdir("/run/sshd", { recursive: true, mode: 0o755 });
-    const config = [
-      `HostKey ${root}/host_key`,
-      `ListenAddress ${this.address}`,
-      `AuthorizedKeysFile ${root}/authorized_keys`,
-      "PermitRootLogin yes",
-      "StrictModes no",
-      "UsePAM no",
-      "UseDNS no",
-      "PidFile none",
-      "MaxStartups 100",
-      "Subsystem sftp internal-sftp",
-    ];
-    await writeFile(join(root, "sshd_config"), `${config.join("\n")}\n`);
-    this.#sshd = start({
+    const listening = Promise.withResolvers<void>();
+    let said = "";
+    const sshd = start({
       file: "ip",
       args: ["netns", "exec", namespace, "/usr/sbin/sshd", "-D", "-e", "-f", join(root, "sshd_config")],
-      graceMs: 500,
+      onStderr: (chunk) => {
+        if (said.includes("Server listening")) return;
+        said += chunk.toString();
+        if (said.includes("Server listening")) listening.resolve();
+      },
     });
-    const end = Date.now() + deadlineMs;
-    while ((await exec({ file: "ssh-keyscan", args: ["-T", "2", this.address], deadlineMs })).stdout.length === 0) {
-      if (Date.now() > end) throw new Error("sshd of the second host does not answer");
-      await systemClock.sleep(50);
-    }
+    this.#sshd = sshd;
+    const ended = sshd.finished.then(() => {
+      throw new Error(`sshd of the second host ended: ${said}`);
+    });
+    ended.catch(() => undefined); // later on, that it ends is what stop() wants
+    await withDeadline(Promise.race([listening.promise, ended]), deadlineMs, "the start of the second host's sshd");
   }
 
-  /** Ends sshd and every connection that it holds. */
+  /** Ends sshd and every connection that it holds, as when the host loses its power: with no goodbye but a reset. */
   async stop(): Promise<void> {
+    const listed = await exec({ file: "ip", args: ["netns", "pids", namespace], deadlineMs });
+    for (const [pid] of listed.stdout.toString().matchAll(/\d+/g)) kill(Number(pid));
     await this.#sshd?.stop();
     this.#sshd = undefined;
-    for (const pid of (await exec({ file: "ip", args: ["netns", "pids", namespace], deadlineMs })).stdout
-      .toString()
-      .split("\n")) {
-      if (pid !== "") await tryRun("kill", "-KILL", pid);
-    }
   }
 
-  async setLink({ rttMs, mbit }: LinkShape): Promise<void> {
-    await this.#netem("delay", `${rttMs * 500}us`, ...(mbit === undefined ? [] : ["rate", `${mbit}mbit`]));
+  async setLink(shape: LinkShape): Promise<void> {
+    this.#shape = shape;
+    const rate = shape.mbit === undefined ? [] : ["rate", `${shape.mbit}mbit`];
+    await this.#netem("delay", `${shape.rttMs * 500}us`, ...rate);
   }
 
   /** Drops every packet in both directions: nobody is told. */
@@ -120,8 +125,9 @@ export class SecondHost implements AsyncDisposable {
     await this.#netem("loss", "100%");
   }
 
+  /** The link is again what it was before it was unplugged. */
   async plugIn(): Promise<void> {
-    await this.setLink({ rttMs: 0 });
+    await this.setLink(this.#shape);
   }
 
   /** Bytes on the wire as this side has counted them, headers included. */
@@ -140,50 +146,94 @@ export class SecondHost implements AsyncDisposable {
     if (bytes === undefined) {
       await run("mount", "-t", "tmpfs", "-o", "size=4G,mode=0755", "tmpfs", this.storagePath);
     } else {
-      this.#storageFile = "/run/luksmith-lab-storage.ext4";
-      await run("truncate", `--size=${bytes}`, this.#storageFile);
-      await run("mkfs.ext4", "-q", "-m", "0", this.#storageFile);
-      await run("mount", "-o", "loop", this.#storageFile, this.storagePath);
+      await writeFile(storageFile, "");
+      await truncate(storageFile, bytes);
+      await run("mkfs.ext4", "-q", "-m", "0", storageFile);
+      await run("mount", "-o", "loop", storageFile, this.storagePath);
     }
     // "*" is a password that nothing matches; "!" would lock the account for keys as well
-    await tryRun(
-      "useradd",
-      "--home-dir",
-      this.storagePath,
-      "--no-create-home",
-      "--shell",
-      "/bin/sh",
-      "--password",
-      "*",
-      this.user,
-    );
-    const [uid, gid] = await Promise.all([run("id", "-u", this.user), run("id", "-g", this.user)]);
+    const account = ["--home-dir", this.storagePath, "--no-create-home", "--shell", "/bin/sh", "--password", "*"];
+    await run("useradd", ...account, this.user);
+    const line = new RegExp(`^${this.user}:[^:]*:(\\d+):(\\d+):`, "m").exec(await readFile("/etc/passwd", "utf8"));
     await mkdir(this.imagesPath, { mode: 0o700 });
-    for (const path of [this.storagePath, this.imagesPath]) await chown(path, Number(uid), Number(gid));
+    for (const path of [this.storagePath, this.imagesPath]) await chown(path, Number(line?.[1]), Number(line?.[2]));
   }
 
   async #makeLink(): Promise<void> {
-    await run("ip", "netns", "add", namespace);
-    await run("ip", "link", "add", ourLink, "type", "veth", "peer", "name", theirLink, "netns", namespace);
-    await run("ip", "address", "add", "10.99.0.1/24", "dev", ourLink);
-    await run("ip", "link", "set", ourLink, "up");
-    await run("ip", "-n", namespace, "address", "add", `${this.address}/24`, "dev", theirLink);
-    await run("ip", "-n", namespace, "link", "set", theirLink, "up");
-    await run("ip", "-n", namespace, "link", "set", "lo", "up");
+    // no IPv6 address, and so none of its small talk among the bytes that are counted
+    await ipBatch(
+      [],
+      [
+        `netns add ${namespace}`,
+        `link add ${ourLink} type veth peer name ${theirLink} netns ${namespace}`,
+        `link set ${ourLink} addrgenmode none up`,
+        `address add 10.99.0.1/24 dev ${ourLink}`,
+      ],
+    );
+    await ipBatch(
+      ["-n", namespace],
+      [
+        `link set ${theirLink} addrgenmode none up`,
+        "link set lo up",
+        `address add ${this.address}/24 dev ${theirLink}`,
+      ],
+    );
+  }
+
+  async #writeSshdConfig(shell: boolean): Promise<void> {
+    await mkdir("/run/sshd", { recursive: true, mode: 0o755 });
+    const config = [
+      `HostKey ${root}/host_key`,
+      `ListenAddress ${this.address}`,
+      `AuthorizedKeysFile ${root}/authorized_keys`,
+      "StrictModes no",
+      "UsePAM no",
+      "UseDNS no",
+      "PidFile none",
+      "MaxStartups 100",
+      "Subsystem sftp internal-sftp",
+      "DisableForwarding yes",
+      ...(shell ? [] : ["ForceCommand internal-sftp"]),
+    ];
+    await writeFile(join(root, "sshd_config"), `${config.join("\n")}\n`);
   }
 
   async #netem(...shape: string[]): Promise<void> {
     // a queue for what a fast writer has under way on a long link; the default drops at 1000 packets
     const rest = ["root", "netem", ...shape, "limit", "100000"];
     await run("tc", "qdisc", "replace", "dev", ourLink, ...rest);
-    await run("ip", "netns", "exec", namespace, "tc", "qdisc", "replace", "dev", theirLink, ...rest);
+    await run("tc", "-n", namespace, "qdisc", "replace", "dev", theirLink, ...rest);
   }
 
   async #takeDown(): Promise<void> {
-    await tryRun("ip", "netns", "delete", namespace);
-    await tryRun("ip", "link", "delete", ourLink);
-    await tryRun("umount", this.storagePath);
-    if (this.#storageFile !== undefined) await rm(this.#storageFile, { force: true });
+    if (existsSync(`/run/netns/${namespace}`)) await run("ip", "netns", "delete", namespace);
+    // goes with the namespace, but a moment later
+    if (existsSync(`/sys/class/net/${ourLink}`)) await tryRun("ip", "link", "delete", ourLink);
+    if ((await readFile("/proc/self/mountinfo", "utf8")).includes(` ${this.storagePath} `)) {
+      await run("umount", this.storagePath);
+    }
+    if (new RegExp(`^${this.user}:`, "m").test(await readFile("/etc/passwd", "utf8"))) {
+      await run("userdel", "--force", this.user);
+    }
     await rm(root, { recursive: true, force: true });
+  }
+}
+
+/** Source: ip(8), -batch. */
+async function ipBatch(options: readonly string[], lines: readonly string[]): Promise<void> {
+  const stdin = lines.map((line) => `${line}\n`).join("");
+  await mustRun(exec, { file: "ip", args: [...options, "-batch", "-"], stdin, deadlineMs });
+}
+
+async function makeKey(path: string): Promise<void> {
+  for (const file of [path, `${path}.pub`]) await rm(file, { force: true });
+  await run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!hasErrno(error, "ESRCH")) throw error; // it ended by itself
   }
 }
