@@ -4,11 +4,17 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { credentials, type ServiceError } from "@grpc/grpc-js";
 import { systemClock } from "../../../common/clock.ts";
-import { fromServiceError } from "../../../common/error-wire.ts";
+import { fromErrorDetail, fromServiceError } from "../../../common/error-wire.ts";
 import { type Child, type Finished, makeExec } from "../../../common/exec.ts";
 import type * as Agent from "../../../proto/gen/luksmith/v1/agent.ts";
 import { AgentServiceClient } from "../../../proto/gen/luksmith/v1/agent.ts";
-import type { FileEntry, Run, RunEvent, Snapshot } from "../../../proto/gen/luksmith/v1/types.ts";
+import {
+  type FileEntry,
+  type Run,
+  type RunEvent,
+  RunState,
+  type Snapshot,
+} from "../../../proto/gen/luksmith/v1/types.ts";
 import type { SecondHost } from "./second-host.ts";
 
 const { exec, start } = makeExec();
@@ -158,6 +164,7 @@ export class LabAgent implements AsyncDisposable {
     const found: Snapshot[] = [];
     for await (const { kind } of this.#stream(this.#client.listSnapshots({ job, volume: "", acceptRollback }))) {
       if (kind?.$case === "snapshot") found.push(kind.value);
+      if (kind?.$case === "event") throwIfFailed(kind.value);
     }
     return found;
   }
@@ -167,6 +174,7 @@ export class LabAgent implements AsyncDisposable {
     const request = { job, snapshot: "", path: Buffer.from(path), recursive, acceptRollback: false };
     for await (const { kind } of this.#stream(this.#client.listFiles(request))) {
       if (kind?.$case === "entry") found.push(kind.value);
+      if (kind?.$case === "event") throwIfFailed(kind.value);
     }
     return found;
   }
@@ -246,6 +254,12 @@ export class LabAgent implements AsyncDisposable {
       }
     }
   }
+}
+
+/** A listing tells how its run ended among its events. */
+function throwIfFailed({ kind }: RunEvent): void {
+  const run = kind?.$case === "ended" ? kind.value.run : undefined;
+  if (run?.state === RunState.FAILED && run.error !== undefined) throw fromErrorDetail(run.error);
 }
 
 /** Types a command. @param as another user */
