@@ -161,12 +161,13 @@ jobs:
     assert.equal(down.run.error?.code, "unreachable");
     assert.match(down.run.error?.message ?? "", /nothing listens there/);
     await host.start();
-    await rename(identityFile, `${identityFile}.right`);
+    // ssh reads the public half from beside the private one
+    for (const half of ["", ".pub"]) await rename(`${identityFile}${half}`, `${identityFile}.right${half}`);
     await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", identityFile]);
     const stranger = await agent.backup("docs");
     assert.equal(stranger.run.error?.code, "unreachable");
     assert.match(stranger.run.error?.message ?? "", /does not accept the key/);
-    await rename(`${identityFile}.right`, identityFile);
+    for (const half of ["", ".pub"]) await rename(`${identityFile}.right${half}`, `${identityFile}${half}`);
     await untouched();
   });
 });
