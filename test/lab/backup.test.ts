@@ -52,7 +52,7 @@ jobs:
   hooked: { volume: home, sources: [${small}], before: [[/tmp/hook, before]], after: [[/tmp/hook, after], /tmp/hook] }
   skips: { volume: home, sources: [${small}], before: [[/tmp/hook, before, "75"]], after: [[/tmp/hook, after]] }
   breaks: { volume: home, sources: [${small}], before: [[/tmp/hook, before, "3"]], after: [[/tmp/hook, after]] }
-  slow: { volume: home, sources: [${rich}], bandwidthLimit: 300K }
+  slow: { volume: home, sources: [${small}], bandwidthLimit: 20K }
   gone: { volume: home, sources: [/srv/nowhere] }
   partly: { volume: home, sources: [${small}/d0, /srv/nowhere] }
 `);
@@ -208,9 +208,9 @@ jobs:
     const copied = limited.run.totals?.bytesCopied ?? 0;
     const copy = limited.events.find(({ kind }) => kind?.$case === "stepEnded" && kind.value.step === "copy");
     const ms = copy?.kind?.$case === "stepEnded" ? copy.kind.value.durationMs : 0;
-    assert.ok(copied > 3_000_000);
+    assert.ok(copied > 100_000);
     // only a lower bound of the time says something on a noisy machine
-    assert.ok(ms > 4000, `3 MB at 300 KiB/s in ${ms} ms`);
+    assert.ok(ms > 4000, `${copied} bytes at 20 KiB/s in ${ms} ms`);
   });
 
   it("fails when no source exists, and is incomplete when one does not", async () => {

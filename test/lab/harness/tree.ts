@@ -36,7 +36,7 @@ export async function makeRichTree(root: string): Promise<void> {
   await symlink("../plain.txt", join(root, "sub", "link"));
   await symlink("/nowhere/at all", join(root, "dangling"));
   await writeFile(join(root, "holes"), "start");
-  await truncate(join(root, "holes"), 50 * 2 ** 20);
+  await truncate(join(root, "holes"), 8 * 2 ** 20);
   await run("mknod", [join(root, "null-like"), "c", "1", "3"]);
   await run("mknod", [join(root, "block-like"), "b", "7", "200"]);
   await run("mkfifo", [join(root, "fifo")]);
