@@ -11,6 +11,7 @@ import type { RunContext, RunResult } from "../runs/context.ts";
 import { readJobDirectory } from "../snapshots/list.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { type Attached, type Target, withVolume } from "../stack/attach.ts";
+import { withView } from "../stack/view.ts";
 import type { Host } from "../system/host.ts";
 import { existing } from "../tools/existing.ts";
 import { listDirectory } from "../tools/find.ts";
@@ -63,34 +64,36 @@ export async function restore(
   return withVolume(host, pins, target, attach, run, async (attached) => {
     const entries = await readJobDirectory(host.exec, attached.filesDir, job.name, attached.signal);
     const snapshot = selectSnapshot(entries, job.name, options.snapshot);
-    const from = join(attached.filesDir, job.name, snapshot.name);
-    const paths = await wantedPaths(host, from, asked, options.as, attached.signal);
-    const targetExists = await prepareTarget(host, into, options, attached.signal);
-    const present = targetExists
-      ? await existing(
-          host.exec,
-          { cwd: into, paths: [...new Set(paths.flatMap((path) => [...ancestors(path), path]))], as: options.as },
-          attached.signal,
-        )
-      : [];
-    const plan = planRestore(paths, present);
-    if (!options.overwrite && plan.conflicts.length > 0) throw wouldOverwrite(into, plan.conflicts);
-    const totals = { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 };
-    let incomplete = false;
-    await run.step(options.dryRun ? "compare" : "copy", async () => {
-      for (const batch of plan.batches) {
-        const result = await copyBatch(host, from, into, batch, options, attached, run);
-        incomplete ||= result.incomplete;
-        for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += result.stats[key];
-      }
+    const directory = join(attached.filesDir, job.name, snapshot.name);
+    return withView(host, directory, options.as, attached.signal, async (from) => {
+      const paths = await wantedPaths(host, from, asked, options.as, attached.signal);
+      const targetExists = await prepareTarget(host, into, options, attached.signal);
+      const present = targetExists
+        ? await existing(
+            host.exec,
+            { cwd: into, paths: [...new Set(paths.flatMap((path) => [...ancestors(path), path]))], as: options.as },
+            attached.signal,
+          )
+        : [];
+      const plan = planRestore(paths, present);
+      if (!options.overwrite && plan.conflicts.length > 0) throw wouldOverwrite(into, plan.conflicts);
+      const totals = { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 };
+      let incomplete = false;
+      await run.step(options.dryRun ? "compare" : "copy", async () => {
+        for (const batch of plan.batches) {
+          const result = await copyBatch(host, from, into, batch, options, attached, run);
+          incomplete ||= result.incomplete;
+          for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += result.stats[key];
+        }
+      });
+      const verb = options.dryRun ? "would restore" : "restored";
+      return {
+        state: incomplete ? "incomplete" : "done",
+        snapshot: snapshot.name,
+        summary: `${verb} ${plural(totals.filesCopied, "file")}, ${formatBytes(totals.bytesCopied)}, of snapshot ${snapshot.name} to ${into}${unchangedNote(totals)}`,
+        totals,
+      };
     });
-    const verb = options.dryRun ? "would restore" : "restored";
-    return {
-      state: incomplete ? "incomplete" : "done",
-      snapshot: snapshot.name,
-      summary: `${verb} ${plural(totals.filesCopied, "file")}, ${formatBytes(totals.bytesCopied)}, of snapshot ${snapshot.name} to ${into}${unchangedNote(totals)}`,
-      totals,
-    };
   });
 }
 

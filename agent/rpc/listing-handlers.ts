@@ -12,6 +12,7 @@ import type { RunRequest, RunWork } from "../runs/context.ts";
 import { listSnapshots, readJobDirectory } from "../snapshots/list.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { withVolume } from "../stack/attach.ts";
+import { withView } from "../stack/view.ts";
 import { walk } from "../tools/find.ts";
 import { findJob, targetOf } from "../volume/target.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
@@ -62,17 +63,18 @@ export function listingHandlers(agent: Agent): Handlers {
           const entries = await readJobDirectory(host.exec, filesDir, job.name, signal);
           const snapshot = selectSnapshot(entries, job.name, request.snapshot);
           let count = 0;
-          const cwd = join(filesDir, job.name, snapshot.name);
-          const spec = { cwd, path, recursive: request.recursive, as };
+          const snapshotDir = join(filesDir, job.name, snapshot.name);
           const { incomplete } = await run.step("list", () =>
-            walk(
-              host.exec,
-              spec,
-              async (entry) => {
-                count += 1;
-                await stream.send({ kind: { $case: "entry", value: entry } });
-              },
-              signal,
+            withView(host, snapshotDir, as, signal, (cwd) =>
+              walk(
+                host.exec,
+                { cwd, path, recursive: request.recursive, as },
+                async (entry) => {
+                  count += 1;
+                  await stream.send({ kind: { $case: "entry", value: entry } });
+                },
+                signal,
+              ),
             ),
           );
           if (incomplete) run.warn("some directories could not be looked into: they are closed to you");

@@ -7,6 +7,7 @@ import type { Host } from "../system/host.ts";
 import { readMounts } from "../system/mountinfo.ts";
 import { Stack } from "./attach.ts";
 import { stacksDirectory, volumeOfDm } from "./names.ts";
+import { releaseViews } from "./view.ts";
 
 /** Volumes of which anything is still there, asked of the system alone. */
 export async function findLeftovers(runtimeDir: string): Promise<string[]> {
@@ -29,6 +30,7 @@ export async function findLeftovers(runtimeDir: string): Promise<string[]> {
 
 /** Before any work is accepted. A leftover that does not go is logged and left to `doctor`: the other volumes can work. */
 export async function releaseLeftovers(host: Host): Promise<void> {
+  await releaseViews(host).catch((error: unknown) => host.log.error({ err: error }, "could not close every view"));
   for (const volume of await findLeftovers(host.runtimeDir)) {
     host.log.warn({ volume }, "releasing what an earlier agent left attached");
     try {

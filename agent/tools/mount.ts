@@ -18,6 +18,16 @@ export async function mountFilesystem(
   await mustRun(exec, { file: "mount", args, deadlineMs: mountDeadlineMs, signal });
 }
 
+/** Shows a directory at a second place. */
+export async function bindMount(exec: Exec, directory: string, target: string, signal: AbortSignal): Promise<void> {
+  await mustRun(exec, {
+    file: "mount",
+    args: ["--bind", "--", directory, target],
+    deadlineMs: remountDeadlineMs,
+    signal,
+  });
+}
+
 /** Changes the flags of a mount that is there already. Source: mount(8), "remount,bind"; nosymfollow: mount_setattr(2), Linux 5.10 */
 export async function remountFlags(exec: Exec, target: string, flags: readonly string[], signal: AbortSignal) {
   const args = ["--options", ["remount", "bind", ...flags].join(","), "--", target];

@@ -153,6 +153,8 @@ async function makeBrokenDisk(): Promise<void> {
   const child = run("dmsetup", ["create", "broken"]);
   child.child.stdin?.end(`${table}\n`);
   await child;
+  // without udev nobody makes the name
+  await run("dmsetup", ["mknodes", "broken"]);
   await run("mount", ["/dev/mapper/broken", broken]);
   await rm(join(broken, "lost+found"), { recursive: true });
 }

@@ -1,0 +1,65 @@
+/**
+ * A snapshot as an ordinary user may see it while one of their runs works on it: a read-only bind mount in a directory
+ * that is open to them alone. The volume itself stays closed to everybody but root, and inside the view the files' own
+ * permissions hold.
+ */
+
+import { randomBytes } from "node:crypto";
+import { chmod, chown, mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "../../common/exec.ts";
+import { UndoStack } from "../../common/undo.ts";
+import type { Host } from "../system/host.ts";
+import { mountedAt, readMounts } from "../system/mountinfo.ts";
+import { bindMount, remountFlags, unmount } from "../tools/mount.ts";
+
+const unmountDeadlineMs = 20_000;
+
+function viewsDirectory(runtimeDir: string): string {
+  return join(runtimeDir, "views");
+}
+
+/** @param as the user; for root (undefined) the snapshot is its own view */
+export async function withView<T>(
+  host: Host,
+  snapshot: string,
+  as: Command["as"],
+  signal: AbortSignal,
+  work: (directory: string) => Promise<T>,
+): Promise<T> {
+  if (as === undefined) return work(snapshot);
+  const views = viewsDirectory(host.runtimeDir);
+  const own = join(views, `${as.uid}-${randomBytes(8).toString("hex")}`);
+  const target = join(own, "snapshot");
+  await using undo = new UndoStack();
+  undo.add("close the user's view", () => releaseView(host, own, target));
+  await mkdir(views, { recursive: true, mode: 0o711 });
+  // whatever the umask is, it has to be passed through
+  await chmod(views, 0o711);
+  await mkdir(target, { recursive: true, mode: 0o700 });
+  await bindMount(host.exec, snapshot, target, signal);
+  await remountFlags(host.exec, target, ["ro", "nosuid", "nodev", "noexec"], signal);
+  // last of all: until now it was closed to the user as well
+  await chown(own, as.uid, as.gid);
+  await chmod(own, 0o500);
+  return await work(target);
+}
+
+/** Views that a killed agent left. They keep their volumes busy, so they go first. */
+export async function releaseViews(host: Host): Promise<void> {
+  const views = `${viewsDirectory(host.runtimeDir)}/`;
+  for (const { mountPoint } of await readMounts()) {
+    if (mountPoint.startsWith(views)) await unmount(host.exec, mountPoint, unmountDeadlineMs, "lazy");
+  }
+  await rm(views, { recursive: true, force: true });
+}
+
+async function releaseView(host: Host, own: string, target: string): Promise<void> {
+  if (await mountedAt(target)) {
+    await unmount(host.exec, target, unmountDeadlineMs).catch(() =>
+      unmount(host.exec, target, unmountDeadlineMs, "lazy"),
+    );
+  }
+  // never below a mount that is still there
+  if ((await mountedAt(target)) === undefined) await rm(own, { recursive: true, force: true });
+}
