@@ -25,7 +25,7 @@ describe("runs", () => {
     await LabAgent.forget();
     host = await SecondHost.create({ identityFile });
     await mkdir(source, { recursive: true });
-    for (let index = 0; index < 20; index += 1) await writeFile(join(source, `f${index}`), randomBytes(500_000));
+    await changeEverything();
     config = `
 ${remoteLine(host)}
 volumes:
@@ -50,8 +50,9 @@ jobs:
     await assertNothingLeft();
   });
 
-  /** Starts the slow backup and resolves when it is copying. */
+  /** Starts the slow backup, with everything to copy, and resolves when it is copying. */
   const copying = async (): Promise<string> => {
+    await changeEverything();
     const { run: started } = await agent.startBackup("slow");
     const id = started?.id ?? "";
     await new Promise<void>((resolve, reject) => {
@@ -156,3 +157,7 @@ jobs:
     assert.deepEqual((await readdir(runtimeDir)).includes("agent.sock"), true);
   });
 });
+
+async function changeEverything(): Promise<void> {
+  for (let index = 0; index < 20; index += 1) await writeFile(join(source, `f${index}`), randomBytes(500_000));
+}
