@@ -6,13 +6,14 @@
 
 import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { hasErrno } from "../../common/errors.ts";
+import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { UndoStack } from "../../common/undo.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import type { VolumeConfig } from "../config/volume.ts";
 import type { RunContext } from "../runs/context.ts";
-import { type DmDevice, dmDevice, loopDevices } from "../system/block-devices.ts";
+import { type DmDevice, devicesBelow, dmDevice, loopDevices } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
+import { waitUntil } from "../system/wait-until.ts";
 import { openMapping } from "../tools/cryptsetup.ts";
 import { dmTables } from "../tools/dmsetup.ts";
 import { readIdentity, requireIdentity, writeIdentity } from "../volume/identity.ts";
@@ -27,6 +28,9 @@ import { SshfsTransport, type Transport } from "./transport.ts";
 
 /** Sequential reads ask for this much at once: on a link of 50 ms the kernel's 128 KiB would be 2.5 MB/s. */
 const readAheadKiB = 4096;
+
+/** How long sshfs may take to end after its ssh has. */
+const lossDeadlineMs = 3000;
 
 /** What is needed to bring a volume up. */
 export interface Target {
@@ -65,6 +69,8 @@ export class Stack implements AsyncDisposable {
   readonly transport: SshfsTransport;
   readonly #host: Host;
   readonly #undo: UndoStack;
+  /** Loop devices that were set up here, or found below our image device. */
+  readonly #loops = new Set<string>();
   #lost: AbortSignal | undefined;
 
   constructor(host: Host, volume: string) {
@@ -77,8 +83,12 @@ export class Stack implements AsyncDisposable {
       this.#undo.add(`remove ${directory}`, () => removeDirectory(directory));
     }
     this.#undo.add("disconnect", () => this.transport.release());
-    this.#undo.add("release the loop device", () => releaseLoops(host, names));
-    this.#undo.add("remove the image device", () => releaseDm(host, names.imageDevice));
+    this.#undo.add("release the loop device", () => releaseLoops(host, names, this.#loops));
+    this.#undo.add("remove the image device", async () => {
+      const image = await dmDevice(names.imageDevice);
+      for (const below of image ? await devicesBelow(image) : []) this.#loops.add(below);
+      await releaseDm(host, names.imageDevice);
+    });
     this.#undo.add("close the mapping", () => releaseDm(host, names.mapping));
     this.#undo.add("unmount the file system", () =>
       releaseFilesystem(
@@ -121,7 +131,9 @@ export class Stack implements AsyncDisposable {
       await prepareImage?.(connected);
       const stat = prepareImage ? await statImage(host.exec, connected.imagePath, connected.signal) : connected.image;
       await requireImageAt(host, target, connected, stat);
-      return { connected, loop: await loopOnImage(host, connected.imagePath, connected.signal) };
+      const loop = await loopOnImage(host, connected.imagePath, connected.signal);
+      this.#loops.add(loop);
+      return { connected, loop };
     };
     const mapping = async (): Promise<DmDevice> => {
       const placeholder = await createPlaceholder(host, this.names, target.pin.imageBytes, signal);
@@ -160,6 +172,15 @@ export class Stack implements AsyncDisposable {
     const spec = { device: opened.device, names: this.names, pin: target.pin, mode };
     const recovering = () => run.note("the file system was not unmounted cleanly the last time: recovering it");
     await run.step("mount", () => mountVolume(this.#host, spec, recovering, opened.signal));
+  }
+
+  /** What an error came of: where the connection is gone it is that, and not what failed because of it. */
+  async rootCause(error: unknown): Promise<unknown> {
+    const lost = this.#lost;
+    if (lost === undefined || !(error instanceof LuksmithError) || error.code !== "tool_failed") return error;
+    // what writes to the mount gets its error a moment before sshfs is gone
+    await waitUntil(this.#host.clock, lossDeadlineMs, () => lost.aborted);
+    return lost.aborted ? lost.reason : error;
   }
 
   /** @throws {ReleaseError} naming everything that is left */
@@ -214,7 +235,8 @@ export async function withRelease<T>(stack: Stack, run: RunContext, work: () => 
   let result: T;
   try {
     result = await work();
-  } catch (error) {
+  } catch (thrown) {
+    const error = run.signal.aborted ? thrown : await stack.rootCause(thrown);
     await run.step("detach", () => stack.release()).catch((left: Error) => run.warn(left.message));
     throw error;
   }

@@ -7,7 +7,7 @@
  */
 
 import { LuksmithError } from "../../common/errors.ts";
-import { dmDevice, loopDevices } from "../system/block-devices.ts";
+import { dmDevice, type LoopDevice, loopDevices } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { waitUntil } from "../system/wait-until.ts";
 import { bytesPerDmSector, createDm, removeDm, replaceDmTable } from "../tools/dmsetup.ts";
@@ -24,9 +24,14 @@ export async function createPlaceholder(host: Host, names: StackNames, bytes: nu
   return device;
 }
 
-/** Puts the image, through a loop device, under the placeholder. */
+/**
+ * Puts the image, through a loop device, under the placeholder, and hands the loop device over to it: it goes when the
+ * placeholder goes. It could not always be found again by its file, because an sshfs that loses its host unmounts
+ * itself, and the file's path then no longer tells where it was.
+ */
 export async function connectImage(host: Host, names: StackNames, loop: string, bytes: number, signal: AbortSignal) {
   await replaceDmTable(host.exec, names.imageDevice, `0 ${bytes / bytesPerDmSector} linear ${loop} 0`, signal);
+  await detachLoop(host.exec, loop);
 }
 
 /** @returns "/dev/loopN", checked to be on this very file and unbuffered */
@@ -42,12 +47,14 @@ export async function loopOnImage(host: Host, imagePath: string, signal: AbortSi
   return path;
 }
 
-export async function releaseDm(host: Host, name: string): Promise<void> {
+/** @param breakTransport makes whatever hangs on the transport, and keeps the device in use, fail */
+export async function releaseDm(host: Host, name: string, breakTransport: () => Promise<void>): Promise<void> {
   if ((await dmDevice(name)) === undefined) return;
   try {
     await removeDm(host.exec, name);
   } catch (error) {
     host.log.warn({ err: error, device: name }, "device is in use: putting errors under it");
+    await breakTransport().catch((cause: unknown) => host.log.warn({ err: cause }, "could not break the transport"));
     await removeDm(host.exec, name, "force");
   }
   if (!(await waitUntil(host.clock, goneDeadlineMs, async () => (await dmDevice(name)) === undefined))) {
@@ -55,9 +62,20 @@ export async function releaseDm(host: Host, name: string): Promise<void> {
   }
 }
 
-/** Lets go of every loop device whose file is below the volume's own mount point. */
-export async function releaseLoops(host: Host, names: StackNames): Promise<void> {
-  const ours = async () => (await loopDevices()).filter((loop) => loop.backingFile.startsWith(`${names.remoteDir}/`));
+/** A loop device that was made here, and the name of its file in the remote's directory. */
+export interface OwnLoop {
+  readonly path: string;
+  readonly image: string;
+}
+
+/**
+ * Lets go of every loop device whose file is below the volume's own mount point.
+ * @param own is let go of as well when that mount has been detached from the tree: its file then shows as "/IMAGE"
+ */
+export async function releaseLoops(host: Host, names: StackNames, own: OwnLoop | undefined): Promise<void> {
+  const detached = (loop: LoopDevice) => loop.path === own?.path && loop.backingFile === `/${own.image}`;
+  const ours = async () =>
+    (await loopDevices()).filter((loop) => loop.backingFile.startsWith(`${names.remoteDir}/`) || detached(loop));
   for (const loop of await ours()) await detachLoop(host.exec, loop.path);
   // detaching one that is still in use succeeds and takes effect later (LO_FLAGS_AUTOCLEAR)
   if (!(await waitUntil(host.clock, goneDeadlineMs, async () => (await ours()).length === 0))) {

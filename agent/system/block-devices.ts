@@ -1,6 +1,7 @@
 /** Loop and device-mapper devices as sysfs shows them; no process is started and no device is opened. */
 
 import { readdir, readFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { hasErrno } from "../../common/errors.ts";
 
 export interface LoopDevice {
@@ -53,6 +54,16 @@ export async function dmDevices(): Promise<DmDevice[]> {
 
 export async function dmDevice(name: string): Promise<DmDevice | undefined> {
   return (await dmDevices()).find((device) => device.name === name);
+}
+
+/** What a device-mapper device lies on, such as "/dev/loop0". Source: Documentation/ABI/stable/sysfs-block, "slaves" */
+export async function devicesBelow(dm: DmDevice): Promise<string[]> {
+  try {
+    return (await readdir(`/sys/block/${basename(dm.path)}/slaves`)).map((name) => `/dev/${name}`);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return [];
+    throw error;
+  }
 }
 
 async function blockDevices(prefix: string): Promise<string[]> {

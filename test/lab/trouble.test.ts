@@ -26,12 +26,12 @@ describe("a backup in trouble", () => {
     await LabAgent.forget();
     host = await SecondHost.create({ identityFile });
     await mkdir(big, { recursive: true });
-    for (let index = 0; index < 12; index += 1) await writeFile(join(big, `f${index}`), randomBytes(5_000_000));
+    for (let index = 0; index < 12; index += 1) await writeFile(join(big, `f${index}`), randomBytes(4_000_000));
     await makeBrokenDisk();
     config = `
 ${remoteLine(host)}
 volumes:
-  tight: { remote: vault, image: tight.luks, size: 72M, ${cheapKdf} }
+  tight: { remote: vault, image: tight.luks, size: 64M, ${cheapKdf} }
 jobs:
   big: { volume: tight, sources: [${big}] }
   little: { volume: tight, sources: [/usr/share/perl/5.36.0/Pod] }
@@ -70,7 +70,7 @@ jobs:
     assert.equal(full.run.state, RunState.FAILED);
     assert.equal(full.run.error?.code, "full");
     const missing = Number(/about ([\d.]+) MiB more/.exec(full.run.error?.message ?? "")?.[1]);
-    assert.ok(missing > 5 && missing < 62, full.run.error?.message);
+    assert.ok(missing > 3 && missing < 50, full.run.error?.message);
     const verified = await agent.verify("little");
     assert.equal(verified.run.state, RunState.DONE, verified.run.error?.message);
     const snapshots = await agent.snapshots("big");
@@ -93,7 +93,7 @@ jobs:
     const full = await agent.backup("big");
     assert.equal(full.run.error?.code, "full");
     assert.equal(await agent.stop(), 0);
-    agent = await LabAgent.start(config.replace("size: 72M", "size: 160M"));
+    agent = await LabAgent.start(config.replace("size: 64M", "size: 112M"));
     const resized = await agent.resize("tight");
     assert.equal(resized.run.state, RunState.DONE, resized.run.error?.message);
     const resumed = await agent.backup("big");
