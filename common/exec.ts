@@ -69,6 +69,8 @@ const defaultGraceMs = 2000;
 /** A grandchild that left the group may hold the pipes; what it has to say after the child's end does not matter. */
 const pipeDrainMs = 500;
 const pipeDrainStepMs = 25;
+/** A child in state D, on a mount whose other side is silent, dies only when that lets go: which is the caller's work. */
+const unkillableAfterMs = 5000;
 
 /** @param path where programs are looked up; tests of ours put small programs in front. */
 export function makeExec(path: string = fixedEnvironment.PATH): { exec: Exec; start: Start } {
@@ -78,26 +80,7 @@ export function makeExec(path: string = fixedEnvironment.PATH): { exec: Exec; st
 
 function startChild(command: Command, path: string): Child {
   command.signal?.throwIfAborted();
-  const args = [
-    "--pdeathsig",
-    "KILL",
-    ...(command.as
-      ? [
-          "--reuid",
-          `${command.as.uid}`,
-          "--regid",
-          `${command.as.gid}`,
-          "--init-groups",
-          "--no-new-privs",
-          "--inh-caps=-all",
-        ]
-      : []),
-    "--",
-    command.file,
-    ...command.args,
-  ];
-  const child = execa("setpriv", args, {
-    ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+  const child = execa("setpriv", setprivArgs(command), {
     env: { ...fixedEnvironment, PATH: path, ...command.env },
     extendEnv: false,
     stdin: command.stdin === undefined ? "ignore" : "pipe",
@@ -110,7 +93,26 @@ function startChild(command: Command, path: string): Child {
     detached: true,
     cleanup: false,
   });
-  return new RunningChild(command, child.nodeChildProcess);
+  // settles when it could not be started as well, for which Node has no event when spawn itself throws (E2BIG)
+  const failure = child.then((result) => result.cause ?? result);
+  return new RunningChild(command, child.nodeChildProcess, failure);
+}
+
+/**
+ * A working directory is entered by the child itself, with our rights, and not by spawn: that would wait for it in the
+ * agent's own thread, for ever on a mount that hangs.
+ */
+function setprivArgs({ file, args, cwd, as }: Command): string[] {
+  const dieWithUs = ["--pdeathsig", "KILL"];
+  const user =
+    as === undefined
+      ? []
+      : [
+          ...["--reuid", `${as.uid}`, "--regid", `${as.gid}`, "--init-groups"],
+          ...["--no-new-privs", "--inh-caps=-all"],
+        ];
+  const enter = cwd === undefined ? [] : [...dieWithUs, "--", "env", `--chdir=${cwd}`, "setpriv"];
+  return [...enter, ...dieWithUs, ...user, "--", file, ...args];
 }
 
 class RunningChild implements Child {
@@ -126,11 +128,15 @@ class RunningChild implements Child {
   /** Why we ended it ourselves, if we did. */
   #reason: unknown;
   #exited = false;
+  readonly #givenUp = Promise.withResolvers<never>();
+  #isGivenUp = false;
 
-  constructor(command: Command, child: ChildProcess) {
+  /** @param failure settles when the child is over; with the reason, if it was never started */
+  constructor(command: Command, child: ChildProcess, failure: Promise<unknown>) {
     this.#command = command;
     this.#child = child;
-    this.finished = this.#run();
+    this.#givenUp.promise.catch(() => undefined);
+    this.finished = this.#run(failure);
     // a caller may look only later, or never when it stops the child
     this.finished.catch(() => undefined);
   }
@@ -144,10 +150,13 @@ class RunningChild implements Child {
     await this.finished.catch(() => undefined);
   }
 
-  async #run(): Promise<Finished> {
-    const { deadlineMs, signal, file } = this.#command;
+  async #run(failure: Promise<unknown>): Promise<Finished> {
+    const { deadlineMs, signal, file, cwd } = this.#command;
     const exited = new Promise<number>((resolve, reject) => {
-      this.#child.once("error", reject);
+      const notStarted = (cause: unknown) =>
+        reject(new LuksmithError("tool_failed", `could not start ${file}`, { cause }));
+      this.#child.once("error", notStarted);
+      if (this.#child.pid === undefined) failure.then(notStarted, notStarted);
       this.#child.once("exit", (code, name) => {
         this.#exited = true;
         resolve(code ?? 128 + (name === null ? 0 : constants.signals[name]));
@@ -168,9 +177,7 @@ class RunningChild implements Child {
     try {
       const streams = Promise.all([this.#feed(), this.#readStdout(), this.#readStderr()]);
       streams.catch((error: unknown) => void this.#end(error));
-      const exitCode = await exited.catch((error: unknown) => {
-        throw new LuksmithError("tool_failed", `could not start ${file}`, { cause: error });
-      });
+      const exitCode = await Promise.race([exited, this.#givenUp.promise]);
       await this.#drain(streams);
       this.#child.stdout?.destroy();
       this.#child.stderr?.destroy();
@@ -178,6 +185,9 @@ class RunningChild implements Child {
       const stderr = Buffer.from(this.#stderr, "latin1").toString("utf8").trimEnd();
       if (exitCode === 127 && stderr.startsWith("setpriv: failed to execute")) {
         throw new LuksmithError("tool_failed", `${file} is not installed`, { hint: "luksmith doctor" });
+      }
+      if (exitCode === 125 && cwd !== undefined && stderr.startsWith("env: cannot change directory")) {
+        throw new LuksmithError("tool_failed", `could not start ${file}`, { cause: stderr });
       }
       return { exitCode, stdout: Buffer.concat(this.#stdout), stderr };
     } finally {
@@ -236,14 +246,27 @@ class RunningChild implements Child {
   /** Ends the group: politely, then not. */
   async #end(reason: unknown): Promise<void> {
     this.#reason ??= reason;
-    if (this.#exited) return;
+    if (this.#exited || this.#isGivenUp) return;
     this.#signalGroup("SIGTERM");
-    const timer = setTimeout(() => this.#signalGroup("SIGKILL"), this.#command.graceMs ?? defaultGraceMs);
+    let timer = setTimeout(() => {
+      this.#signalGroup("SIGKILL");
+      timer = setTimeout(() => this.#giveUp(), unkillableAfterMs);
+    }, this.#command.graceMs ?? defaultGraceMs);
     this.#child.once("exit", () => {
       clearTimeout(timer);
       // what the child had started and left behind in its group
       this.#signalGroup("SIGKILL");
     });
+  }
+
+  /** Nobody waits for it any longer: what it hangs on may have to be broken by the one who waited. */
+  #giveUp(): void {
+    if (this.#exited) return;
+    this.#isGivenUp = true;
+    this.#child.unref();
+    for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe?.destroy();
+    const { file } = this.#command;
+    this.#givenUp.reject(this.#reason ?? new LuksmithError("tool_failed", `${file} hangs and cannot be killed`));
   }
 
   #signalGroup(name: "SIGTERM" | "SIGKILL"): void {

@@ -11,8 +11,8 @@ export type LogLevel = (typeof logLevels)[number];
 export function makeLog(program: string, level: LogLevel): Log {
   // Synchronous, because the last lines before a crash are the ones that matter; and no `transport`, which would
   // start a worker thread and does not survive bundling.
-  return pino(
-    { level, base: { program, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
-    destination({ fd: 2, sync: true }),
-  );
+  const output = destination({ fd: 2, sync: true });
+  // a full disk below a redirected standard error must not end the program in the middle of a run
+  output.on("error", () => undefined);
+  return pino({ level, base: { program, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, output);
 }

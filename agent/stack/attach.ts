@@ -82,21 +82,17 @@ export class Stack implements AsyncDisposable {
     for (const directory of [names.directory, names.filesDir, names.remoteDir]) {
       this.#undo.add(`remove ${directory}`, () => removeDirectory(directory));
     }
+    const breakTransport = () => this.transport.break();
     this.#undo.add("disconnect", () => this.transport.release());
     this.#undo.add("release the loop device", () => releaseLoops(host, names, this.#loops));
     this.#undo.add("remove the image device", async () => {
       const image = await dmDevice(names.imageDevice);
       for (const below of image ? await devicesBelow(image) : []) this.#loops.add(below);
-      await releaseDm(host, names.imageDevice);
+      await releaseDm(host, names.imageDevice, breakTransport);
     });
-    this.#undo.add("close the mapping", () => releaseDm(host, names.mapping));
+    this.#undo.add("close the mapping", () => releaseDm(host, names.mapping, breakTransport));
     this.#undo.add("unmount the file system", () =>
-      releaseFilesystem(
-        host,
-        names,
-        () => this.#lost?.aborted ?? true,
-        () => this.transport.break(),
-      ),
+      releaseFilesystem(host, names, () => this.#lost?.aborted ?? true, breakTransport),
     );
   }
 

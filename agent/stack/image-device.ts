@@ -62,18 +62,13 @@ export async function releaseDm(host: Host, name: string, breakTransport: () => 
   }
 }
 
-/** A loop device that was made here, and the name of its file in the remote's directory. */
-export interface OwnLoop {
-  readonly path: string;
-  readonly image: string;
-}
-
 /**
  * Lets go of every loop device whose file is below the volume's own mount point.
- * @param own is let go of as well when that mount has been detached from the tree: its file then shows as "/IMAGE"
+ * @param own paths of devices that were this volume's: they go as well when the mount has been detached from the tree,
+ *   where their file shows as "/IMAGE". One that shows another path is somebody else's by now
  */
-export async function releaseLoops(host: Host, names: StackNames, own: OwnLoop | undefined): Promise<void> {
-  const detached = (loop: LoopDevice) => loop.path === own?.path && loop.backingFile === `/${own.image}`;
+export async function releaseLoops(host: Host, names: StackNames, own: ReadonlySet<string>): Promise<void> {
+  const detached = ({ path, backingFile }: LoopDevice) => own.has(path) && /^\/[^/]+$/.test(backingFile);
   const ours = async () =>
     (await loopDevices()).filter((loop) => loop.backingFile.startsWith(`${names.remoteDir}/`) || detached(loop));
   for (const loop of await ours()) await detachLoop(host.exec, loop.path);
