@@ -22,7 +22,7 @@ import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
 import { markSelection, sameSelection } from "./partial-mark.ts";
 import { type BackupPlan, planBackup } from "./plan.ts";
 import { freeBytes, missingBytes } from "./room.ts";
-import { selectionArgs } from "./selection.ts";
+import { ownMountsArgs, selectionArgs } from "./selection.ts";
 import { requireSources } from "./sources.ts";
 
 /** One small file operation on the volume. */
@@ -47,6 +47,7 @@ export async function backup(
   if (options.dryRun) return dryRun(host, pins, job, target, options, run);
   let outcome: HookOutcome = "failed";
   let snapshot = "";
+  let failed = false;
   try {
     if (job.before.length > 0) {
       const answer = await run.step("before hooks", () => runBeforeHooks(host.exec, job, run));
@@ -64,11 +65,15 @@ export async function backup(
     snapshot = result.snapshot ?? "";
     return result;
   } catch (error) {
+    failed = true;
     outcome = run.signal.aborted && asLuksmithError(error).code === "cancelled" ? "cancelled" : "failed";
     throw error;
   } finally {
-    if (job.after.length > 0)
-      await run.step("after hooks", () => runAfterHooks(host.exec, job, run, outcome, snapshot));
+    if (job.after.length > 0) {
+      const hooks = run.step("after hooks", () => runAfterHooks(host.exec, job, run, outcome, snapshot));
+      // what the backup itself failed over counts for more
+      await (failed ? hooks.catch((error: Error) => run.warn(error.message)) : hooks);
+    }
   }
 }
 
@@ -115,7 +120,9 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
 }
 
 /**
- * Makes NAME.partial, or takes over an interrupted one of the same selection.
+ * Makes NAME.partial, or goes on with an interrupted one of the same selection: in its own directory when nothing in it
+ * is shared with a finished snapshot, otherwise by sharing its files. Of a file that it finds in place rsync changes
+ * owner, mode and attributes in place too (rsync(1), --link-dest), and so those of the finished snapshot.
  * @returns what unchanged files may be shared with, newest first, as names in the job's directory
  */
 async function prepare(
@@ -133,13 +140,17 @@ async function prepare(
   for (const name of plan.stale) await removeTree(host, join(jobDir, partialName(name)), signal);
   if (plan.resume !== undefined) {
     const interrupted = partialName(plan.resume);
-    if (await sameSelection(exec, filesDir, job, signal)) {
-      run.note(`going on with the interrupted snapshot ${plan.resume}`);
+    const same = await sameSelection(exec, filesDir, job, signal);
+    run.note(
+      same
+        ? `going on with the interrupted snapshot ${plan.resume}`
+        : `the interrupted snapshot ${plan.resume} was of other sources: its files are used where they fit`,
+    );
+    if (same && plan.base === undefined) {
       const args = ["--no-target-directory", "--", join(jobDir, interrupted), partial];
       await mustRun(exec, { file: "mv", args, deadlineMs: fileDeadlineMs, signal });
       return bases;
     }
-    run.note(`the interrupted snapshot ${plan.resume} was of other sources: its files are used where they fit`);
     bases.unshift(interrupted);
   }
   await mustRun(exec, {
@@ -169,6 +180,7 @@ async function copyInto(
   };
   const args = [
     ...selectionArgs(job),
+    ...ownMountsArgs(host.runtimeDir),
     "--delete",
     "--delete-excluded",
     // sources are read without a trace in their access times
@@ -184,7 +196,7 @@ async function copyInto(
     return { ...result, warnings };
   } catch (error) {
     if (error instanceof LuksmithError && error.code === "full")
-      throw await explainFull(host, job, attached, partial, bases, error);
+      throw await explainFull(host, job, attached, partial, bases, error).catch(() => error);
     throw error;
   }
 }
@@ -200,7 +212,15 @@ async function explainFull(
 ): Promise<LuksmithError> {
   const { exec } = host;
   const links = bases.map((base) => `--link-dest=../${base}`);
-  const args = ["--dry-run", ...selectionArgs(job), ...links, "--", ...job.sources, `${partial}/`];
+  const args = [
+    "--dry-run",
+    ...selectionArgs(job),
+    ...ownMountsArgs(host.runtimeDir),
+    ...links,
+    "--",
+    ...job.sources,
+    `${partial}/`,
+  ];
   const ignore = () => undefined;
   const [left, free] = await Promise.all([
     copy(exec, { args, onComplaint: ignore }, attached.signal),
@@ -230,7 +250,15 @@ async function dryRun(
     const base = entries.findLast((entry) => !entry.partial)?.name;
     // against an empty directory with the snapshot to link from, just as the real run would
     const against = base === undefined ? [] : [`--compare-dest=${join(filesDir, job.name, base)}/`];
-    const args = ["--dry-run", `--out-format=${itemFormat}`, ...selectionArgs(job), ...against, "--", ...job.sources];
+    const args = [
+      "--dry-run",
+      `--out-format=${itemFormat}`,
+      ...selectionArgs(job),
+      ...ownMountsArgs(host.runtimeDir),
+      ...against,
+      "--",
+      ...job.sources,
+    ];
     const onLine = (line: Buffer) => {
       const item = parseItem(line);
       const action = item && itemAction(item.changes);

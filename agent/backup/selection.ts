@@ -1,6 +1,7 @@
 /** What of the machine a job takes, as arguments for rsync. Pure. */
 
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import type { JobConfig } from "../config/job.ts";
 import { archiveArgs } from "../tools/rsync.ts";
 
@@ -15,6 +16,14 @@ export function selectionArgs(job: JobConfig): string[] {
     ...(job.oneFileSystem ? ["--one-file-system"] : []),
     ...job.exclude.map((pattern) => `--exclude=${pattern}`),
   ];
+}
+
+/**
+ * Never what the agent itself has mounted: with file systems crossed, a source such as "/" holds the very volume that is
+ * written to.
+ */
+export function ownMountsArgs(runtimeDir: string): string[] {
+  return ["volumes", "views"].map((directory) => `--exclude=${join(runtimeDir, directory)}/`);
 }
 
 /** Equal for two runs that take the same: only then does a half-finished copy of one serve the other. */

@@ -2,6 +2,7 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import { renderSshConfig, sshAlias } from "../remote/ssh-config.ts";
@@ -22,12 +23,15 @@ export async function examineRemote(host: Host, remote: RemoteConfig): Promise<F
   const configFile = join(directory, `${remote.name}.doctor.conf`);
   await writeFile(configFile, renderSshConfig(remote, knownHostsFile(host, remote)), { mode: 0o600 });
   // an SFTP session that looks at the directory and ends: just what sshfs will need
-  const finished = await host.exec({
-    file: "sftp",
-    args: ["-q", "-F", configFile, "-b", "-", "--", sshAlias(remote)],
-    stdin: `cd ${sftpQuote(remote.path)}\n`,
-    deadlineMs: remote.connectTimeoutMs + answerExtraMs,
-  });
+  const finished = await host
+    .exec({
+      file: "sftp",
+      args: ["-q", "-F", configFile, "-b", "-", "--", sshAlias(remote)],
+      stdin: `cd ${sftpQuote(remote.path)}\n`,
+      deadlineMs: remote.connectTimeoutMs + answerExtraMs,
+    })
+    .catch((error: unknown) => asLuksmithError(error));
+  if (finished instanceof LuksmithError) return problem(subject, finished.message, finished.hint ?? "");
   if (finished.exitCode === 0)
     return ok(subject, `${remote.user}@${remote.host}:${remote.port} answers, ${remote.path} is there`);
   const failure = sshFailure(remote, finished.stderr);

@@ -33,8 +33,35 @@ export function withoutNested(paths: readonly Buffer[]): Buffer[] {
 
 /** Every directory above the path, the outermost first: "home/alice/x" has "home" and "home/alice". */
 export function ancestors(path: Buffer): Buffer[] {
-  const parts = splitPath(path);
-  return parts.slice(1).map((_, index) => joinPath(parts.slice(0, index + 1)));
+  const above: Buffer[] = [];
+  for (let at = path.indexOf(slash); at !== -1; at = path.indexOf(slash, at + 1)) above.push(path.subarray(0, at));
+  return above;
+}
+
+/** The paths and every directory above them, each once. */
+export function withAncestors(paths: readonly Buffer[]): Buffer[] {
+  const all = new Map<string, Buffer>();
+  for (const path of paths) for (const each of [...ancestors(path), path]) all.set(each.toString("latin1"), each);
+  return [...all.values()];
+}
+
+/**
+ * A symbolic link above a path leads to the machine as it is now, not as it was.
+ * @param there what was found in the snapshot, of the paths and everything above them
+ * @throws {LuksmithError} "not_found" with the link
+ */
+export function requireNoLinkAbove(
+  paths: readonly Buffer[],
+  there: readonly { readonly path: Buffer; readonly type: string }[],
+): void {
+  const links = new Set(there.filter(({ type }) => type === "l").map(({ path }) => path.toString("latin1")));
+  for (const path of links.size === 0 ? [] : paths) {
+    const link = ancestors(path).find((above) => links.has(above.toString("latin1")));
+    if (link === undefined) continue;
+    throw new LuksmithError("not_found", `${showName(link)} is a symbolic link in the snapshot, not a directory`, {
+      hint: "name what you want by the path that the link leads to",
+    });
+  }
 }
 
 export function joinPath(parts: readonly Buffer[]): Buffer {

@@ -1,5 +1,6 @@
 /** How a restore will be done, from what is there already. Pure. */
 
+import { utf8Name } from "../../common/file-name.ts";
 import { ancestors } from "./paths.ts";
 
 /** One call of rsync: everything that goes below one directory that exists already. */
@@ -30,7 +31,9 @@ export function planRestore(paths: readonly Buffer[], present: readonly { path: 
     if (inTheWay !== undefined) conflicts.set(inTheWay.toString("latin1"), inTheWay);
     // what is there behind a link lies somewhere else: nothing may be written through it
     const ours = blockingAt === -1 ? above : above.slice(0, blockingAt);
-    const key = (ours.findLast((directory) => typeAt(directory) === "d") ?? Buffer.alloc(0)).toString("latin1");
+    // it becomes an argument of rsync's, and those of Node's children are UTF-8
+    const usable = (directory: Buffer) => typeAt(directory) === "d" && utf8Name(directory) !== undefined;
+    const key = (ours.findLast(usable) ?? Buffer.alloc(0)).toString("latin1");
     const batch = batches.get(key);
     if (batch === undefined) batches.set(key, [path]);
     else batch.push(path);

@@ -11,6 +11,7 @@ import type { RunContext, RunResult } from "../runs/context.ts";
 import { readJobDirectory } from "../snapshots/list.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { type Attached, type Target, withVolume } from "../stack/attach.ts";
+import { noticeLoss } from "../stack/transport.ts";
 import { withView } from "../stack/view.ts";
 import type { Host } from "../system/host.ts";
 import { existing } from "../tools/existing.ts";
@@ -18,7 +19,7 @@ import { listDirectory } from "../tools/find.ts";
 import { archiveArgs, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import type { PinStore } from "../volume/pin.ts";
-import { ancestors, snapshotPath, withoutNested } from "./paths.ts";
+import { requireNoLinkAbove, snapshotPath, withAncestors, withoutNested } from "./paths.ts";
 import { filesFrom, planRestore, type RestoreBatch } from "./plan.ts";
 
 const fileDeadlineMs = 120_000;
@@ -69,11 +70,7 @@ export async function restore(
       const paths = await wantedPaths(host, from, asked, options.as, attached.signal);
       const targetExists = await prepareTarget(host, into, options, attached.signal);
       const present = targetExists
-        ? await existing(
-            host.exec,
-            { cwd: into, paths: [...new Set(paths.flatMap((path) => [...ancestors(path), path]))], as: options.as },
-            attached.signal,
-          )
+        ? await existing(host.exec, { below: into, paths: withAncestors(paths), as: options.as }, attached.signal)
         : [];
       const plan = planRestore(paths, present);
       if (!options.overwrite && plan.conflicts.length > 0) throw wouldOverwrite(into, plan.conflicts);
@@ -85,6 +82,8 @@ export async function restore(
           incomplete ||= result.incomplete;
           for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += result.stats[key];
         }
+        // files that could not be read because the host is gone are no files left out
+        if (incomplete && (await noticeLoss(host.clock, attached.transport.lost))) throw attached.transport.lost.reason;
       });
       const verb = options.dryRun ? "would restore" : "restored";
       return {
@@ -107,7 +106,8 @@ async function wantedPaths(host: Host, from: string, asked: readonly Buffer[], a
     const top = (await listDirectory(host.exec, from, signal)) ?? [];
     return top.map(({ name }) => Buffer.from(name, "latin1"));
   }
-  const there = await existing(host.exec, { cwd: from, paths: asked, as }, signal);
+  const there = await existing(host.exec, { cwd: from, paths: withAncestors(asked), as }, signal);
+  requireNoLinkAbove(asked, there);
   const found = new Set(there.map(({ path }) => path.toString("latin1")));
   const missing = asked.filter((path) => !found.has(path.toString("latin1")));
   if (missing.length > 0) {

@@ -27,6 +27,7 @@ export function jobHandlers(agent: Agent): Handlers {
       const job = findJob(config, name);
       const { volume } = job;
       const caller = await access.authorize(peer, "backup", { volume, job: name });
+      if (acceptRollback) await access.authorize(peer, "check", { volume });
       const target = await targetOf(config, pins, volume);
       const run = runs.start({ verb: Verb.BACKUP, volume, job: name, dryRun, caller: toCaller(caller) }, (context) =>
         backup(host, pins, job, target, { dryRun, acceptRollback }, context),
@@ -38,6 +39,7 @@ export function jobHandlers(agent: Agent): Handlers {
       const job = findJob(config, name);
       const { volume } = job;
       const caller = await access.authorize(peer, "restore", { volume, job: name });
+      if (options.acceptRollback) await access.authorize(peer, "check", { volume });
       requireTarget(options.target);
       options.paths.forEach(snapshotPath);
       const target = await targetOf(config, pins, volume);
@@ -52,6 +54,7 @@ export function jobHandlers(agent: Agent): Handlers {
       const job = findJob(config, name);
       const { volume } = job;
       const caller = await access.authorize(peer, "verify", { volume, job: name });
+      if (options.acceptRollback) await access.authorize(peer, "check", { volume });
       const target = await targetOf(config, pins, volume);
       const run = runs.start({ verb: Verb.VERIFY, volume, job: name, caller: toCaller(caller) }, (context) =>
         verify(host, pins, job, target, options, context),

@@ -7,12 +7,14 @@ import type {
   ListSnapshotsResponse,
 } from "../../proto/gen/luksmith/v1/agent.ts";
 import { type RunEvent, Verb } from "../../proto/gen/luksmith/v1/types.ts";
-import { snapshotPath } from "../restore/paths.ts";
+import { ancestors, requireNoLinkAbove, snapshotPath } from "../restore/paths.ts";
 import type { RunRequest, RunWork } from "../runs/context.ts";
 import { listSnapshots, readJobDirectory } from "../snapshots/list.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { withVolume } from "../stack/attach.ts";
+import { noticeLoss } from "../stack/transport.ts";
 import { withView } from "../stack/view.ts";
+import { existing } from "../tools/existing.ts";
 import { walk } from "../tools/find.ts";
 import { findJob, targetOf } from "../volume/target.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
@@ -33,7 +35,9 @@ export function listingHandlers(agent: Agent): Handlers {
           hint: "luksmith jobs",
         });
       }
-      for (const volume of new Set(allowed.map((target) => target.volume))) {
+      const volumes = new Set(allowed.map((target) => target.volume));
+      if (request.acceptRollback) for (const volume of volumes) await access.authorize(peer, "check", { volume });
+      for (const volume of volumes) {
         const jobs = allowed.filter((target) => target.volume === volume).map(({ job }) => job);
         const target = await targetOf(config, pins, volume);
         const attach = { mode: "read", acceptRollback: request.acceptRollback } as const;
@@ -53,20 +57,22 @@ export function listingHandlers(agent: Agent): Handlers {
       const job = findJob(config, request.job);
       const { volume } = job;
       const caller = await access.authorize(peer, "ls", { volume, job: job.name });
+      if (request.acceptRollback) await access.authorize(peer, "check", { volume });
       const path = snapshotPath(request.path);
       const target = await targetOf(config, pins, volume);
       const attach = { mode: "read", acceptRollback: request.acceptRollback } as const;
       const as = rightsOf(caller);
       const of = { verb: Verb.LIST_FILES, volume, job: job.name, caller: toCaller(caller) };
       await streamRun(agent, of, stream, (run) =>
-        withVolume(host, pins, target, attach, run, async ({ filesDir, signal }) => {
+        withVolume(host, pins, target, attach, run, async ({ filesDir, signal, transport }) => {
           const entries = await readJobDirectory(host.exec, filesDir, job.name, signal);
           const snapshot = selectSnapshot(entries, job.name, request.snapshot);
           let count = 0;
           const snapshotDir = join(filesDir, job.name, snapshot.name);
           const { incomplete } = await run.step("list", () =>
-            withView(host, snapshotDir, as, signal, (cwd) =>
-              walk(
+            withView(host, snapshotDir, as, signal, async (cwd) => {
+              requireNoLinkAbove([path], await existing(host.exec, { cwd, paths: ancestors(path), as }, signal));
+              return walk(
                 host.exec,
                 { cwd, path, recursive: request.recursive, as },
                 async (entry) => {
@@ -74,9 +80,10 @@ export function listingHandlers(agent: Agent): Handlers {
                   await stream.send({ kind: { $case: "entry", value: entry } });
                 },
                 signal,
-              ),
-            ),
+              );
+            }),
           );
+          if (incomplete && (await noticeLoss(host.clock, transport.lost))) throw transport.lost.reason;
           if (incomplete) run.warn("some directories could not be looked into: they are closed to you");
           return {
             state: incomplete ? "incomplete" : "done",
@@ -101,13 +108,20 @@ function jobsAskedFor({ config }: Agent, request: { job: string; volume: string 
 
 /** A run whose answer goes to the one who asked, between its events; it ends with them. */
 async function streamRun(
-  { runs }: Agent,
+  { host, runs }: Agent,
   request: RunRequest,
   stream: Stream<{ kind: { $case: "event"; value: RunEvent } }>,
   work: RunWork,
 ): Promise<void> {
   const run = runs.start(request, work);
-  const cancel = () => runs.cancel(run.id, request.caller);
+  const cancel = () => {
+    try {
+      runs.cancel(run.id, request.caller);
+    } catch (error) {
+      // it has ended, and its record cannot be read; thrown in a listener this would end the agent
+      host.log.warn({ err: error, run: run.id }, "a run could not be cancelled");
+    }
+  };
   stream.gone.addEventListener("abort", cancel, { once: true });
   if (stream.gone.aborted) cancel();
   try {

@@ -13,7 +13,6 @@ import type { VolumeConfig } from "../config/volume.ts";
 import type { RunContext } from "../runs/context.ts";
 import { type DmDevice, devicesBelow, dmDevice, loopDevices } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
-import { waitUntil } from "../system/wait-until.ts";
 import { openMapping } from "../tools/cryptsetup.ts";
 import { dmTables } from "../tools/dmsetup.ts";
 import { readIdentity, requireIdentity, writeIdentity } from "../volume/identity.ts";
@@ -24,13 +23,10 @@ import { connectImage, createPlaceholder, loopOnImage, releaseDm, releaseLoops }
 import { type ImageStat, missingImage, requireImage, statImage } from "./image-file.ts";
 import { requireTables } from "./mapping.ts";
 import { type StackNames, stackNames } from "./names.ts";
-import { SshfsTransport, type Transport } from "./transport.ts";
+import { noticeLoss, SshfsTransport, type Transport } from "./transport.ts";
 
 /** Sequential reads ask for this much at once: on a link of 50 ms the kernel's 128 KiB would be 2.5 MB/s. */
 const readAheadKiB = 4096;
-
-/** How long sshfs may take to end after its ssh has. */
-const lossDeadlineMs = 3000;
 
 /** What is needed to bring a volume up. */
 export interface Target {
@@ -174,9 +170,7 @@ export class Stack implements AsyncDisposable {
   async rootCause(error: unknown): Promise<unknown> {
     const lost = this.#lost;
     if (lost === undefined || !(error instanceof LuksmithError) || error.code !== "tool_failed") return error;
-    // what writes to the mount gets its error a moment before sshfs is gone
-    await waitUntil(this.#host.clock, lossDeadlineMs, () => lost.aborted);
-    return lost.aborted ? lost.reason : error;
+    return (await noticeLoss(this.#host.clock, lost)) ? lost.reason : error;
   }
 
   /** @throws {ReleaseError} naming everything that is left */
@@ -217,7 +211,8 @@ export async function withVolume<T>(
     const { filesDir } = stack.names;
     const identity = await readIdentity(host.exec, filesDir, opened.signal);
     requireIdentity(identity, pin, volume.name, options.acceptRollback);
-    generation = identity.generation + (writing ? 1 : 0);
+    // after an accepted rollback as well it is one that no copy of the image has had
+    generation = writing ? Math.max(identity.generation, pin.generation) + 1 : identity.generation;
     if (writing) await writeIdentity(host.exec, filesDir, { ...identity, generation }, opened.signal);
     return work({ ...opened, filesDir, generation });
   });

@@ -24,14 +24,9 @@ export async function createPlaceholder(host: Host, names: StackNames, bytes: nu
   return device;
 }
 
-/**
- * Puts the image, through a loop device, under the placeholder, and hands the loop device over to it: it goes when the
- * placeholder goes. It could not always be found again by its file, because an sshfs that loses its host unmounts
- * itself, and the file's path then no longer tells where it was.
- */
+/** Puts the image, through a loop device, under the placeholder. */
 export async function connectImage(host: Host, names: StackNames, loop: string, bytes: number, signal: AbortSignal) {
   await replaceDmTable(host.exec, names.imageDevice, `0 ${bytes / bytesPerDmSector} linear ${loop} 0`, signal);
-  await detachLoop(host.exec, loop);
 }
 
 /** @returns "/dev/loopN", checked to be on this very file and unbuffered */

@@ -2,6 +2,7 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Child } from "../../common/exec.ts";
 import type { RemoteConfig } from "../config/remote.ts";
@@ -22,12 +23,19 @@ const politeUnmountMs = 5000;
 const exitDeadlineMs = 5000;
 /** Beyond ssh's own ConnectTimeout: key exchange, authentication, SFTP's greeting on a slow link. */
 const connectExtraMs = 40_000;
+/** Between the errors of a mount that has died and the end of its sshfs. */
+const noticeMs = 3000;
 
 export interface Transport {
   /** "major:minor" of the mount, which every file on it must show. */
   readonly device: string;
   /** Aborted with a LuksmithError "unreachable" when the connection is gone. */
   readonly lost: AbortSignal;
+}
+
+/** Whether errors that were just met come from a lost connection, which is known a moment after them. */
+export function noticeLoss(clock: Clock, lost: AbortSignal): Promise<boolean> {
+  return waitUntil(clock, noticeMs, () => lost.aborted);
 }
 
 export class SshfsTransport {
@@ -74,12 +82,13 @@ export class SshfsTransport {
 
   async #mount(remote: RemoteConfig, signal: AbortSignal): Promise<Transport> {
     const { exec, start, clock, runtimeDir } = this.#host;
-    const sshConfigFile = join(runtimeDir, "ssh", `${remote.name}.conf`);
+    const { remoteDir, fsname, volume } = this.#names;
+    // one for each volume: two that attach at once must not write the file that the other's ssh is reading
+    const sshConfigFile = join(runtimeDir, "ssh", `${remote.name}.${volume}.conf`);
     await mkdir(join(runtimeDir, "ssh"), { recursive: true, mode: 0o700 });
     await writeFile(sshConfigFile, renderSshConfig(remote, knownHostsFile(this.#host, remote)), { mode: 0o600 });
 
     const lost = new AbortController();
-    const { remoteDir, fsname } = this.#names;
     const child = startSshfs(start, {
       alias: sshAlias(remote),
       sshConfigFile,

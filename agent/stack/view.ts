@@ -5,12 +5,12 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { chmod, chown, mkdir, rm } from "node:fs/promises";
+import { chmod, chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command } from "../../common/exec.ts";
+import { type Command, mustRun } from "../../common/exec.ts";
 import { UndoStack } from "../../common/undo.ts";
 import type { Host } from "../system/host.ts";
-import { mountedAt, readMounts } from "../system/mountinfo.ts";
+import { readMounts } from "../system/mountinfo.ts";
 import { bindMount, remountFlags, unmount } from "../tools/mount.ts";
 
 const unmountDeadlineMs = 20_000;
@@ -32,7 +32,7 @@ export async function withView<T>(
   const own = join(views, `${as.uid}-${randomBytes(8).toString("hex")}`);
   const target = join(own, "snapshot");
   await using undo = new UndoStack();
-  undo.add("close the user's view", () => releaseView(host, own, target));
+  undo.add("close the user's view", () => releaseView(host, own));
   await mkdir(views, { recursive: true, mode: 0o711 });
   // whatever the umask is, it has to be passed through
   await chmod(views, 0o711);
@@ -51,15 +51,26 @@ export async function releaseViews(host: Host): Promise<void> {
   for (const { mountPoint } of await readMounts()) {
     if (mountPoint.startsWith(views)) await unmount(host.exec, mountPoint, unmountDeadlineMs, "lazy");
   }
-  await rm(views, { recursive: true, force: true });
+  await removeTree(host, views);
 }
 
-async function releaseView(host: Host, own: string, target: string): Promise<void> {
-  if (await mountedAt(target)) {
-    await unmount(host.exec, target, unmountDeadlineMs).catch(() =>
-      unmount(host.exec, target, unmountDeadlineMs, "lazy"),
+async function releaseView(host: Host, own: string): Promise<void> {
+  // under whatever name: from a mount namespace of their own the user can rename even a mount point
+  const mounts = async () => (await readMounts()).filter(({ mountPoint }) => mountPoint.startsWith(`${own}/`));
+  for (const { mountPoint } of await mounts()) {
+    await unmount(host.exec, mountPoint, unmountDeadlineMs).catch(() =>
+      unmount(host.exec, mountPoint, unmountDeadlineMs, "lazy"),
     );
   }
   // never below a mount that is still there
-  if ((await mountedAt(target)) === undefined) await rm(own, { recursive: true, force: true });
+  if ((await mounts()).length === 0) await removeTree(host, own);
+}
+
+/**
+ * By rm(1), which holds on to the directories that it walks through: the user owns this one, and could put a link in the
+ * way of anything that goes by path.
+ */
+async function removeTree(host: Host, path: string): Promise<void> {
+  const args = ["--recursive", "--force", "--one-file-system", "--", path];
+  await mustRun(host.exec, { file: "rm", args, deadlineMs: unmountDeadlineMs });
 }

@@ -8,20 +8,27 @@ const deadlineMs = 120_000;
 /**
  * Source: find(1): -files0-from takes the starting points from standard input; a missing one is an error message and
  * exit code 1, which says nothing new.
- * @param paths relative to `cwd`
+ * @param below where the paths begin; by default the working directory. `cwd` is entered with our rights, whatever is
+ *   `below` is looked up with those of `as`: a directory of the caller's own choice must be given so
+ * @param paths relative to `below`
  * @returns those that are there (a dangling symbolic link is there), with find's type letter
  */
 export async function existing(
   exec: Exec,
-  spec: { cwd: string; paths: readonly Buffer[]; as: Command["as"] },
+  spec: { cwd?: string; below?: string; paths: readonly Buffer[]; as: Command["as"] },
   signal: AbortSignal,
 ): Promise<{ path: Buffer; type: string }[]> {
   if (spec.paths.length === 0) return [];
-  const stdin = Buffer.concat(spec.paths.flatMap((path) => [Buffer.from("./"), path, Buffer.from("\0")]));
+  const start = Buffer.from(`${spec.below ?? "."}/`);
+  const stdin = Buffer.concat(spec.paths.flatMap((path) => [start, path, Buffer.from("\0")]));
   const args = ["-P", "-files0-from", "-", "-maxdepth", "0", "-printf", "%y%p\\0"];
-  const finished = await exec({ file: "find", args, cwd: spec.cwd, stdin, deadlineMs, signal, as: spec.as });
+  const cwd = spec.cwd === undefined ? {} : { cwd: spec.cwd };
+  const finished = await exec({ file: "find", args, ...cwd, stdin, deadlineMs, signal, as: spec.as });
   if (finished.exitCode > 1)
     throw new LuksmithError("tool_failed", `find failed: ${lastWords(finished)}`, { cause: finished });
   const records = finished.stdout.toString("latin1").split("\0").filter(Boolean);
-  return records.map((record) => ({ type: record.slice(0, 1), path: Buffer.from(record.slice(3), "latin1") }));
+  return records.map((record) => ({
+    type: record.slice(0, 1),
+    path: Buffer.from(record.slice(1 + start.length), "latin1"),
+  }));
 }

@@ -32,11 +32,19 @@ export interface Superblock {
   readonly clean: boolean;
 }
 
-/** Reads the superblock and nothing else. @returns undefined when there is no ext4 file system on the device */
+/**
+ * Reads the superblock and nothing else. @returns undefined when there is no ext4 file system on the device
+ * @throws {LuksmithError} "tool_failed" when the device cannot be read
+ */
 export async function readSuperblock(exec: Exec, device: string, signal: AbortSignal): Promise<Superblock | undefined> {
   const args = ["-h", "--", device];
-  const { exitCode, stdout } = await exec({ file: "dumpe2fs", args, deadlineMs: superblockDeadlineMs, signal });
-  return exitCode === 0 ? parseSuperblock(stdout.toString("latin1")) : undefined;
+  const finished = await exec({ file: "dumpe2fs", args, deadlineMs: superblockDeadlineMs, signal });
+  if (finished.exitCode === 0) return parseSuperblock(finished.stdout.toString("latin1"));
+  // that it could not be read says nothing about what is there
+  if (finished.stderr.includes("Input/output error")) {
+    throw new LuksmithError("tool_failed", "the file system cannot be read: input/output error", { cause: finished });
+  }
+  return undefined;
 }
 
 export function parseSuperblock(text: string): Superblock | undefined {
@@ -48,12 +56,15 @@ export function parseSuperblock(text: string): Superblock | undefined {
   return { uuid, clean };
 }
 
+/** The file system has errors that e2fsck did not mend. */
+export class FilesystemError extends LuksmithError {}
+
 /**
  * Source: e2fsck(8), EXIT CODE: 1 = errors corrected, 2 = corrected and a reboot suggested (when mounted), 4 = errors
  * left uncorrected, 8 and up = it could not work.
  * @param how "preen" repairs what is safe to repair; "look" (-n) changes nothing; "full" preens even what says it is clean
  * @returns whether the file system was in order from the start
- * @throws {LuksmithError} "tool_failed" when errors are left
+ * @throws {FilesystemError} "tool_failed" when errors are left; {LuksmithError} "tool_failed" when it could not work
  */
 export async function checkExt4(
   exec: Exec,
@@ -67,7 +78,8 @@ export async function checkExt4(
   if (finished.exitCode === 0) return true;
   if (finished.exitCode === 1 || finished.exitCode === 2) return false;
   const said = finished.stdout.toString().trim().split("\n").at(-1) || lastWords(finished);
-  throw new LuksmithError("tool_failed", `e2fsck found errors it left as they are: ${said}`, { cause: finished });
+  if (finished.exitCode >= 8) throw new LuksmithError("tool_failed", `e2fsck failed: ${said}`, { cause: finished });
+  throw new FilesystemError("tool_failed", `e2fsck found errors it left as they are: ${said}`, { cause: finished });
 }
 
 /** Grows the file system, which must not be mounted, to the size of its device; resize2fs(8) wants a full check first. */

@@ -8,7 +8,7 @@ export type DestinationFault = "full" | (string & {});
 
 /** errno values (errno(3)) that say: the destination as a whole, not one file of it, has failed. */
 const fullErrnos = new Set([28, 122]);
-const brokenErrnos = new Set([5, 30, 107, 117, 103]);
+const brokenErrnos = new Set([5, 30, 74, 107, 117, 103]);
 
 export interface Complaint {
   /** Which of rsync's processes said it: only the sender reads the source. */

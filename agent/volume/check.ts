@@ -9,7 +9,7 @@ import { type Opened, Stack, type Target, withRelease } from "../stack/attach.ts
 import { statImage } from "../stack/image-file.ts";
 import type { Host } from "../system/host.ts";
 import { isLuks2 } from "../tools/cryptsetup.ts";
-import { checkExt4, readSuperblock } from "../tools/ext4.ts";
+import { checkExt4, FilesystemError, readSuperblock } from "../tools/ext4.ts";
 import { readIdentity, requireIdentity } from "./identity.ts";
 import type { PinStore } from "./pin.ts";
 
@@ -92,7 +92,7 @@ async function checkFilesystem(host: Host, { device, signal }: Opened, run: RunC
     await checkExt4(host.exec, device, "preen", signal);
   }
   await checkExt4(host.exec, device, "look", signal).catch((error: unknown) => {
-    if (signal.aborted || !(error instanceof LuksmithError)) throw error;
+    if (signal.aborted || !(error instanceof FilesystemError)) throw error;
     fault(error.message);
   });
 }

@@ -1,10 +1,10 @@
 /** Making a volume: header, image, file system, identity, pin - or nothing at all when one of them fails. */
 
 import { randomBytes, randomUUID } from "node:crypto";
-import { access, chmod, mkdir, rm, truncate, writeFile } from "node:fs/promises";
+import { access, chmod, mkdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncDirectory, writeFileDurably } from "../../common/durable-file.ts";
-import { LuksmithError } from "../../common/errors.ts";
+import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { mustRun } from "../../common/exec.ts";
 import { formatBytes } from "../../common/units.ts";
 import type { RemoteConfig } from "../config/remote.ts";
@@ -53,8 +53,9 @@ export async function createVolume(
       hint: "luksmith volume list",
     });
   }
-  const madeKey = volume.keyGenerated && (await makeKey(volume.keyFile));
   const headerFile = pins.headerFile(volume.name);
+  await putAside(headerFile, run.runId);
+  const madeKey = volume.keyGenerated && (await makeKey(volume.keyFile));
   const pin = freshPin(volume);
   try {
     await run.step("format the header", () => makeHeader(host, headerFile, pin, request, run.signal));
@@ -99,11 +100,19 @@ async function makeKey(path: string): Promise<boolean> {
   }
 }
 
+/** A header whose pin.json was lost may be the only good one there is of an image. */
+async function putAside(headerFile: string, runId: string): Promise<void> {
+  try {
+    await rename(headerFile, `${headerFile}.before-${runId}`);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw error;
+  }
+}
+
 /** Formats a header on local disk: it is pinned from its first moment, and crosses the wire as a plain copy. */
 async function makeHeader(host: Host, headerFile: string, pin: Pin, request: CreateRequest, signal: AbortSignal) {
   const { volume, recoveryPassphrase } = request;
   await mkdir(dirname(headerFile), { recursive: true, mode: 0o700 });
-  await rm(headerFile, { force: true });
   await writeFile(headerFile, "", { mode: 0o600, flag: "wx" });
   // cryptsetup wants to see room for data behind the header; it is cut off again
   await truncate(headerFile, dataOffsetBytes + sectorBytes);

@@ -28,12 +28,17 @@ export function ownDirectory(filesDir: string): string {
   return join(filesDir, directoryName);
 }
 
-/** @throws {LuksmithError} "tampered" when it is not there or cannot be understood */
+/** @throws {LuksmithError} "tampered" when it is not there or cannot be understood; "tool_failed" when it cannot be read */
 export async function readIdentity(exec: Exec, filesDir: string, signal: AbortSignal): Promise<Identity> {
   const path = join(ownDirectory(filesDir), fileName);
-  const { exitCode, stdout } = await exec({ file: "cat", args: ["--", path], deadlineMs: ioDeadlineMs, signal });
-  const parsed = exitCode === 0 ? identitySchema.safeParse(parseJson(stdout.toString())) : undefined;
+  const finished = await exec({ file: "cat", args: ["--", path], deadlineMs: ioDeadlineMs, signal });
+  const parsed = finished.exitCode === 0 ? identitySchema.safeParse(parseJson(finished.stdout.toString())) : undefined;
   if (parsed?.success) return parsed.data;
+  if (finished.stderr.endsWith("Input/output error")) {
+    throw new LuksmithError("tool_failed", `${directoryName}/${fileName} in the volume cannot be read`, {
+      cause: finished,
+    });
+  }
   throw new LuksmithError("tampered", `${directoryName}/${fileName} in the volume is missing or damaged`, {
     hint: "luksmith volume check, and look at the volume by hand before writing to it",
   });

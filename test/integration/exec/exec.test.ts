@@ -103,6 +103,13 @@ test("a working directory that is not there", async () => {
   });
 });
 
+test("more arguments than the system takes", async () => {
+  await assert.rejects(exec({ file: "true", args: ["x".repeat(1 << 20)] }), {
+    code: "tool_failed",
+    message: "could not start true",
+  });
+});
+
 test("an exit code of 127 alone does not mean that a program is missing", async () => {
   assert.equal((await exec(sh("exit 127"))).exitCode, 127);
 });

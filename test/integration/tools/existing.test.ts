@@ -63,3 +63,14 @@ test("seen with the eyes of the one who asks", rootOnly, async (context) => {
   assert.deepEqual(await found(directory, paths, nobody), ["d closed", "f open/file"]);
   assert.deepEqual(await found(directory, paths), ["d closed", "f closed/file", "f open/file"]);
 });
+
+test("below a directory that is looked up by the one who asks", rootOnly, async (context) => {
+  const directory = scratch(context);
+  writeFile(join(directory, "closed", "below", "file"));
+  chmodSync(join(directory, "closed"), 0o700);
+  const below = join(directory, "closed", "below");
+  const paths = [latin1("file"), latin1("none")];
+  const there = (as: Command["as"]) => existing(exec, { below, paths, as }, signal);
+  assert.deepEqual(await there(undefined), [{ type: "f", path: latin1("file") }]);
+  assert.deepEqual(await there(nobody), []);
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { selectionArgs, selectionDigest } from "../../../agent/backup/selection.ts";
+import { ownMountsArgs, selectionArgs, selectionDigest } from "../../../agent/backup/selection.ts";
 import type { JobConfig } from "../../../agent/config/job.ts";
 
 const job: JobConfig = {
@@ -51,4 +51,11 @@ test("equal selections have one digest, all others another", () => {
   ];
   const digests = others.map((change) => selectionDigest({ ...job, ...change }));
   assert.equal(new Set([digest, ...digests]).size, others.length + 1);
+});
+
+test("the agent's own mounts are never taken", () => {
+  assert.deepEqual(ownMountsArgs("/run/luksmith"), [
+    "--exclude=/run/luksmith/volumes/",
+    "--exclude=/run/luksmith/views/",
+  ]);
 });

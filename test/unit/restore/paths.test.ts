@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ancestors, joinPath, snapshotPath, withoutNested } from "../../../agent/restore/paths.ts";
+import {
+  ancestors,
+  joinPath,
+  requireNoLinkAbove,
+  snapshotPath,
+  withAncestors,
+  withoutNested,
+} from "../../../agent/restore/paths.ts";
 import { LuksmithError } from "../../../common/errors.ts";
 
 const latin1 = (text: string) => Buffer.from(text, "latin1");
@@ -103,4 +110,21 @@ test("directories above", () => {
 test("parts, joined", () => {
   assert.equal(joinPath([]).length, 0);
   assert.equal(joinPath([latin1("a"), latin1("\xff")]).toString("latin1"), "a/\xff");
+});
+
+test("what is above several paths, each once", () => {
+  const paths = ["home/alice/x", "home/alice/y", "etc"].map(latin1);
+  assert.deepEqual(texts(withAncestors(paths)), ["home", "home/alice", "home/alice/x", "home/alice/y", "etc"]);
+});
+
+test("a path behind a symbolic link is none of the snapshot's; the link itself is", () => {
+  const there = [
+    { path: latin1("home"), type: "d" },
+    { path: latin1("home/link"), type: "l" },
+  ];
+  assert.doesNotThrow(() => requireNoLinkAbove(["home/link", "home/linked/x"].map(latin1), there));
+  assert.throws(() => requireNoLinkAbove(["home/other", "home/link/x/y"].map(latin1), there), {
+    code: "not_found",
+    message: "home/link is a symbolic link in the snapshot, not a directory",
+  });
 });

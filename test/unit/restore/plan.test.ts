@@ -62,11 +62,11 @@ test("nothing is written through a link, even where there is a directory behind 
 });
 
 test("names are compared as bytes", () => {
-  assert.deepEqual(plan(["\xff/x", "\xfe/x", "\n/x"], ["d:\xff", "d:\n", "f:\xfe/y"]), {
+  assert.deepEqual(plan(["\xc3\xbf/x", "\xc3\xbe/x", "\n/x"], ["d:\xc3\xbf", "d:\n", "f:\xc3\xbe/y"]), {
     conflicts: [],
     batches: [
-      { below: "\xff", paths: ["\xff/x"] },
-      { below: "", paths: ["\xfe/x"] },
+      { below: "\xc3\xbf", paths: ["\xc3\xbf/x"] },
+      { below: "", paths: ["\xc3\xbe/x"] },
       { below: "\n", paths: ["\n/x"] },
     ],
   });
@@ -92,4 +92,10 @@ test("no name begins a record, where # and ; would make it a comment", () => {
     both.push(filesFrom({ below: latin1(name), paths: [latin1(`${name}/y`)] }));
     for (const records of both) assert.equal(records.toString("latin1", 0, 2), "./");
   }
+});
+
+test("a directory whose name is not UTF-8 can be no argument: copying begins above it", () => {
+  assert.deepEqual(plan(["a/\xff/x", "a/\xff/b/y"], ["d:a", "d:a/\xff", "d:a/\xff/b"]).batches, [
+    { below: "a", paths: ["a/\xff/x", "a/\xff/b/y"] },
+  ]);
 });
