@@ -7,11 +7,11 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { promisify } from "node:util";
-import { LuksmithError } from "../../common/errors.ts";
-import { type RunEvent, RunState } from "../../proto/gen/luksmith/v1/types.ts";
-import { cheapKdf, configPath, identityFile, LabAgent, remoteLine, runtimeDir } from "./harness/lab-agent.ts";
-import { assertNothingLeft, captureSystem } from "./harness/leak-check.ts";
-import { SecondHost } from "./harness/second-host.ts";
+import { LuksmithError } from "../../../common/errors.ts";
+import { type RunEvent, RunState } from "../../../proto/gen/luksmith/v1/types.ts";
+import { cheapKdf, configPath, identityFile, LabAgent, remoteLine, runtimeDir } from "../harness/lab-agent.ts";
+import { assertNothingLeft, captureSystem } from "../harness/leak-check.ts";
+import { SecondHost } from "../harness/second-host.ts";
 
 const run = promisify(execFile);
 const source = "/tmp/runs-source";
@@ -32,7 +32,8 @@ volumes:
   home: { remote: vault, image: home.luks, size: 128M, ${cheapKdf} }
   other: { remote: vault, image: other.luks, size: 64M, ${cheapKdf} }
 jobs:
-  slow: { volume: home, sources: [${source}], bandwidthLimit: 500K }
+  endless: { volume: home, sources: [${source}], bandwidthLimit: 30K }
+  slow: { volume: home, sources: [${source}], bandwidthLimit: 1M }
   fast: { volume: home, sources: [${source}] }
   other: { volume: other, sources: [/usr/share/perl/5.36.0/Pod] }
 `;
@@ -50,15 +51,15 @@ jobs:
     await assertNothingLeft();
   });
 
-  /** Starts the slow backup, with everything to copy, and resolves when it is copying. */
+  /** Starts a backup that does not end by itself for minutes, and resolves when it is copying. */
   const copying = async (): Promise<string> => {
     await changeEverything();
-    const { run: started } = await agent.startBackup("slow");
+    const { run: started } = await agent.startBackup("endless");
     const id = started?.id ?? "";
     await new Promise<void>((resolve, reject) => {
       agent
         .follow(id, ({ kind }) => {
-          if (kind?.$case === "progress" && kind.value.bytesDone > 500_000) resolve();
+          if (kind?.$case === "progress" && kind.value.bytesDone > 0) resolve();
         })
         .then(
           () => reject(new Error("it ended before it copied")),
@@ -100,10 +101,6 @@ jobs:
     const later = await agent.follow(id);
     assert.deepEqual(recorded(later.events), recorded(first.events));
     assert.equal(first.events[0]?.seq, 1);
-    assert.match(
-      first.events.map(({ kind }) => (kind?.$case === "note" ? kind.value.message : "")).join(),
-      /going on with/,
-    );
   });
 
   it("are ended by SIGTERM, unwound, and gone on with by the next", async () => {
