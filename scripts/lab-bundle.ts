@@ -1,6 +1,6 @@
 /** Bundles what runs in the lab into single files: reading hundreds of modules there takes longer than most tests. */
 
-import { basename, join } from "node:path";
+import { join, relative } from "node:path";
 import { build } from "esbuild";
 
 /** What bundled code that still calls require needs. */
@@ -26,5 +26,5 @@ export async function bundleForLab(files: readonly string[]): Promise<string[]> 
     sourcemap: "linked",
     logLevel: "warning",
   });
-  return files.map((file) => join(outdir, basename(file).replace(/\.ts$/, ".mjs")));
+  return files.map((file) => join(outdir, relative("test/lab", file).replace(/\.ts$/, ".mjs")));
 }
