@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
@@ -67,6 +68,8 @@ test("a socket that one may not use: who may, and how to become one", async (con
   await chmod(agent.directory, 0o755);
   await chmod(agent.socket, 0o660);
   const nobody = 65_534;
+  const reach = spawnSync("setpriv", [`--reuid=${nobody}`, "--clear-groups", "test", "-x", process.execPath]);
+  if (reach.status !== 0) return context.skip("the checkout lies where only root can go");
   const { exitCode, stderr } = await runCli(["status"], { ...agent, uid: nobody });
   assert.equal(exitCode, 1);
   assert.match(stderr, /^error: only root and members of the group luksmith may use .*\nhint: .*usermod -aG luksmith/);
