@@ -18,6 +18,7 @@ import { agentService } from "./rpc/service.ts";
 import { RunManager } from "./runs/run-manager.ts";
 import { RunStore } from "./runs/run-store.ts";
 import { releaseLeftovers } from "./stack/leftovers.ts";
+import { traced } from "./system/traced-exec.ts";
 import { PinStore } from "./volume/pin.ts";
 
 /** What is left to say is one small message a watcher. */
@@ -31,7 +32,7 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
 
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
   await mkdir(config.runtimeDir, { recursive: true, mode: 0o755 });
-  const { exec, start } = makeExec();
+  const { exec, start } = traced(makeExec(), systemClock, log);
   const host = {
     exec,
     start,

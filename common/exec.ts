@@ -2,15 +2,15 @@
  * The one place that starts processes. Argument arrays and never a shell, a known environment, a deadline, an abort
  * signal, a process group that is killed as a whole, secrets on standard input only, the end of stderr kept.
  *
- * Each child dies with us (prctl(2) PR_SET_PDEATHSIG, set by setpriv(1)): an agent that is killed with SIGKILL leaves
- * no rsync writing and no ssh connected.
+ * Each child that works for longer than a moment dies with us (prctl(2) PR_SET_PDEATHSIG, set by setpriv(1)): an agent
+ * that is killed with SIGKILL leaves no rsync writing and no ssh connected.
  */
 
 import type { ChildProcess } from "node:child_process";
 import { constants } from "node:os";
 import type { Readable } from "node:stream";
 import { execa } from "execa";
-import { LuksmithError } from "./errors.ts";
+import { hasErrno, LuksmithError } from "./errors.ts";
 
 export interface Command {
   readonly file: string;
@@ -23,6 +23,11 @@ export interface Command {
   /** From the start to the exit. Omit only for a child that lives as long as what it serves. */
   readonly deadlineMs?: number;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * It asks or does one small thing and ends: not worth the second exec that makes it die with us. Should it hang, it
+   * does so on a mount whose sshfs dies with us. Has no effect together with `cwd` or `as`.
+   */
+  readonly brief?: boolean;
   /** Run as this user with their groups and without a way back. Default: as we are. */
   readonly as?: { readonly uid: number; readonly gid: number } | undefined;
   /** Gets standard output piece by piece, which is then not kept. Throwing or rejecting ends the child. */
@@ -80,7 +85,9 @@ export function makeExec(path: string = fixedEnvironment.PATH): { exec: Exec; st
 
 function startChild(command: Command, path: string): Child {
   command.signal?.throwIfAborted();
-  const child = execa("setpriv", setprivArgs(command), {
+  const { file, args, brief, cwd, as } = command;
+  const direct = brief === true && cwd === undefined && as === undefined;
+  const child = execa(direct ? file : "setpriv", direct ? args : setprivArgs(command), {
     env: { ...fixedEnvironment, PATH: path, ...command.env },
     extendEnv: false,
     stdin: command.stdin === undefined ? "ignore" : "pipe",
@@ -154,7 +161,7 @@ class RunningChild implements Child {
     const { deadlineMs, signal, file, cwd } = this.#command;
     const exited = new Promise<number>((resolve, reject) => {
       const notStarted = (cause: unknown) =>
-        reject(new LuksmithError("tool_failed", `could not start ${file}`, { cause }));
+        reject(hasErrno(cause, "ENOENT") ? missing(file) : couldNotStart(file, cause));
       this.#child.once("error", notStarted);
       if (this.#child.pid === undefined) failure.then(notStarted, notStarted);
       this.#child.once("exit", (code, name) => {
@@ -184,10 +191,10 @@ class RunningChild implements Child {
       if (this.#reason !== undefined) throw this.#reason;
       const stderr = Buffer.from(this.#stderr, "latin1").toString("utf8").trimEnd();
       if (exitCode === 127 && stderr.startsWith("setpriv: failed to execute")) {
-        throw new LuksmithError("tool_failed", `${file} is not installed`, { hint: "luksmith doctor" });
+        throw missing(file);
       }
       if (exitCode === 125 && cwd !== undefined && stderr.startsWith("env: cannot change directory")) {
-        throw new LuksmithError("tool_failed", `could not start ${file}`, { cause: stderr });
+        throw couldNotStart(file, stderr);
       }
       return { exitCode, stdout: Buffer.concat(this.#stdout), stderr };
     } finally {
@@ -277,6 +284,14 @@ class RunningChild implements Child {
       // ESRCH: the group is gone, which is what was wanted
     }
   }
+}
+
+function missing(file: string): LuksmithError {
+  return new LuksmithError("tool_failed", `${file} is not installed`, { hint: "luksmith doctor" });
+}
+
+function couldNotStart(file: string, cause: unknown): LuksmithError {
+  return new LuksmithError("tool_failed", `could not start ${file}`, { cause });
 }
 
 function lastLines(text: string): string {

@@ -4,23 +4,22 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { Machine } from "../test/lab/harness/machine.ts";
 import { benchTables, type Measurement } from "./bench-table.ts";
 import { buildPrograms } from "./build.ts";
+import { interruptible } from "./interruptible.ts";
 import { bundleForLab } from "./lab-bundle.ts";
 import { setUp } from "./setup.ts";
 
 const deadlineMs = 3 * 3_600_000;
 const outputFile = "dist/bench.md";
 
-async function main(argv: readonly string[]): Promise<number> {
+async function main(signal: AbortSignal): Promise<number> {
   if (!setUp("bench")) return 1;
-  const interrupted = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort(new Error(signal)));
   await buildPrograms();
   const [bench = ""] = await bundleForLab(["test/lab/bench.ts"]);
   const measurements: Measurement[] = [];
   let rest = "";
-  await using machine = await Machine.boot({ say: (line) => console.error(line), signal: interrupted.signal });
+  await using machine = await Machine.boot({ say: (line) => console.error(line), signal });
   const exitCode = await machine.run({
-    argv: [process.execPath, bench, ...argv],
+    argv: [process.execPath, bench, ...process.argv.slice(2)],
     onStdout: (piece) => {
       const lines = (rest + piece.toString()).split("\n");
       rest = lines.pop() ?? "";
@@ -41,4 +40,4 @@ async function main(argv: readonly string[]): Promise<number> {
   return exitCode;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await interruptible(main);

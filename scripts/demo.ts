@@ -2,19 +2,18 @@
 
 import { Machine } from "../test/lab/harness/machine.ts";
 import { buildPrograms } from "./build.ts";
+import { interruptible } from "./interruptible.ts";
 import { bundleForLab } from "./lab-bundle.ts";
 import { setUp } from "./setup.ts";
 
 const deadlineMs = 30 * 60_000;
 
-async function main(): Promise<number> {
+async function main(signal: AbortSignal): Promise<number> {
   if (!setUp("test")) return 1;
-  const interrupted = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort(new Error(signal)));
   await buildPrograms();
   const [demo = ""] = await bundleForLab(["test/lab/demo.ts"]);
   console.log("starting a virtual machine (it shares this machine's files, read-only, and is gone afterwards)");
-  await using machine = await Machine.boot({ say: (line) => console.log(line), signal: interrupted.signal });
+  await using machine = await Machine.boot({ say: (line) => console.log(line), signal });
   const { rows = 24, columns = 80, isTTY } = process.stdout;
   return await machine.run({
     argv: [process.execPath, demo],
@@ -25,4 +24,4 @@ async function main(): Promise<number> {
   });
 }
 
-process.exitCode = await main();
+process.exitCode = await interruptible(main);

@@ -3,13 +3,13 @@
  * leaves a NAME.partial, in which the next run goes on.
  */
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { mustRun } from "../../common/exec.ts";
 import { formatBytes, plural } from "../../common/units.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
-import { readJobDirectory } from "../snapshots/list.ts";
+import { pointLatest } from "../snapshots/latest.ts";
 import { partialName } from "../snapshots/name.ts";
 import { appendRecord } from "../snapshots/record.ts";
 import { type Attached, type Target, withVolume } from "../stack/attach.ts";
@@ -19,10 +19,11 @@ import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
-import { markSelection, sameSelection } from "./partial-mark.ts";
+import { linkedCopy } from "./linked-copy.ts";
+import { isOfSameSelection, markPartial } from "./partial-mark.ts";
 import { type BackupPlan, planBackup } from "./plan.ts";
 import { freeBytes, missingBytes } from "./room.ts";
-import { ownMountsArgs, selectionArgs } from "./selection.ts";
+import { copyArgs, ownMountsArgs, selectionArgs } from "./selection.ts";
 import { requireSources } from "./sources.ts";
 
 /** One small file operation on the volume. */
@@ -57,7 +58,7 @@ export async function backup(
       }
     }
     await requireSources(host.exec, job, run);
-    const attach = { mode: "write", acceptRollback: options.acceptRollback } as const;
+    const attach = { mode: "write", acceptRollback: options.acceptRollback, job: job.name } as const;
     const result = await withVolume(host, pins, target, attach, run, (attached) =>
       makeSnapshot(host, job, attached, run),
     );
@@ -80,32 +81,24 @@ export async function backup(
 async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run: RunContext): Promise<RunResult> {
   const jobDir = join(attached.filesDir, job.name);
   const { signal } = attached;
-  const entries = await readJobDirectory(host.exec, attached.filesDir, job.name, signal);
-  const plan = planBackup(entries, host.clock.now());
+  const plan = planBackup(attached.entries, host.clock.now());
   const bases = await prepare(host, job, attached, plan, run);
   const partial = join(jobDir, partialName(plan.name));
-  const { stats, incomplete, warnings } = await run.step("copy", () =>
-    copyInto(host, job, attached, partial, bases, run),
-  );
+  const { stats, incomplete, warnings } = await copyInto(host, job, attached, partial, bases, run);
 
   await run.step("seal", async () => {
-    const operate = (file: string, args: string[], deadlineMs = fileDeadlineMs) =>
-      mustRun(host.exec, { file, args, deadlineMs, signal });
+    const sync = (path: string) =>
+      mustRun(host.exec, { file: "sync", args: ["--file-system", "--", path], deadlineMs: syncDeadlineMs, signal });
+    // serves listings alone, and does no harm without its snapshot
+    const record = { ...stats, snapshot: plan.name, run: run.runId, warnings, incomplete, sources: [...job.sources] };
+    await appendRecord(host.exec, attached.filesDir, job.name, record, signal);
     // the files first, then the name that says that they are all there
-    await operate("sync", ["--file-system", "--", partial], syncDeadlineMs);
-    await operate("mv", ["--no-target-directory", "--", partial, join(jobDir, plan.name)]);
-    await appendRecord(
-      host.exec,
-      attached.filesDir,
-      job.name,
-      { ...stats, snapshot: plan.name, run: run.runId, warnings, incomplete, sources: [...job.sources] },
-      signal,
-    );
-    const link = join(jobDir, ".latest.new");
-    await operate("ln", ["--symbolic", "--force", "--no-dereference", "--", plan.name, link]);
-    await operate("mv", ["--no-target-directory", "--", link, join(jobDir, "latest")]);
+    await sync(partial);
+    const args = ["--no-target-directory", "--", partial, join(jobDir, plan.name)];
+    await mustRun(host.exec, { file: "mv", args, brief: true, deadlineMs: fileDeadlineMs, signal });
+    await pointLatest(host.exec, jobDir, plan.name, signal);
     // umount reports no errors of the writes that it waits for; this does
-    await operate("sync", ["--file-system", "--", jobDir], syncDeadlineMs);
+    await sync(jobDir);
   });
   const others = bases.filter((base) => base.endsWith(".partial"));
   for (const other of others) await removeTree(host, join(jobDir, other), signal);
@@ -136,30 +129,27 @@ async function prepare(
   const { filesDir, signal } = attached;
   const jobDir = join(filesDir, job.name);
   const partial = join(jobDir, partialName(plan.name));
-  const bases = plan.base === undefined ? [] : [plan.base];
+  const [newest, ...older] = plan.interrupted;
+  const bases = older.map(partialName);
+  if (plan.base !== undefined) bases.push(plan.base);
   for (const name of plan.stale) await removeTree(host, join(jobDir, partialName(name)), signal);
-  if (plan.resume !== undefined) {
-    const interrupted = partialName(plan.resume);
-    const same = await sameSelection(exec, filesDir, job, signal);
+  if (newest !== undefined) {
+    const interrupted = partialName(newest);
+    const same = await isOfSameSelection(host.stateDir, job, interrupted);
     run.note(
       same
-        ? `going on with the interrupted snapshot ${plan.resume}`
-        : `the interrupted snapshot ${plan.resume} was of other sources: its files are used where they fit`,
+        ? `going on with the interrupted snapshot ${newest}`
+        : `the interrupted snapshot ${newest} was of other sources: its files are used where they fit`,
     );
     if (same && plan.base === undefined) {
+      await markPartial(host.stateDir, job, partialName(plan.name));
       const args = ["--no-target-directory", "--", join(jobDir, interrupted), partial];
       await mustRun(exec, { file: "mv", args, deadlineMs: fileDeadlineMs, signal });
       return bases;
     }
     bases.unshift(interrupted);
   }
-  await mustRun(exec, {
-    file: "mkdir",
-    args: ["--parents", "--mode=0755", "--", jobDir, partial],
-    deadlineMs: fileDeadlineMs,
-    signal,
-  });
-  await markSelection(exec, filesDir, job, signal);
+  await markPartial(host.stateDir, job, partialName(plan.name));
   return bases;
 }
 
@@ -172,27 +162,28 @@ async function copyInto(
   run: RunContext,
 ) {
   const { exec, clock } = host;
-  const progress = copyProgress(clock, run, "copy");
+  const { signal } = attached;
   let warnings = 0;
   const onComplaint = (message: string, path: Buffer | undefined) => {
     warnings += 1;
     run.warn(message, path);
   };
-  const args = [
-    ...selectionArgs(job),
-    ...ownMountsArgs(host.runtimeDir),
-    "--delete",
-    "--delete-excluded",
-    // sources are read without a trace in their access times
-    "--open-noatime",
-    ...(job.bandwidthLimit === undefined ? [] : [`--bwlimit=${Math.ceil(job.bandwidthLimit / 1024)}`]),
-    ...bases.map((base) => `--link-dest=../${base}`),
-    "--",
-    ...job.sources,
-    `${partial}/`,
-  ];
+  const selection = [...selectionArgs(job), ...ownMountsArgs(host.runtimeDir), "--delete", "--delete-excluded"];
+  const links = bases.map((base) => `--link-dest=../${base}`);
+  const args = [...selection, ...copyArgs(job), ...links, "--", ...job.sources, `${partial}/`];
+  const [base] = bases;
   try {
-    const result = await copy(exec, { args, onProgress: progress, onComplaint }, attached.signal);
+    if (base !== undefined && bases.length === 1 && !base.endsWith(".partial")) {
+      const spec = { job, selection, base: join(dirname(partial), base), partial, onComplaint };
+      const result = await linkedCopy(host, spec, run, signal);
+      if (result !== undefined) return { ...result, warnings };
+    }
+    const result = await run.step("copy", async () => {
+      const make = ["--parents", "--mode=0755", "--", dirname(partial), partial];
+      await mustRun(exec, { file: "mkdir", args: make, brief: true, deadlineMs: fileDeadlineMs, signal });
+      const onProgress = copyProgress(clock, run, "copy");
+      return copy(exec, { args, volume: job.volume, onProgress, onComplaint }, signal);
+    });
     return { ...result, warnings };
   } catch (error) {
     if (error instanceof LuksmithError && error.code === "full")
@@ -243,10 +234,9 @@ async function dryRun(
   run: RunContext,
 ): Promise<RunResult> {
   await requireSources(host.exec, job, run);
-  const attach = { mode: "read", acceptRollback: options.acceptRollback } as const;
+  const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name } as const;
   return withVolume(host, pins, target, attach, run, async (attached) => {
-    const { filesDir, signal } = attached;
-    const entries = await readJobDirectory(host.exec, filesDir, job.name, signal);
+    const { filesDir, entries, signal } = attached;
     const base = entries.findLast((entry) => !entry.partial)?.name;
     // against an empty directory with the snapshot to link from, just as the real run would
     const against = base === undefined ? [] : [`--compare-dest=${join(filesDir, job.name, base)}/`];

@@ -9,7 +9,11 @@ import type { RsyncProgress } from "../tools/rsync-output.ts";
 const leastUsefulPercent = 5;
 
 /** @returns takes each of rsync's progress lines */
-export function copyProgress(clock: Clock, run: RunContext, step: string): (progress: RsyncProgress) => void {
+export function copyProgress(
+  clock: Clock,
+  run: Pick<RunContext, "progress">,
+  step: string,
+): (progress: RsyncProgress) => void {
   const meter = new ProgressMeter(step);
   return (progress) =>
     run.progress(

@@ -1,29 +1,34 @@
-/** What an interrupted snapshot was of, kept in the volume so that it is resumed only by a run that takes the same. */
+/**
+ * What an interrupted snapshot was of, so that it is gone on with in place only by a run that takes the same. It is kept
+ * on this machine: without it, or with that of another snapshot, the next run shares the files of the interrupted one
+ * instead, which is always right.
+ */
 
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Exec, mustRun } from "../../common/exec.ts";
+import { writeFileDurably } from "../../common/durable-file.ts";
+import { hasErrno } from "../../common/errors.ts";
 import type { JobConfig } from "../config/job.ts";
-import { ownDirectory } from "../volume/identity.ts";
 import { selectionDigest } from "./selection.ts";
 
-const ioDeadlineMs = 120_000;
-
-function markFile(filesDir: string, job: string): string {
-  return join(ownDirectory(filesDir), `${job}.partial`);
+function markFile(stateDir: string, job: string): string {
+  return join(stateDir, "partials", job);
 }
 
-export async function markSelection(exec: Exec, filesDir: string, job: JobConfig, signal: AbortSignal): Promise<void> {
-  const args = [`of=${markFile(filesDir, job.name)}`, "status=none"];
-  await mustRun(exec, { file: "dd", args, stdin: `${selectionDigest(job)}\n`, deadlineMs: ioDeadlineMs, signal });
+function mark(job: JobConfig, partial: string): string {
+  return `${partial} ${selectionDigest(job)}\n`;
 }
 
-export async function sameSelection(
-  exec: Exec,
-  filesDir: string,
-  job: JobConfig,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const args = ["--", markFile(filesDir, job.name)];
-  const { stdout } = await exec({ file: "cat", args, deadlineMs: ioDeadlineMs, signal });
-  return stdout.toString().trim() === selectionDigest(job);
+/** @param partial the directory's name, which is about to be made */
+export async function markPartial(stateDir: string, job: JobConfig, partial: string): Promise<void> {
+  await writeFileDurably(markFile(stateDir, job.name), mark(job, partial), 0o600);
+}
+
+export async function isOfSameSelection(stateDir: string, job: JobConfig, partial: string): Promise<boolean> {
+  try {
+    return (await readFile(markFile(stateDir, job.name), "utf8")) === mark(job, partial);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return false;
+    throw error;
+  }
 }

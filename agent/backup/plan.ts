@@ -7,19 +7,25 @@ export interface BackupPlan {
   readonly name: string;
   /** The newest finished snapshot, whose unchanged files are shared. */
   readonly base: string | undefined;
-  /** An interrupted one to go on with. */
-  readonly resume: string | undefined;
-  /** Older interrupted ones, of no further use. */
+  /** Interrupted ones, newest first: the first to go on with, the others for what files they have. */
+  readonly interrupted: readonly string[];
+  /** Interrupted ones that are more than rsync takes as bases. */
   readonly stale: readonly string[];
 }
 
+/** rsync takes 20 --link-dest (its MAX_BASIS_DIRS); one is the finished snapshot's. Each costs a look for each file. */
+const mostInterrupted = 4;
+
 export function planBackup(entries: readonly SnapshotEntry[], now: Date): BackupPlan {
   const finished = entries.filter((entry) => !entry.partial);
-  const partial = entries.filter((entry) => entry.partial);
+  const partial = entries
+    .filter((entry) => entry.partial)
+    .map((entry) => entry.name)
+    .reverse();
   return {
     name: freeName(entries, now),
     base: finished.at(-1)?.name,
-    resume: partial.at(-1)?.name,
-    stale: partial.slice(0, -1).map((entry) => entry.name),
+    interrupted: partial.slice(0, mostInterrupted),
+    stale: partial.slice(mostInterrupted),
   };
 }

@@ -18,6 +18,12 @@ export function selectionArgs(job: JobConfig): string[] {
   ];
 }
 
+/** How the machine's files are read: without a trace in their access times, and no faster than the job may. */
+export function copyArgs(job: JobConfig): string[] {
+  const limit = job.bandwidthLimit === undefined ? [] : [`--bwlimit=${Math.ceil(job.bandwidthLimit / 1024)}`];
+  return ["--open-noatime", ...limit];
+}
+
 /**
  * Never what the agent itself has mounted: with file systems crossed, a source such as "/" holds the very volume that is
  * written to.

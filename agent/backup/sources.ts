@@ -15,7 +15,7 @@ const statDeadlineMs = 60_000;
  */
 export async function requireSources(exec: Exec, job: JobConfig, run: RunContext): Promise<void> {
   const args = ["--format=%F", "--", ...job.sources];
-  const { stdout } = await exec({ file: "stat", args, deadlineMs: statDeadlineMs, signal: run.signal });
+  const { stdout } = await exec({ file: "stat", args, brief: true, deadlineMs: statDeadlineMs, signal: run.signal });
   if (stdout.length > 0) return;
   throw new LuksmithError("not_found", `none of the sources of job ${job.name} exists: ${job.sources.join(", ")}`, {
     hint: "is a disk not mounted",

@@ -7,7 +7,7 @@ import { plural } from "../../common/units.ts";
 import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
-import { readJobDirectory } from "../snapshots/list.ts";
+import { pointLatest } from "../snapshots/latest.ts";
 import { partialName } from "../snapshots/name.ts";
 import { type Attached, type Target, withVolume } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
@@ -34,10 +34,9 @@ export async function prune(
   if (!options.partial && options.snapshots.length === 0) {
     throw new LuksmithError("usage", "nothing was named to be removed", { hint: "--partial, or --snapshot NAME" });
   }
-  const attach = { mode: options.dryRun ? "read" : "write", acceptRollback: false } as const;
+  const attach = { mode: options.dryRun ? "read" : "write", acceptRollback: false, job: job.name } as const;
   return withVolume(host, pins, target, attach, run, async (attached) => {
-    const entries = await readJobDirectory(host.exec, attached.filesDir, job.name, attached.signal);
-    const plan = planPrune(entries, options);
+    const plan = planPrune(attached.entries, options);
     for (const name of plan.remove)
       run.item({ action: Item_Action.DELETE, path: Buffer.from(`${job.name}/${name}`), size: 0 });
     if (!options.dryRun && plan.remove.length > 0) await run.step("remove", () => remove(host, job, attached, plan));
@@ -58,9 +57,7 @@ async function remove(host: Host, job: JobConfig, { filesDir, signal }: Attached
   const operate = (file: string, args: string[], deadlineMs = fileDeadlineMs) =>
     mustRun(host.exec, { file, args, deadlineMs, signal });
   if (plan.latest !== undefined) {
-    const link = join(jobDir, ".latest.new");
-    await operate("ln", ["--symbolic", "--force", "--no-dereference", "--", plan.latest, link]);
-    await operate("mv", ["--no-target-directory", "--", link, join(jobDir, "latest")]);
+    await pointLatest(host.exec, jobDir, plan.latest, signal);
   } else if (plan.empties) {
     await operate("rm", ["--force", "--", join(jobDir, "latest")]);
   }

@@ -8,7 +8,6 @@ import { formatBytes, plural } from "../../common/units.ts";
 import { copyProgress } from "../backup/copy-progress.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
-import { readJobDirectory } from "../snapshots/list.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { type Attached, type Target, withVolume } from "../stack/attach.ts";
 import { noticeLoss } from "../stack/transport.ts";
@@ -61,10 +60,9 @@ export async function restore(
 ): Promise<RunResult> {
   const into = requireTarget(options.target);
   const asked = withoutNested(options.paths.map(snapshotPath));
-  const attach = { mode: "read", acceptRollback: options.acceptRollback } as const;
+  const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name } as const;
   return withVolume(host, pins, target, attach, run, async (attached) => {
-    const entries = await readJobDirectory(host.exec, attached.filesDir, job.name, attached.signal);
-    const snapshot = selectSnapshot(entries, job.name, options.snapshot);
+    const snapshot = selectSnapshot(attached.entries, job.name, options.snapshot);
     const directory = join(attached.filesDir, job.name, snapshot.name);
     return withView(host, directory, options.as, attached.signal, async (from) => {
       const paths = await wantedPaths(host, from, asked, options.as, attached.signal);

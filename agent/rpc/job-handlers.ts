@@ -5,8 +5,9 @@ import { prune } from "../prune/prune.ts";
 import { snapshotPath } from "../restore/paths.ts";
 import { requireTarget, restore } from "../restore/restore.ts";
 import { verify } from "../verify/verify.ts";
-import { findJob, targetOf } from "../volume/target.ts";
+import { targetOf } from "../volume/target.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
+import { authorizedJob } from "./authorized.ts";
 import { unary } from "./call.ts";
 
 type Handlers = Pick<AgentServiceServer, "listJobs" | "backup" | "restore" | "verify" | "prune">;
@@ -24,9 +25,8 @@ export function jobHandlers(agent: Agent): Handlers {
     }),
 
     backup: unary(log, async ({ job: name, dryRun, acceptRollback }, peer) => {
-      const job = findJob(config, name);
+      const { job, caller } = await authorizedJob(agent, peer, "backup", name);
       const { volume } = job;
-      const caller = await access.authorize(peer, "backup", { volume, job: name });
       if (acceptRollback) await access.authorize(peer, "check", { volume });
       const target = await targetOf(config, pins, volume);
       const run = runs.start({ verb: Verb.BACKUP, volume, job: name, dryRun, caller: toCaller(caller) }, (context) =>
@@ -36,9 +36,8 @@ export function jobHandlers(agent: Agent): Handlers {
     }),
 
     restore: unary(log, async ({ job: name, ...options }, peer) => {
-      const job = findJob(config, name);
+      const { job, caller } = await authorizedJob(agent, peer, "restore", name);
       const { volume } = job;
-      const caller = await access.authorize(peer, "restore", { volume, job: name });
       if (options.acceptRollback) await access.authorize(peer, "check", { volume });
       requireTarget(options.target);
       options.paths.forEach(snapshotPath);
@@ -51,9 +50,8 @@ export function jobHandlers(agent: Agent): Handlers {
     }),
 
     verify: unary(log, async ({ job: name, ...options }, peer) => {
-      const job = findJob(config, name);
+      const { job, caller } = await authorizedJob(agent, peer, "verify", name);
       const { volume } = job;
-      const caller = await access.authorize(peer, "verify", { volume, job: name });
       if (options.acceptRollback) await access.authorize(peer, "check", { volume });
       const target = await targetOf(config, pins, volume);
       const run = runs.start({ verb: Verb.VERIFY, volume, job: name, caller: toCaller(caller) }, (context) =>
@@ -63,9 +61,8 @@ export function jobHandlers(agent: Agent): Handlers {
     }),
 
     prune: unary(log, async ({ job: name, ...options }, peer) => {
-      const job = findJob(config, name);
+      const { job, caller } = await authorizedJob(agent, peer, "prune", name);
       const { volume } = job;
-      const caller = await access.authorize(peer, "prune", { volume, job: name });
       const target = await targetOf(config, pins, volume);
       const { dryRun } = options;
       const run = runs.start({ verb: Verb.PRUNE, volume, job: name, dryRun, caller: toCaller(caller) }, (context) =>

@@ -9,7 +9,7 @@ import type {
 import { type RunEvent, Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { ancestors, requireNoLinkAbove, snapshotPath } from "../restore/paths.ts";
 import type { RunRequest, RunWork } from "../runs/context.ts";
-import { listSnapshots, readJobDirectory } from "../snapshots/list.ts";
+import { listSnapshots } from "../snapshots/list.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { withVolume } from "../stack/attach.ts";
 import { noticeLoss } from "../stack/transport.ts";
@@ -18,6 +18,7 @@ import { existing } from "../tools/existing.ts";
 import { walk } from "../tools/find.ts";
 import { findJob, targetOf } from "../volume/target.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
+import { authorizedJob } from "./authorized.ts";
 import { type Stream, serverStream } from "./call.ts";
 
 type Handlers = Pick<AgentServiceServer, "listSnapshots" | "listFiles">;
@@ -27,7 +28,8 @@ export function listingHandlers(agent: Agent): Handlers {
   const { log } = host;
   return {
     listSnapshots: serverStream(log, async (request, peer, stream: Stream<ListSnapshotsResponse>) => {
-      const named = request.job === "" ? { volume: request.volume } : jobsAskedFor(agent, request)[0];
+      const volumeOfJob = config.jobs.get(request.job)?.volume;
+      const named = request.job === "" ? { volume: request.volume } : { volume: volumeOfJob, job: request.job };
       const caller = await access.authorize(peer, "snapshots", named);
       const allowed = jobsAskedFor(agent, request).filter((job) => access.permits(caller, "snapshots", job));
       if (allowed.length === 0) {
@@ -54,18 +56,16 @@ export function listingHandlers(agent: Agent): Handlers {
     }),
 
     listFiles: serverStream(log, async (request, peer, stream: Stream<ListFilesResponse>) => {
-      const job = findJob(config, request.job);
+      const { job, caller } = await authorizedJob(agent, peer, "ls", request.job);
       const { volume } = job;
-      const caller = await access.authorize(peer, "ls", { volume, job: job.name });
       if (request.acceptRollback) await access.authorize(peer, "check", { volume });
       const path = snapshotPath(request.path);
       const target = await targetOf(config, pins, volume);
-      const attach = { mode: "read", acceptRollback: request.acceptRollback } as const;
+      const attach = { mode: "read", acceptRollback: request.acceptRollback, job: job.name } as const;
       const as = rightsOf(caller);
       const of = { verb: Verb.LIST_FILES, volume, job: job.name, caller: toCaller(caller) };
       await streamRun(agent, of, stream, (run) =>
-        withVolume(host, pins, target, attach, run, async ({ filesDir, signal, transport }) => {
-          const entries = await readJobDirectory(host.exec, filesDir, job.name, signal);
+        withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal, transport }) => {
           const snapshot = selectSnapshot(entries, job.name, request.snapshot);
           let count = 0;
           const snapshotDir = join(filesDir, job.name, snapshot.name);

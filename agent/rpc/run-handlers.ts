@@ -1,6 +1,6 @@
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
-import type { Run } from "../../proto/gen/luksmith/v1/types.ts";
 import { type Agent, toCaller } from "./agent.ts";
+import { authorizedRun, ofRun } from "./authorized.ts";
 import { serverStream, unary } from "./call.ts";
 
 type Handlers = Pick<AgentServiceServer, "listRuns" | "getRun" | "watchRun" | "cancelRun">;
@@ -8,7 +8,8 @@ type Handlers = Pick<AgentServiceServer, "listRuns" | "getRun" | "watchRun" | "c
 const defaultLimit = 20;
 const longestList = 1000;
 
-export function runHandlers({ access, host, runs }: Agent): Handlers {
+export function runHandlers(agent: Agent): Handlers {
+  const { access, host, runs } = agent;
   const { log } = host;
   return {
     listRuns: unary(log, async ({ limit, job, volume }, peer) => {
@@ -19,26 +20,18 @@ export function runHandlers({ access, host, runs }: Agent): Handlers {
     }),
 
     getRun: unary(log, async ({ id }, peer) => {
-      const run = runs.get(id);
-      await access.authorize(peer, "runs", ofRun(run));
+      const { run } = await authorizedRun(agent, peer, "runs", id);
       return { run };
     }),
 
     watchRun: serverStream(log, async ({ id, follow }, peer, stream) => {
-      const run = runs.get(id);
-      await access.authorize(peer, "log", ofRun(run));
+      const { run } = await authorizedRun(agent, peer, "log", id);
       for await (const event of runs.watch(run.id, follow, stream.gone)) await stream.send({ event });
     }),
 
     cancelRun: unary(log, async ({ id }, peer) => {
-      const caller = await access.authorize(peer, "cancel", ofRun(runs.get(id)));
+      const { caller } = await authorizedRun(agent, peer, "cancel", id);
       return { run: runs.cancel(id, toCaller(caller)) };
     }),
   };
-}
-
-/** What the policy judges a run by: what it is about, and who began it. */
-function ofRun(run: Run): { volume: string; job?: string; startedBy: number } {
-  const startedBy = run.caller?.uid ?? 0;
-  return run.job === "" ? { volume: run.volume, startedBy } : { volume: run.volume, job: run.job, startedBy };
 }

@@ -48,7 +48,7 @@ export function parseRecords(text: string): Map<string, SnapshotRecord> {
 
 export async function readRecords(exec: Exec, filesDir: string, job: string, signal: AbortSignal) {
   const args = ["--", recordFile(filesDir, job)];
-  const { exitCode, stdout } = await exec({ file: "cat", args, deadlineMs: ioDeadlineMs, signal });
+  const { exitCode, stdout } = await exec({ file: "cat", args, brief: true, deadlineMs: ioDeadlineMs, signal });
   return exitCode === 0 ? parseRecords(stdout.toString()) : new Map<string, SnapshotRecord>();
 }
 
@@ -59,14 +59,17 @@ export async function appendRecord(
   record: SnapshotRecord,
   signal: AbortSignal,
 ) {
-  const makeDirectory = ["--parents", "--mode=0700", "--", directory(filesDir)];
-  await mustRun(exec, { file: "mkdir", args: makeDirectory, deadlineMs: ioDeadlineMs, signal });
-  const append = [`of=${recordFile(filesDir, job)}`, "oflag=append", "conv=notrunc", "status=none"];
-  await mustRun(exec, {
+  const append = {
     file: "dd",
-    args: append,
+    args: [`of=${recordFile(filesDir, job)}`, "oflag=append", "conv=notrunc", "status=none"],
     stdin: `${JSON.stringify(record)}\n`,
+    brief: true,
     deadlineMs: ioDeadlineMs,
     signal,
-  });
+  };
+  if ((await exec(append)).exitCode === 0) return;
+  // the first of all
+  const makeDirectory = ["--parents", "--mode=0700", "--", directory(filesDir)];
+  await mustRun(exec, { file: "mkdir", args: makeDirectory, brief: true, deadlineMs: ioDeadlineMs, signal });
+  await mustRun(exec, append);
 }

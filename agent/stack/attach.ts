@@ -6,20 +6,33 @@
 
 import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { allOrFirstError, bothOrNeither } from "../../common/all-settled.ts";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { UndoStack } from "../../common/undo.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import type { VolumeConfig } from "../config/volume.ts";
 import type { RunContext } from "../runs/context.ts";
+import { readJobDirectory } from "../snapshots/list.ts";
+import type { SnapshotEntry } from "../snapshots/select.ts";
 import { type DmDevice, devicesBelow, dmDevice, loopDevices } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { openMapping } from "../tools/cryptsetup.ts";
 import { dmTables } from "../tools/dmsetup.ts";
+import { readSuperblock, type Superblock } from "../tools/ext4.ts";
+import { detachLoop } from "../tools/losetup.ts";
 import { readIdentity, requireIdentity, writeIdentity } from "../volume/identity.ts";
 import { readKeyFile } from "../volume/key-file.ts";
 import type { Pin, PinStore } from "../volume/pin.ts";
 import { mountVolume, releaseFilesystem } from "./filesystem.ts";
-import { connectImage, createPlaceholder, loopOnImage, releaseDm, releaseLoops } from "./image-device.ts";
+import {
+  type AttachMode,
+  connectImage,
+  createPlaceholder,
+  loopOnImage,
+  prepareConnection,
+  releaseDms,
+  releaseLoops,
+} from "./image-device.ts";
 import { type ImageStat, missingImage, requireImage, statImage } from "./image-file.ts";
 import { requireTables } from "./mapping.ts";
 import { type StackNames, stackNames } from "./names.ts";
@@ -52,10 +65,14 @@ export interface Connected {
 export interface Opened extends Connected {
   /** "/dev/dm-N" */
   readonly device: string;
+  /** Of the file system in it, where that was to be expected. */
+  readonly superblock: Superblock | undefined;
 }
 
 export interface Attached extends Opened {
   readonly filesDir: string;
+  /** What is in the job's directory, oldest first. */
+  readonly entries: readonly SnapshotEntry[];
   readonly generation: number;
 }
 
@@ -81,12 +98,14 @@ export class Stack implements AsyncDisposable {
     const breakTransport = () => this.transport.break();
     this.#undo.add("disconnect", () => this.transport.release());
     this.#undo.add("release the loop device", () => releaseLoops(host, names, this.#loops));
-    this.#undo.add("remove the image device", async () => {
+    this.#undo.add("close the mapping", async () => {
       const image = await dmDevice(names.imageDevice);
-      for (const below of image ? await devicesBelow(image) : []) this.#loops.add(below);
-      await releaseDm(host, names.imageDevice, breakTransport);
+      const below = image ? await devicesBelow(image) : [];
+      for (const loop of below) this.#loops.add(loop);
+      // ours as long as our device lies on it; it goes when that does (LO_FLAGS_AUTOCLEAR)
+      const detaching = below.map((loop) => detachLoop(host.exec, loop).catch(() => undefined));
+      await allOrFirstError(releaseDms(host, names, breakTransport), ...detaching);
     });
-    this.#undo.add("close the mapping", () => releaseDm(host, names.mapping, breakTransport));
     this.#undo.add("unmount the file system", () =>
       releaseFilesystem(host, names, () => this.#lost?.aborted ?? true, breakTransport),
     );
@@ -110,60 +129,72 @@ export class Stack implements AsyncDisposable {
   /**
    * Brings up everything but the mount: the connection and the key derivation side by side, then the image put under
    * the mapping, then the mapping compared with the pin.
+   * @param mode for reading, through the page cache: the kernel then reads ahead in the image, beyond the end of each
+   *   small file; for writing past it, so that what is written is not held twice and is on its way at once
    * @param prepareImage makes or changes the image on the connected transport; it is looked at again afterwards
    */
-  async open(target: Target, run: RunContext, prepareImage?: (connected: Connected) => Promise<void>): Promise<Opened> {
+  async open(
+    target: Target,
+    mode: AttachMode,
+    run: RunContext,
+    prepareImage?: (connected: Connected) => Promise<void>,
+  ): Promise<Opened> {
     const host = this.#host;
     const key = await readKeyFile(target.volume.keyFile);
     const either = new AbortController();
     const signal = AbortSignal.any([run.signal, either.signal]);
 
+    const placeholder = createPlaceholder(host, this.names, target.pin.imageBytes, signal);
     const image = async (): Promise<{ connected: Connected; loop: string }> => {
       const connected = await this.connect(target, run, signal);
       await prepareImage?.(connected);
       const stat = prepareImage ? await statImage(host.exec, connected.imagePath, connected.signal) : connected.image;
       await requireImageAt(host, target, connected, stat);
-      const loop = await loopOnImage(host, connected.imagePath, connected.signal);
+      const loop = await loopOnImage(host, connected.imagePath, mode, connected.signal);
       this.#loops.add(loop);
+      await placeholder;
+      await prepareConnection(host, this.names, loop, target.pin.imageBytes, connected.signal);
       return { connected, loop };
     };
     const mapping = async (): Promise<DmDevice> => {
-      const placeholder = await createPlaceholder(host, this.names, target.pin.imageBytes, signal);
+      const imageDevice = await placeholder;
       const spec = {
         headerFile: target.headerFile,
-        device: placeholder.path,
+        device: imageDevice.path,
         name: this.names.mapping,
         key,
         discards: false,
       };
       await run.step("unlock", () => openMapping(host.exec, spec, signal));
-      return placeholder;
+      return imageDevice;
     };
-    const [reached, unlocked] = await bothOrNeither(image(), mapping(), either);
-    key.fill(0);
+    const [reached, unlocked] = await bothOrNeither(image(), mapping(), either).finally(() => key.fill(0));
 
     const { connected, loop } = reached;
-    await connectImage(host, this.names, loop, target.pin.imageBytes, connected.signal);
-    const [tables, loops, opened] = await Promise.all([
+    await connectImage(host, this.names, connected.signal);
+    const opened = await dmDevice(this.names.mapping);
+    const device = opened?.path ?? "";
+    await setReadAhead(device);
+    const [tables, loops, superblock] = await allOrFirstError(
       dmTables(host.exec, connected.signal),
       loopDevices(),
-      dmDevice(this.names.mapping),
-    ]);
+      // only looked at, and by a program: nothing is mounted before the tables have been compared
+      prepareImage ? Promise.resolve(undefined) : readSuperblock(host.exec, device, connected.signal),
+    );
     requireTables(tables, target.pin, {
       mapping: this.names.mapping,
       imageDevice: this.names.imageDevice,
       imageDeviceNumber: unlocked.device,
       loopNumber: loops.find((candidate) => candidate.path === loop)?.device ?? "none",
     });
-    const device = opened?.path ?? "";
-    await setReadAhead(device);
-    return { ...connected, device };
+    return { ...connected, device, superblock };
   }
 
-  async mount(target: Target, opened: Opened, mode: "read" | "write", run: RunContext): Promise<void> {
-    const spec = { device: opened.device, names: this.names, pin: target.pin, mode };
+  async mount(target: Target, opened: Opened, mode: AttachMode, run: RunContext): Promise<void> {
+    const { device, superblock, signal } = opened;
+    const spec = { device, superblock, names: this.names, pin: target.pin, mode };
     const recovering = () => run.note("the file system was not unmounted cleanly the last time: recovering it");
-    await run.step("mount", () => mountVolume(this.#host, spec, recovering, opened.signal));
+    await run.step("mount", () => mountVolume(this.#host, spec, recovering, signal));
   }
 
   /** What an error came of: where the connection is gone it is that, and not what failed because of it. */
@@ -184,8 +215,10 @@ export class Stack implements AsyncDisposable {
 }
 
 export interface AttachOptions {
-  readonly mode: "read" | "write";
+  readonly mode: AttachMode;
   readonly acceptRollback: boolean;
+  /** Its directory is read while the volume's identity is: what is in it is {@link Attached.entries}. */
+  readonly job?: string;
 }
 
 /**
@@ -206,15 +239,26 @@ export async function withVolume<T>(
   const stack = new Stack(host, volume.name);
   let generation = pin.generation;
   const result = await withRelease(stack, run, async () => {
-    const opened = await stack.open(target, run);
+    const opened = await stack.open(target, options.mode, run);
     await stack.mount(target, opened, options.mode, run);
     const { filesDir } = stack.names;
-    const identity = await readIdentity(host.exec, filesDir, opened.signal);
+    const [identity, entries] = await allOrFirstError(
+      readIdentity(host.exec, filesDir, opened.signal),
+      options.job === undefined
+        ? Promise.resolve([])
+        : readJobDirectory(host.exec, filesDir, options.job, opened.signal),
+    );
     requireIdentity(identity, pin, volume.name, options.acceptRollback);
     // after an accepted rollback as well it is one that no copy of the image has had
     generation = writing ? Math.max(identity.generation, pin.generation) + 1 : identity.generation;
-    if (writing) await writeIdentity(host.exec, filesDir, { ...identity, generation }, opened.signal);
-    return work({ ...opened, filesDir, generation });
+    const attached = { ...opened, filesDir, entries, generation };
+    if (!writing) return work(attached);
+    // beside the work: whatever that makes durable comes after this, at the latest when the file system is unmounted
+    const either = new AbortController();
+    const signal = AbortSignal.any([opened.signal, either.signal]);
+    const writingIdentity = writeIdentity(host.exec, filesDir, { ...identity, generation }, signal);
+    const [, done] = await bothOrNeither(writingIdentity, work({ ...attached, signal }), either);
+    return done;
   });
   // only now is the new generation sure to be on the backup host's disk
   await pins.write(volume.name, { ...pin, generation, unclean: writing ? false : pin.unclean });
@@ -247,21 +291,6 @@ async function requireImageAt(host: Host, target: Target, connected: Connected, 
     device: connected.transport.device,
     bytes: target.pin.imageBytes,
   });
-}
-
-/** Waits for both, so that nothing is still being acquired when the releases start; the first failure ends the other. */
-async function bothOrNeither<A, B>(a: Promise<A>, b: Promise<B>, either: AbortController): Promise<[A, B]> {
-  let first: unknown;
-  const onFailure = (error: unknown) => {
-    if (either.signal.aborted) return;
-    first = error;
-    either.abort(error);
-  };
-  a.catch(onFailure);
-  b.catch(onFailure);
-  const [settledA, settledB] = await Promise.allSettled([a, b]);
-  if (settledA.status === "fulfilled" && settledB.status === "fulfilled") return [settledA.value, settledB.value];
-  throw first;
 }
 
 async function setReadAhead(device: string): Promise<void> {

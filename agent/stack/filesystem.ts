@@ -3,7 +3,7 @@
 import { LuksmithError } from "../../common/errors.ts";
 import type { Host } from "../system/host.ts";
 import { mountedAt } from "../system/mountinfo.ts";
-import { checkExt4, readSuperblock } from "../tools/ext4.ts";
+import { checkExt4, readSuperblock, type Superblock } from "../tools/ext4.ts";
 import { mountFilesystem, unmount } from "../tools/mount.ts";
 import type { Pin } from "../volume/pin.ts";
 import type { StackNames } from "./names.ts";
@@ -16,6 +16,8 @@ const brokenDeadlineMs = 10_000;
 const inodeReadaheadBlocks = 256;
 
 const mountOptions = [
+  // links are kept, and read by whoever restores them; nothing of ours goes through one
+  "nosymfollow",
   "nodev",
   "nosuid",
   "noexec",
@@ -30,11 +32,18 @@ const mountOptions = [
  */
 export async function mountVolume(
   host: Host,
-  spec: { device: string; names: StackNames; pin: Pin; mode: "read" | "write" },
+  spec: {
+    device: string;
+    names: StackNames;
+    pin: Pin;
+    mode: "read" | "write";
+    /** Read already, on the way. */
+    superblock?: Superblock | undefined;
+  },
   recovering: () => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const superblock = await readSuperblock(host.exec, spec.device, signal);
+  const superblock = spec.superblock ?? (await readSuperblock(host.exec, spec.device, signal));
   if (superblock?.uuid !== spec.pin.filesystemUuid) {
     throw new LuksmithError("tampered", "the image does not hold the file system of this volume", {
       hint: `its content has been overwritten or exchanged: luksmith volume check ${spec.names.volume}`,

@@ -10,7 +10,7 @@ import { LuksmithError } from "../../common/errors.ts";
 import { dmDevice, type LoopDevice, loopDevices } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { waitUntil } from "../system/wait-until.ts";
-import { bytesPerDmSector, createDm, removeDm, replaceDmTable } from "../tools/dmsetup.ts";
+import { bytesPerDmSector, createDm, loadDmTable, removeDm, switchDmTable } from "../tools/dmsetup.ts";
 import { attachLoop, detachLoop } from "../tools/losetup.ts";
 import type { StackNames } from "./names.ts";
 
@@ -24,37 +24,65 @@ export async function createPlaceholder(host: Host, names: StackNames, bytes: nu
   return device;
 }
 
-/** Puts the image, through a loop device, under the placeholder. */
-export async function connectImage(host: Host, names: StackNames, loop: string, bytes: number, signal: AbortSignal) {
-  await replaceDmTable(host.exec, names.imageDevice, `0 ${bytes / bytesPerDmSector} linear ${loop} 0`, signal);
+/** Makes the image ready to be put, through a loop device, under the placeholder: with {@link connectImage}. */
+export async function prepareConnection(
+  host: Host,
+  names: StackNames,
+  loop: string,
+  bytes: number,
+  signal: AbortSignal,
+): Promise<void> {
+  await loadDmTable(host.exec, names.imageDevice, `0 ${bytes / bytesPerDmSector} linear ${loop} 0`, signal);
 }
 
-/** @returns "/dev/loopN", checked to be on this very file and unbuffered */
-export async function loopOnImage(host: Host, imagePath: string, signal: AbortSignal): Promise<string> {
-  const path = await attachLoop(host.exec, imagePath, signal);
+export async function connectImage(host: Host, names: StackNames, signal: AbortSignal): Promise<void> {
+  await switchDmTable(host.exec, names.imageDevice, signal);
+}
+
+export type AttachMode = "read" | "write";
+
+/** @returns "/dev/loopN", checked to be on this very file and, for writing, unbuffered */
+export async function loopOnImage(
+  host: Host,
+  imagePath: string,
+  mode: AttachMode,
+  signal: AbortSignal,
+): Promise<string> {
+  const path = await attachLoop(host.exec, imagePath, mode, signal);
   const loop = (await loopDevices()).find((device) => device.path === path);
   if (loop?.backingFile !== imagePath) {
     throw new LuksmithError("tool_failed", `${path} is not on ${imagePath} but on ${loop?.backingFile ?? "nothing"}`);
   }
-  if (!loop.directIo) {
+  if (mode === "write" && !loop.directIo) {
     throw new LuksmithError("tool_failed", `${path} refused direct I/O`, { hint: "luksmith doctor" });
   }
   return path;
 }
 
-/** @param breakTransport makes whatever hangs on the transport, and keeps the device in use, fail */
-export async function releaseDm(host: Host, name: string, breakTransport: () => Promise<void>): Promise<void> {
-  if ((await dmDevice(name)) === undefined) return;
+/**
+ * Removes the mapping and the image device below it.
+ * @param breakTransport makes whatever hangs on the transport, and keeps the devices in use, fail
+ */
+export async function releaseDms(host: Host, names: StackNames, breakTransport: () => Promise<void>): Promise<void> {
+  const there = await present([names.mapping, names.imageDevice]);
+  if (there.length === 0) return;
   try {
-    await removeDm(host.exec, name);
+    await removeDm(host.exec, there);
   } catch (error) {
-    host.log.warn({ err: error, device: name }, "device is in use: putting errors under it");
+    host.log.warn({ err: error, devices: there }, "devices are in use: putting errors under them");
     await breakTransport().catch((cause: unknown) => host.log.warn({ err: cause }, "could not break the transport"));
-    await removeDm(host.exec, name, "force");
+    for (const name of await present(there)) await removeDm(host.exec, [name], "force");
   }
-  if (!(await waitUntil(host.clock, goneDeadlineMs, async () => (await dmDevice(name)) === undefined))) {
-    throw new LuksmithError("tool_failed", `${name} is still there`, { hint: `dmsetup info ${name}` });
+  if (!(await waitUntil(host.clock, goneDeadlineMs, async () => (await present(there)).length === 0))) {
+    const left = (await present(there)).join(", ");
+    throw new LuksmithError("tool_failed", `${left} is still there`, { hint: "dmsetup info" });
   }
+}
+
+/** Those of the names that are device-mapper devices. */
+async function present(names: readonly string[]): Promise<string[]> {
+  const devices = await Promise.all(names.map(dmDevice));
+  return names.filter((_, index) => devices[index] !== undefined);
 }
 
 /**

@@ -20,7 +20,7 @@ export interface ImageStat {
 export async function statImage(exec: Exec, path: string, signal: AbortSignal): Promise<ImageStat | undefined> {
   // stat(1): %f mode in hex, %s size, %b blocks of %B bytes, %Hd:%Ld device
   const args = ["--format=%f %s %b %B %Hd:%Ld", "--", path];
-  const finished = await exec({ file: "stat", args, deadlineMs: statDeadlineMs, signal });
+  const finished = await exec({ file: "stat", args, brief: true, deadlineMs: statDeadlineMs, signal });
   if (finished.exitCode !== 0) {
     if (finished.stderr.endsWith("No such file or directory")) return undefined;
     throw new LuksmithError("unreachable", `the image cannot be looked at: ${lastWords(finished)}`, {

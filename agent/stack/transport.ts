@@ -2,6 +2,7 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { allOrFirstError } from "../../common/all-settled.ts";
 import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Child } from "../../common/exec.ts";
@@ -14,7 +15,7 @@ import { mountedAt } from "../system/mountinfo.ts";
 import { waitUntil } from "../system/wait-until.ts";
 import { remountFlags, unmount } from "../tools/mount.ts";
 import { startSshfs } from "../tools/sshfs.ts";
-import { abortFuse } from "./fuse-abort.ts";
+import { abortFuse, widenFuse } from "./fuse-connection.ts";
 import { type ImageStat, statImage } from "./image-file.ts";
 import type { StackNames } from "./names.ts";
 
@@ -69,7 +70,9 @@ export class SshfsTransport {
     try {
       const transport = await this.#mount(remote, AbortSignal.any([signal, patience]));
       onMounted(transport);
-      const image = await statImage(exec, imagePath, AbortSignal.any([signal, transport.lost, patience]));
+      const inTime = AbortSignal.any([signal, transport.lost, patience]);
+      // both wait for the host's first answer; a look at the image itself follows no link
+      const [image] = await allOrFirstError(statImage(exec, imagePath, inTime), this.#confine(inTime));
       return { transport, image };
     } catch (error) {
       signal.throwIfAborted();
@@ -81,7 +84,7 @@ export class SshfsTransport {
   }
 
   async #mount(remote: RemoteConfig, signal: AbortSignal): Promise<Transport> {
-    const { exec, start, clock, runtimeDir } = this.#host;
+    const { start, clock, runtimeDir } = this.#host;
     const { remoteDir, fsname, volume } = this.#names;
     // one for each volume: two that attach at once must not write the file that the other's ssh is reading
     const sshConfigFile = join(runtimeDir, "ssh", `${remote.name}.${volume}.conf`);
@@ -108,16 +111,22 @@ export class SshfsTransport {
 
     const settled = async () => this.#ended !== undefined || (await mountedAt(remoteDir))?.source === fsname;
     await waitUntil(clock, remote.connectTimeoutMs + connectExtraMs, settled, signal);
-    await remountFlags(exec, remoteDir, ["nosymfollow", "nosuid", "nodev"], signal);
+    const device = (await mountedAt(remoteDir))?.device ?? "";
+    if (device !== "") await widenFuse(device);
+    return { device, lost: lost.signal };
+  }
+
+  /** Nothing on the mount can lead anywhere else, or become a device or another user's program. */
+  async #confine(signal: AbortSignal): Promise<void> {
+    const { remoteDir } = this.#names;
+    const flags = ["nosymfollow", "nosuid", "nodev"];
+    await remountFlags(this.#host.exec, remoteDir, flags, signal);
     const mount = await mountedAt(remoteDir);
-    for (const flag of ["nosymfollow", "nosuid", "nodev"]) {
-      if (!mount?.options.has(flag)) {
-        throw new LuksmithError("tool_failed", `the kernel did not set ${flag} on the sshfs mount`, {
-          hint: "luksmith doctor",
-        });
-      }
-    }
-    return { device: mount?.device ?? "", lost: lost.signal };
+    const missing = flags.filter((flag) => !mount?.options.has(flag));
+    if (missing.length === 0) return;
+    throw new LuksmithError("tool_failed", `the kernel did not set ${missing.join(", ")} on the sshfs mount`, {
+      hint: "luksmith doctor",
+    });
   }
 
   /** Unmounts, and ends sshfs and its ssh; breaks the FUSE connection when they hang. */

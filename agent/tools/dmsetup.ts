@@ -15,23 +15,30 @@ export interface DmTarget {
 }
 
 export async function createDm(exec: Exec, name: string, table: string, signal: AbortSignal): Promise<void> {
-  await mustRun(exec, { file: "dmsetup", args: ["create", name, "--table", table], deadlineMs, signal });
+  await mustRun(exec, { file: "dmsetup", args: ["create", name, "--table", table], brief: true, deadlineMs, signal });
 }
 
-/** Puts another table under a live device; I/O waits meanwhile. */
-export async function replaceDmTable(exec: Exec, name: string, table: string, signal: AbortSignal): Promise<void> {
-  await mustRun(exec, { file: "dmsetup", args: ["load", name, "--table", table], deadlineMs, signal });
-  await mustRun(exec, { file: "dmsetup", args: ["resume", name], deadlineMs, signal });
+/** Holds another table ready for a live device, which goes on with the one it has. */
+export async function loadDmTable(exec: Exec, name: string, table: string, signal: AbortSignal): Promise<void> {
+  await mustRun(exec, { file: "dmsetup", args: ["load", name, "--table", table], brief: true, deadlineMs, signal });
 }
 
-/** `force` puts the error target under it first, so that what hangs on it gets errors and lets go. */
-export async function removeDm(exec: Exec, name: string, how: "plain" | "force" = "plain"): Promise<void> {
-  const args = ["remove", ...(how === "force" ? ["--force"] : []), "--retry", name];
-  await mustRun(exec, { file: "dmsetup", args, deadlineMs });
+/** Puts the table that was loaded under the live device; I/O waits meanwhile. */
+export async function switchDmTable(exec: Exec, name: string, signal: AbortSignal): Promise<void> {
+  await mustRun(exec, { file: "dmsetup", args: ["resume", name], brief: true, deadlineMs, signal });
+}
+
+/**
+ * @param names in this order, the upper ones first
+ * @param how "force" puts the error target under them first, so that what hangs on them gets errors and lets go
+ */
+export async function removeDm(exec: Exec, names: readonly string[], how: "plain" | "force" = "plain"): Promise<void> {
+  const args = ["remove", ...(how === "force" ? ["--force"] : []), "--retry", ...names];
+  await mustRun(exec, { file: "dmsetup", args, brief: true, deadlineMs });
 }
 
 export async function dmTables(exec: Exec, signal: AbortSignal): Promise<DmTarget[]> {
-  const { stdout } = await mustRun(exec, { file: "dmsetup", args: ["table"], deadlineMs, signal });
+  const { stdout } = await mustRun(exec, { file: "dmsetup", args: ["table"], brief: true, deadlineMs, signal });
   return parseDmTables(stdout.toString());
 }
 

@@ -23,7 +23,7 @@ export async function existing(
   const stdin = Buffer.concat(spec.paths.flatMap((path) => [start, path, Buffer.from("\0")]));
   const args = ["-P", "-files0-from", "-", "-maxdepth", "0", "-printf", "%y%p\\0"];
   const cwd = spec.cwd === undefined ? {} : { cwd: spec.cwd };
-  const finished = await exec({ file: "find", args, ...cwd, stdin, deadlineMs, signal, as: spec.as });
+  const finished = await exec({ file: "find", args, ...cwd, stdin, brief: true, deadlineMs, signal, as: spec.as });
   if (finished.exitCode > 1)
     throw new LuksmithError("tool_failed", `find failed: ${lastWords(finished)}`, { cause: finished });
   const records = finished.stdout.toString("latin1").split("\0").filter(Boolean);

@@ -38,7 +38,7 @@ export interface Superblock {
  */
 export async function readSuperblock(exec: Exec, device: string, signal: AbortSignal): Promise<Superblock | undefined> {
   const args = ["-h", "--", device];
-  const finished = await exec({ file: "dumpe2fs", args, deadlineMs: superblockDeadlineMs, signal });
+  const finished = await exec({ file: "dumpe2fs", args, brief: true, deadlineMs: superblockDeadlineMs, signal });
   if (finished.exitCode === 0) return parseSuperblock(finished.stdout.toString("latin1"));
   // that it could not be read says nothing about what is there
   if (finished.stderr.includes("Input/output error")) {

@@ -8,18 +8,25 @@ const deadlineMs = 30_000;
 const sectorBytes = 4096;
 
 /**
- * Binds a free loop device to the file, with direct I/O: the image's pages are not cached a second time, and
- * writeback does not stall on a slow link as the buffered kind does.
+ * Binds a free loop device to the file. For writing with direct I/O: the image's pages are not cached a second time, and
+ * writeback does not stall on a slow link as the buffered kind does. For reading buffered: the
+ * kernel then reads ahead in the image itself.
  * @returns "/dev/loopN"
  */
-export async function attachLoop(exec: Exec, file: string, signal: AbortSignal): Promise<string> {
-  const args = ["--find", "--show", "--direct-io=on", `--sector-size=${sectorBytes}`, "--", file];
-  const { stdout } = await mustRun(exec, { file: "losetup", args, deadlineMs, signal });
+export async function attachLoop(
+  exec: Exec,
+  file: string,
+  mode: "read" | "write",
+  signal: AbortSignal,
+): Promise<string> {
+  const directIo = `--direct-io=${mode === "write" ? "on" : "off"}`;
+  const args = ["--find", "--show", directIo, `--sector-size=${sectorBytes}`, "--", file];
+  const { stdout } = await mustRun(exec, { file: "losetup", args, brief: true, deadlineMs, signal });
   const device = stdout.toString().trim();
   if (!/^\/dev\/loop\d+$/.test(device)) throw new LuksmithError("tool_failed", "losetup named no device");
   return device;
 }
 
 export async function detachLoop(exec: Exec, device: string): Promise<void> {
-  await mustRun(exec, { file: "losetup", args: ["--detach", device], deadlineMs });
+  await mustRun(exec, { file: "losetup", args: ["--detach", device], brief: true, deadlineMs });
 }

@@ -15,7 +15,7 @@ export async function mountFilesystem(
   signal: AbortSignal,
 ): Promise<void> {
   const args = ["--types", type, "--options", options.join(","), "--", device, target];
-  await mustRun(exec, { file: "mount", args, deadlineMs: mountDeadlineMs, signal });
+  await mustRun(exec, { file: "mount", args, brief: true, deadlineMs: mountDeadlineMs, signal });
 }
 
 /** Shows a directory at a second place. */
@@ -23,6 +23,7 @@ export async function bindMount(exec: Exec, directory: string, target: string, s
   await mustRun(exec, {
     file: "mount",
     args: ["--bind", "--", directory, target],
+    brief: true,
     deadlineMs: remountDeadlineMs,
     signal,
   });
@@ -31,11 +32,11 @@ export async function bindMount(exec: Exec, directory: string, target: string, s
 /** Changes the flags of a mount that is there already. Source: mount(8), "remount,bind"; nosymfollow: mount_setattr(2), Linux 5.10 */
 export async function remountFlags(exec: Exec, target: string, flags: readonly string[], signal: AbortSignal) {
   const args = ["--options", ["remount", "bind", ...flags].join(","), "--", target];
-  await mustRun(exec, { file: "mount", args, deadlineMs: remountDeadlineMs, signal });
+  await mustRun(exec, { file: "mount", args, brief: true, deadlineMs: remountDeadlineMs, signal });
 }
 
 /** Writes out what is dirty and unmounts; `lazy` takes it out of the tree at once and the rest when nobody uses it. */
 export async function unmount(exec: Exec, target: string, deadlineMs: number, how: "flush" | "lazy" = "flush") {
   const args = [...(how === "lazy" ? ["--lazy"] : []), "--", target];
-  await mustRun(exec, { file: "umount", args, deadlineMs });
+  await mustRun(exec, { file: "umount", args, brief: true, deadlineMs });
 }

@@ -3,12 +3,21 @@
 import { RecordSplitter } from "./record-splitter.ts";
 import { unescapeName } from "./rsync-output.ts";
 
-/** "full", or the system's words for what else is wrong with the destination. */
-export type DestinationFault = "full" | (string & {});
+/** What is wrong with the destination as a whole, and rsync's words for it. */
+export interface DestinationFault {
+  /** "damaged": its own metadata do not make sense, or fail their checksum. */
+  readonly kind: "full" | "damaged" | "broken";
+  readonly said: string;
+}
 
 /** errno values (errno(3)) that say: the destination as a whole, not one file of it, has failed. */
-const fullErrnos = new Set([28, 122]);
-const brokenErrnos = new Set([5, 30, 74, 107, 117, 103]);
+const faultKinds = new Map<number, DestinationFault["kind"]>([
+  ...[28, 122].map((errno) => [errno, "full"] as const), // ENOSPC, EDQUOT
+  ...[74, 117].map((errno) => [errno, "damaged"] as const), // EBADMSG, EUCLEAN: ext4's EFSBADCRC, EFSCORRUPTED
+  ...[5, 30, 103, 107].map((errno) => [errno, "broken"] as const), // EIO, EROFS, ECONNABORTED, ENOTCONN
+]);
+/** The first to be said is most often the cause; but these three in this order. */
+const gravity = { broken: 0, damaged: 1, full: 2 };
 
 export interface Complaint {
   /** Which of rsync's processes said it: only the sender reads the source. */
@@ -69,8 +78,10 @@ export class RsyncComplaints {
     if (complaint === undefined) return;
     const { role, errno } = complaint;
     if (role !== undefined && role !== "sender" && errno !== undefined) {
-      if (fullErrnos.has(errno)) this.#fault = "full";
-      else if (brokenErrnos.has(errno)) this.#fault ??= complaint.message;
+      const kind = faultKinds.get(errno);
+      if (kind !== undefined && (this.#fault === undefined || gravity[kind] > gravity[this.#fault.kind])) {
+        this.#fault = { kind, said: complaint.message };
+      }
     }
     this.#onComplaint(complaint.message, complaint.path);
   }

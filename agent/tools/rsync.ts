@@ -23,6 +23,8 @@ export interface CopySpec {
   readonly stdin?: Uint8Array;
   readonly as?: Command["as"];
   readonly onProgress?: (progress: RsyncProgress) => void;
+  /** The volume that the destination lies in, when it does: damage there is the backup host's doing. */
+  readonly volume?: string;
   /** A line of --out-format, with its escapes still in it. */
   readonly onLine?: (line: Buffer) => void;
   /** A file that could not be read or kept whole; the name is as on disk. */
@@ -37,7 +39,7 @@ export interface CopyResult {
 
 /**
  * Source: rsync(1), EXIT VALUES: 23 = partial transfer due to error, 24 = vanished source files.
- * @throws {LuksmithError} "full" when the destination is; "tool_failed" when the destination or rsync itself fails
+ * @throws {LuksmithError} "full" when the destination is; "tampered" for a volume with damaged metadata; "tool_failed" when the destination or rsync itself fails
  */
 export async function copy(exec: Exec, spec: CopySpec, signal: AbortSignal): Promise<CopyResult> {
   const output = new RecordSplitter(10);
@@ -64,16 +66,20 @@ export async function copy(exec: Exec, spec: CopySpec, signal: AbortSignal): Pro
   });
   onLine(output.flush());
   complaints.flush();
-  judge(finished, complaints.destinationFault);
+  judge(finished, complaints.destinationFault, spec.volume);
   return { incomplete: finished.exitCode !== 0, stats: parseStats(summary) };
 }
 
-function judge(finished: Finished, destination: DestinationFault | undefined): void {
-  if (destination === "full") {
-    throw new LuksmithError("full", "there is no room left", { cause: finished });
+function judge(finished: Finished, fault: DestinationFault | undefined, volume: string | undefined): void {
+  if (fault?.kind === "full") throw new LuksmithError("full", "there is no room left", { cause: finished });
+  if (fault?.kind === "damaged" && volume !== undefined) {
+    throw new LuksmithError("tampered", `the file system of volume ${volume} is damaged: ${fault.said}`, {
+      hint: `luksmith volume check ${volume}`,
+      cause: finished,
+    });
   }
-  if (destination !== undefined) {
-    throw new LuksmithError("tool_failed", `writing failed: ${destination}`, {
+  if (fault !== undefined) {
+    throw new LuksmithError("tool_failed", `the destination failed: ${fault.said}`, {
       hint: "luksmith doctor",
       cause: finished,
     });

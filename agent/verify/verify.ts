@@ -9,7 +9,6 @@ import { ownMountsArgs, selectionArgs } from "../backup/selection.ts";
 import { requireSources } from "../backup/sources.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
-import { readJobDirectory } from "../snapshots/list.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { type Target, withVolume } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
@@ -33,9 +32,8 @@ export async function verify(
   run: RunContext,
 ): Promise<RunResult> {
   await requireSources(host.exec, job, run);
-  const attach = { mode: "read", acceptRollback: options.acceptRollback } as const;
-  return withVolume(host, pins, target, attach, run, async ({ filesDir, signal }) => {
-    const entries = await readJobDirectory(host.exec, filesDir, job.name, signal);
+  const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name } as const;
+  return withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal }) => {
     const snapshot = selectSnapshot(entries, job.name, options.snapshot);
     const counts = { equal: 0, differs: 0, changed: 0, added: 0 };
     let unreadable = 0;
@@ -58,6 +56,7 @@ export async function verify(
             ...ownMountsArgs(host.runtimeDir),
             ...["--", ...job.sources, `${join(filesDir, job.name, snapshot.name)}/`],
           ],
+          volume: job.volume,
           onLine,
           onProgress: copyProgress(host.clock, run, "compare"),
           onComplaint: (message, path) => {

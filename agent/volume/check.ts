@@ -31,7 +31,7 @@ export async function checkVolume(
   };
   const stack = new Stack(host, volume.name);
   const found = await withRelease(stack, run, async () => {
-    const opened = await stack.open(target, run);
+    const opened = await stack.open(target, "read", run);
     await run.step("compare the stored header", async () => {
       const difference = await headerDifference(host, target, opened);
       if (difference !== undefined) fault(difference);

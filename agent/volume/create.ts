@@ -3,6 +3,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { access, chmod, mkdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { allOrFirstError } from "../../common/all-settled.ts";
 import { syncDirectory, writeFileDurably } from "../../common/durable-file.ts";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { mustRun } from "../../common/exec.ts";
@@ -134,13 +135,13 @@ async function makeImage(host: Host, target: Target, run: RunContext): Promise<v
   let made: Connected | undefined;
   await withRelease(stack, run, async () => {
     try {
-      const opened = await stack.open(target, run, async (connected) => {
+      const opened = await stack.open(target, "write", run, async (connected) => {
         await claimImage(host, target, connected);
         made = connected;
       });
       const { signal } = opened;
       await run.step("make the file system", () =>
-        Promise.all([
+        allOrFirstError(
           copyHeader(host, target.headerFile, opened),
           makeExt4(
             host.exec,
@@ -149,7 +150,7 @@ async function makeImage(host: Host, target: Target, run: RunContext): Promise<v
             target.pin.filesystemUuid,
             signal,
           ),
-        ]),
+        ),
       );
       await stack.mount(target, opened, "write", run);
       await writeContent(host, stack.names.filesDir, target, signal);

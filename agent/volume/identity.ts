@@ -31,7 +31,7 @@ export function ownDirectory(filesDir: string): string {
 /** @throws {LuksmithError} "tampered" when it is not there or cannot be understood; "tool_failed" when it cannot be read */
 export async function readIdentity(exec: Exec, filesDir: string, signal: AbortSignal): Promise<Identity> {
   const path = join(ownDirectory(filesDir), fileName);
-  const finished = await exec({ file: "cat", args: ["--", path], deadlineMs: ioDeadlineMs, signal });
+  const finished = await exec({ file: "cat", args: ["--", path], brief: true, deadlineMs: ioDeadlineMs, signal });
   const parsed = finished.exitCode === 0 ? identitySchema.safeParse(parseJson(finished.stdout.toString())) : undefined;
   if (parsed?.success) return parsed.data;
   if (finished.stderr.endsWith("Input/output error")) {
@@ -54,9 +54,10 @@ export async function writeIdentity(
   const directory = ownDirectory(filesDir);
   const fresh = join(directory, `${fileName}.new`);
   const stdin = `${JSON.stringify(identitySchema.parse(identity), null, 2)}\n`;
-  await mustRun(exec, { file: "dd", args: [`of=${fresh}`, "status=none"], stdin, deadlineMs: ioDeadlineMs, signal });
+  const make = ["status=none", `of=${fresh}`];
+  await mustRun(exec, { file: "dd", args: make, stdin, brief: true, deadlineMs: ioDeadlineMs, signal });
   const args = ["--no-target-directory", "--", fresh, join(directory, fileName)];
-  await mustRun(exec, { file: "mv", args, deadlineMs: ioDeadlineMs, signal });
+  await mustRun(exec, { file: "mv", args, brief: true, deadlineMs: ioDeadlineMs, signal });
 }
 
 /**

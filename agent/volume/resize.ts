@@ -27,7 +27,7 @@ export async function resizeVolume(host: Host, pins: PinStore, target: Target, r
   const grown = { ...target, pin };
   const stack = new Stack(host, name);
   await withRelease(stack, run, async () => {
-    const opened = await stack.open(grown, run, async ({ imagePath, signal }) => {
+    const opened = await stack.open(grown, "write", run, async ({ imagePath, signal }) => {
       // ">N" enlarges and never shrinks (truncate(1))
       const args = ["--no-create", `--size=>${sizeBytes}`, "--", imagePath];
       await mustRun(host.exec, { file: "truncate", args, deadlineMs: truncateDeadlineMs, signal });

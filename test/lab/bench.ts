@@ -25,6 +25,8 @@ const { values } = parseArgs({
     rtt: { type: "string", default: "20" },
     files: { type: "string", default: "2000" },
     tools: { type: "string", default: "" },
+    /** Prints the agent's log of the programs that it runs, to see where the time goes. */
+    trace: { type: "boolean", default: false },
   },
 });
 const files = Number(values.files);
@@ -44,6 +46,7 @@ async function run(file: string, args: readonly string[], env: Record<string, st
 }
 
 async function measure(tool: string, row: string, rttMs: number, work: () => Promise<void>): Promise<void> {
+  if (values.trace) process.stderr.write(`--- ${tool}: ${row}\n`);
   const before = await host.wireBytes();
   const started = performance.now();
   let failed = "";
@@ -108,7 +111,12 @@ function byHand(): Tool {
 }
 
 async function must(followed: Promise<Followed>): Promise<void> {
-  const { run: ended } = await followed;
+  const { run: ended, events } = await followed;
+  const started = events[0]?.time?.getTime() ?? 0;
+  for (const { kind, time } of values.trace ? events : []) {
+    const step = kind?.$case === "stepBegan" || kind?.$case === "stepEnded" ? `${kind.$case} ${kind.value.step}` : "";
+    if (step !== "") process.stderr.write(`${((time?.getTime() ?? 0) - started) / 1000} ${step}\n`);
+  }
   if (ended.state !== RunState.DONE) throw new Error(ended.error?.message ?? "it did not end well");
 }
 
@@ -191,9 +199,11 @@ async function bench(rttMs: number): Promise<void> {
     `Host ${host.address}\n  IdentityFile ${identityFile}\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n`,
   );
   await LabAgent.forget();
+  if (values.trace) process.env.LUKSMITH_LAB_VERBOSE = "yes";
   const agent = await LabAgent.start(`${remoteLine(host)}
 volumes: { home: { remote: vault, image: home.luks, size: ${imageMiB}M, ${cheapKdf} } }
 jobs: { files: { volume: home, sources: [${source}] } }
+log: { level: ${values.trace ? "debug" : "info"} }
 `);
   await agent.trust();
   await host.setLink({ rttMs });

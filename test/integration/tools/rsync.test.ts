@@ -280,7 +280,7 @@ test("a destination that has become read-only is no file that could not be read"
     writeFile(join(from, "file"));
     await assert.rejects(copy(exec, new Witness().spec(["--", `${from}/`, `${to}/`]), never()), {
       code: "tool_failed",
-      message: /^writing failed: .*read-only file system$/,
+      message: /^the destination failed: .*read-only file system$/,
     });
   }),
 );

@@ -17,26 +17,33 @@ function plan(...names: string[]) {
 }
 
 test("the first of all", () => {
-  assert.deepEqual(plan(), { name: "2026-11-25T02-00-00Z", base: undefined, resume: undefined, stale: [] });
+  assert.deepEqual(plan(), { name: "2026-11-25T02-00-00Z", base: undefined, interrupted: [], stale: [] });
 });
 
 test("files are shared with the newest finished one", () => {
   assert.deepEqual(plan("2026-11-21T02-00-00Z", "2026-11-22T02-00-00Z"), {
     name: "2026-11-25T02-00-00Z",
     base: "2026-11-22T02-00-00Z",
-    resume: undefined,
+    interrupted: [],
     stale: [],
   });
 });
 
-test("the newest interrupted one is gone on with, older ones are stale", () => {
+test("the newest interrupted one is gone on with; older ones still give what files they have", () => {
   const names = ["2026-11-20T02-00-00Z.partial", "2026-11-21T02-00-00Z", "2026-11-22T02-00-00Z.partial"];
   assert.deepEqual(plan(...names, "2026-11-23T02-00-00Z.partial"), {
     name: "2026-11-25T02-00-00Z",
     base: "2026-11-21T02-00-00Z",
-    resume: "2026-11-23T02-00-00Z",
-    stale: ["2026-11-20T02-00-00Z", "2026-11-22T02-00-00Z"],
+    interrupted: ["2026-11-23T02-00-00Z", "2026-11-22T02-00-00Z", "2026-11-20T02-00-00Z"],
+    stale: [],
   });
+});
+
+test("of very many interrupted ones the oldest are given up", () => {
+  const days = Array.from({ length: 9 }, (_, index) => `2026-11-1${index}T02-00-00Z`);
+  const { interrupted, stale } = plan(...days.map((day) => `${day}.partial`));
+  assert.deepEqual([...interrupted, ...stale], days.toReversed());
+  assert.ok(interrupted.length < 20 && stale.length > 0);
 });
 
 test("a clock that went back shares with the newest there is, and takes no name twice", () => {

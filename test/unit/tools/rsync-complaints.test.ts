@@ -113,24 +113,27 @@ for (const line of summaries) {
   });
 }
 
-function fault(...lines: string[]): string | undefined {
+function fault(...lines: string[]) {
   const complaints = new RsyncComplaints(() => undefined);
   for (const line of lines) complaints.push(Buffer.from(`${line}\n`));
   return complaints.destinationFault;
 }
 
 test("a destination that fails, told from a source that does", () => {
-  assert.equal(fault('rsync: [receiver] write failed on "/t/b": No space left on device (28)'), "full");
-  assert.equal(fault('rsync: [receiver] write failed on "/t/b": Disk quota exceeded (122)'), "full");
-  assert.equal(fault('rsync: [generator] recv_generator: mkdir "/t/d" failed: No space left on device (28)'), "full");
-  assert.equal(
-    fault('rsync: [receiver] mkstemp "/t/.b.x" failed: Read-only file system (30)'),
-    "could not be copied: read-only file system",
-  );
-  assert.equal(
-    fault('rsync: [receiver] write failed on "/t/b": Input/output error (5)'),
-    "could not be copied: input/output error",
-  );
+  const kind = (line: string) => fault(line)?.kind;
+  assert.equal(kind('rsync: [receiver] write failed on "/t/b": No space left on device (28)'), "full");
+  assert.equal(kind('rsync: [receiver] write failed on "/t/b": Disk quota exceeded (122)'), "full");
+  assert.equal(kind('rsync: [generator] recv_generator: mkdir "/t/d" failed: No space left on device (28)'), "full");
+  assert.equal(kind('rsync: [generator] readlink_stat("/t/d/x") failed: Bad message (74)'), "damaged");
+  assert.equal(kind('rsync: [receiver] mkstemp "/t/d/.x" failed: Structure needs cleaning (117)'), "damaged");
+  assert.deepEqual(fault('rsync: [receiver] mkstemp "/t/.b.x" failed: Read-only file system (30)'), {
+    kind: "broken",
+    said: "could not be copied: read-only file system",
+  });
+  assert.deepEqual(fault('rsync: [receiver] write failed on "/t/b": Input/output error (5)'), {
+    kind: "broken",
+    said: "could not be copied: input/output error",
+  });
   // one bad file of the source, or one that may not be written
   assert.equal(fault('rsync: [sender] read errors mapping "/h/a": Input/output error (5)'), undefined);
   assert.equal(fault('rsync: [sender] send_files failed to open "/h/x": No space left on device (28)'), undefined);
@@ -138,11 +141,21 @@ test("a destination that fails, told from a source that does", () => {
   assert.equal(fault('file has vanished: "rsync: [receiver] y": No space left on device (28)'), undefined);
 });
 
-test("full outweighs what else was said, before it or after it", () => {
+test("the graver fault counts, whichever was said first", () => {
   const full = 'rsync: [receiver] write failed on "/t/b": No space left on device (28)';
-  const broken = 'rsync: [receiver] write failed on "/t/b": Input/output error (5)';
-  assert.equal(fault(broken, full), "full");
-  assert.equal(fault(full, broken), "full");
+  const damaged = 'rsync: [generator] readlink_stat("/t/d") failed: Structure needs cleaning (117)';
+  const broken = 'rsync: [receiver] write failed on "/t/b": Read-only file system (30)';
+  for (const lines of [
+    [broken, full],
+    [full, broken],
+    [damaged, full],
+  ])
+    assert.equal(fault(...lines)?.kind, "full");
+  for (const lines of [
+    [broken, damaged],
+    [damaged, broken],
+  ])
+    assert.equal(fault(...lines)?.kind, "damaged");
 });
 
 test("complaints come one by one, however the chunks are cut, the last without its newline", () => {

@@ -1,0 +1,80 @@
+/** From what rsync says would change in a snapshot to what has to be done in a copy of it. Pure. */
+
+import type { RsyncItem } from "../tools/rsync-output.ts";
+
+/** More than these are no small change, and no list to hold in memory. */
+const mostChanges = 200_000;
+
+export interface Changes {
+  /** What must not be shared with the older snapshot: everything that differs and is no directory, and what is gone. */
+  readonly remove: readonly Buffer[];
+  /** What is to be copied from the machine, directories for their attributes alone. */
+  readonly copy: readonly Buffer[];
+}
+
+/**
+ * Collects rsync's items. Paths are relative, as in the snapshot.
+ *
+ * Hard links are left to rsync, which has to see all names of a file to keep them together: a change among them is
+ * `undefined`, as are too many changes.
+ */
+export class ChangeCollector {
+  readonly #remove = new Map<string, Buffer>();
+  readonly #copy = new Map<string, Buffer>();
+  /** Directories that something is taken out of. */
+  readonly #touched = new Map<string, Buffer>();
+  #isSimple = true;
+
+  add({ changes, path: shown }: RsyncItem): void {
+    if (!this.#isSimple) return;
+    const path = withoutTrailingSlash(shown);
+    const [update, type] = changes;
+    if (update === "h" || this.#remove.size + this.#copy.size >= mostChanges) {
+      this.#isSimple = false;
+      return;
+    }
+    if (changes.startsWith("*deleting")) {
+      put(this.#remove, path);
+      // that changes its time, and what happened on the machine may not have: the pattern of an exclude came
+      const above = parent(path);
+      if (above.length > 0) put(this.#touched, above);
+      return;
+    }
+    // a directory that is there already keeps what is in it
+    if (type !== "d" || update === "c") put(this.#remove, path);
+    put(this.#copy, path);
+  }
+
+  changes(): Changes | undefined {
+    if (!this.#isSimple) return undefined;
+    const gone = (path: Buffer) => this.#remove.has(key(path));
+    // what is below something that is removed goes with it
+    const remove = [...this.#remove.values()].filter((path) => !anyAbove(path, gone));
+    for (const path of this.#touched.values()) if (!gone(path) && !anyAbove(path, gone)) put(this.#copy, path);
+    return { remove, copy: [...this.#copy.values()] };
+  }
+}
+
+const slash = 0x2f;
+
+function key(path: Buffer): string {
+  return path.toString("latin1");
+}
+
+function put(map: Map<string, Buffer>, path: Buffer): void {
+  map.set(key(path), path);
+}
+
+function withoutTrailingSlash(path: Buffer): Buffer {
+  return path.at(-1) === slash ? path.subarray(0, -1) : path;
+}
+
+function parent(path: Buffer): Buffer {
+  const at = path.lastIndexOf(slash);
+  return at === -1 ? Buffer.alloc(0) : path.subarray(0, at);
+}
+
+function anyAbove(path: Buffer, holds: (above: Buffer) => boolean): boolean {
+  for (let above = parent(path); above.length > 0; above = parent(above)) if (holds(above)) return true;
+  return false;
+}

@@ -1,0 +1,40 @@
+/** What a name or an id in a request means, told only to those who may use it. */
+
+import type { Run } from "../../proto/gen/luksmith/v1/types.ts";
+import type { AuthorizedCaller } from "../access/access.ts";
+import type { AccessVerb } from "../access/verb.ts";
+import type { JobConfig } from "../config/job.ts";
+import { findJob } from "../volume/target.ts";
+import type { Agent } from "./agent.ts";
+
+/**
+ * @throws {LuksmithError} "denied", also for a job that does not exist unless the caller may use every job: which names
+ *   there are is not for everybody; "not_found"
+ */
+export async function authorizedJob(
+  { access, config }: Agent,
+  peer: string,
+  verb: AccessVerb,
+  name: string,
+): Promise<{ job: JobConfig; caller: AuthorizedCaller }> {
+  const caller = await access.authorize(peer, verb, { volume: config.jobs.get(name)?.volume, job: name });
+  return { job: findJob(config, name), caller };
+}
+
+/** @throws {LuksmithError} "denied", "not_found" */
+export async function authorizedRun(
+  { access, runs }: Agent,
+  peer: string,
+  verb: AccessVerb,
+  id: string,
+): Promise<{ run: Run; caller: AuthorizedCaller }> {
+  await access.identify(peer);
+  const run = runs.get(id);
+  return { run, caller: await access.authorize(peer, verb, ofRun(run)) };
+}
+
+/** What the policy judges a run by: what it is about, and who began it. */
+export function ofRun({ volume, job, caller }: Run): { volume: string; job?: string; startedBy: number } {
+  const startedBy = caller?.uid ?? 0;
+  return job === "" ? { volume, startedBy } : { volume, job, startedBy };
+}

@@ -1,0 +1,32 @@
+/** Waiting for several things at once without leaving any of them behind. */
+
+/**
+ * Like Promise.all, but it waits for all of them even when one fails, so that nothing is still under way when the
+ * caller starts to clean up.
+ * @throws what the first of them failed with
+ */
+export async function allOrFirstError<T extends readonly unknown[]>(
+  ...promises: { readonly [K in keyof T]: Promise<T[K]> }
+): Promise<T> {
+  let failed = false;
+  let first: unknown;
+  for (const promise of promises) {
+    promise.catch((error: unknown) => {
+      if (!failed) first = error;
+      failed = true;
+    });
+  }
+  const settled = await Promise.allSettled(promises);
+  if (failed) throw first;
+  return settled.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : undefined)) as unknown as T;
+}
+
+/** For two that are of no use without each other: the first failure aborts `either`, and is thrown when both have ended. */
+export async function bothOrNeither<A, B>(a: Promise<A>, b: Promise<B>, either: AbortController): Promise<[A, B]> {
+  const onFailure = (error: unknown) => {
+    if (!either.signal.aborted) either.abort(error);
+  };
+  a.catch(onFailure);
+  b.catch(onFailure);
+  return allOrFirstError<[A, B]>(a, b);
+}
