@@ -2,27 +2,17 @@
 
 import { chmod } from "node:fs/promises";
 import { build } from "esbuild";
-import { requireBanner } from "./lab-bundle.ts";
+import { bundling } from "./bundling.ts";
 
 const programs = { luksmith: "cli/main.ts", "luksmith-agent": "agent/main.ts" };
 
 export async function buildPrograms(): Promise<void> {
   await build({
+    ...bundling,
     entryPoints: programs,
     outdir: "dist",
-    outExtension: { ".js": ".mjs" },
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node24",
-    // carries a native library, which it finds beside itself
-    external: ["koffi"],
-    // packages that are still CommonJS call require
-    banner: { js: requireBanner },
     minifySyntax: true,
-    sourcemap: "linked",
     legalComments: "linked",
-    logLevel: "warning",
   });
   for (const name of Object.keys(programs)) await chmod(`dist/${name}.mjs`, 0o755);
 }

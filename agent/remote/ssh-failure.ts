@@ -27,8 +27,11 @@ export function sshFailure(remote: RemoteConfig, said: string): LuksmithError {
     return new LuksmithError("unreachable", `the ssh key ${remote.identity} cannot be used`, options(hint));
   }
   if (/no such file or directory/i.test(said)) {
-    const hint = `make it: ssh -i ${remote.identity} -p ${remote.port} ${remote.user}@${remote.host} mkdir -p ${remote.path}`;
-    return new LuksmithError("not_found", `there is no directory ${remote.path} on ${where}`, options(hint));
+    return new LuksmithError(
+      "not_found",
+      `there is no directory ${remote.path} on ${where}`,
+      options(`make it: ${makeDirectory(remote)}`),
+    );
   }
   const reason = [
     [/could not resolve hostname/i, "its name is not known"],
@@ -43,6 +46,11 @@ export function sshFailure(remote: RemoteConfig, said: string): LuksmithError {
     `cannot reach ${remote.name} (${where})${reason === undefined ? "" : `: ${reason as string}`}`,
     options("luksmith doctor"),
   );
+}
+
+/** What to type to make the remote's directory: by SFTP, because that may be all that the key is good for. */
+export function makeDirectory({ identity, port, user, host, path }: RemoteConfig): string {
+  return `echo 'mkdir "${path}"' | sftp -b - -i ${identity} -P ${port} ${user}@${host}`;
 }
 
 export function isHostKeyFailure(said: string): boolean {

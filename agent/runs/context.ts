@@ -5,7 +5,7 @@ import type { Caller, Item, Progress, Run, RunTotals } from "../../proto/gen/luk
 export interface RunContext {
   readonly runId: string;
   readonly caller: Caller;
-  /** Aborted by `cancel`, by the agent's stop, by the run's deadline; its reason is a LuksmithError. */
+  /** Aborted by `cancel`, by the agent's stop; its reason is a LuksmithError. */
   readonly signal: AbortSignal;
   /** Runs `work` between StepBegan and StepEnded; a failed step carries its error, which is thrown on. */
   step<T>(name: string, work: () => Promise<T>): Promise<T>;

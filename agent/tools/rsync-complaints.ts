@@ -47,7 +47,7 @@ export function parseComplaint(line: Buffer): Complaint | undefined {
 }
 
 function describe(text: string, reason: string | undefined): string {
-  if (/^(file|directory) has vanished: /.test(text)) return "vanished while it was backed up";
+  if (/^(file|directory) has vanished: /.test(text)) return "vanished while it was copied";
   return reason === undefined ? "could not be copied" : `could not be copied: ${reason.toLowerCase()}`;
 }
 

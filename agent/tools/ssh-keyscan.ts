@@ -23,7 +23,8 @@ export async function scanHostKeys(exec: Exec, host: string, port: number, signa
   const finished = await exec({ file: "ssh-keyscan", args, deadlineMs: (timeoutSeconds + 10) * 1000, signal });
   const keys = parseKnownHosts(finished.stdout.toString("latin1"));
   if (keys.length === 0) {
-    throw new LuksmithError("unreachable", `${host}:${port} offers no host key: ${lastWords(finished)}`, {
+    const why = finished.stderr.trim() === "" ? "" : `: ${lastWords(finished)}`;
+    throw new LuksmithError("unreachable", `${host}:${port} offers no host key${why}`, {
       hint: "is it up, and does ssh listen there",
     });
   }

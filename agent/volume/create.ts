@@ -10,6 +10,7 @@ import { mustRun } from "../../common/exec.ts";
 import { formatBytes } from "../../common/units.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import type { VolumeConfig } from "../config/volume.ts";
+import { makeDirectory } from "../remote/ssh-failure.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { type Connected, Stack, type Target, withRelease } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
@@ -138,6 +139,7 @@ async function makeImage(host: Host, target: Target, run: RunContext): Promise<v
       const opened = await stack.open(target, "write", run, async (connected) => {
         await claimImage(host, target, connected);
         made = connected;
+        connected.signal.throwIfAborted();
       });
       const { signal } = opened;
       await run.step("make the file system", () =>
@@ -163,7 +165,7 @@ async function makeImage(host: Host, target: Target, run: RunContext): Promise<v
 }
 
 /** Makes the image exclusively (O_EXCL), sparse, in its full size. */
-async function claimImage(host: Host, target: Target, { image, imagePath, signal }: Connected): Promise<void> {
+async function claimImage(host: Host, target: Target, { image, imagePath, transport }: Connected): Promise<void> {
   const { exec } = host;
   if (image !== undefined) throw imageExists(target);
   const args = ["if=/dev/null", `of=${imagePath}`, "bs=4096", "count=0", "conv=excl", "status=none"];
@@ -171,7 +173,8 @@ async function claimImage(host: Host, target: Target, { image, imagePath, signal
     file: "dd",
     args: [...args, `seek=${target.pin.imageBytes / 4096}`],
     deadlineMs: fileDeadlineMs,
-    signal,
+    // a cancel waits for it: cut short, there would be no telling whether the image that is there is ours to remove
+    signal: transport.lost,
   });
   if (exitCode === 0) return;
   if (stderr.includes("File exists")) throw imageExists(target);
@@ -182,7 +185,7 @@ async function claimImage(host: Host, target: Target, { image, imagePath, signal
     `the image cannot be made on ${target.remote.name}: ${why}`,
     {
       hint: missing
-        ? `make the directory on the backup host first: ssh -i ${target.remote.identity} -p ${target.remote.port} ${target.remote.user}@${target.remote.host} mkdir -p ${target.remote.path}`
+        ? `make the directory on the backup host first: ${makeDirectory(target.remote)}`
         : "does the directory on the backup host belong to that user, and is there room",
     },
   );

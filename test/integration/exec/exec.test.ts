@@ -88,12 +88,22 @@ test("a child that does not want its input is judged by its exit code", async ()
   assert.equal((await exec({ file: "false", args: [], stdin })).exitCode, 1);
 });
 
-test("a program that is not there", async () => {
-  await assert.rejects(exec({ file: "luksmith-no-such-program", args: [] }), {
-    code: "tool_failed",
-    message: "luksmith-no-such-program is not installed",
-    hint: "luksmith doctor",
+for (const brief of [false, true]) {
+  test(`a program that is not there, ${brief ? "brief" : "not brief"}`, async () => {
+    await assert.rejects(exec({ file: "luksmith-no-such-program", args: [], brief }), {
+      code: "tool_failed",
+      message: "luksmith-no-such-program is not installed",
+      hint: "luksmith doctor",
+    });
   });
+}
+
+test("a brief one has the fixed environment, its input, and its end like any other", async () => {
+  const asked = await exec({ ...sh("env | sort; cat; exit 3"), stdin: "input", brief: true });
+  assert.equal(asked.exitCode, 3);
+  assert.match(asked.stdout.toString(), /^HOME=\/\nLC_ALL=C\n(.*\n)*input$/);
+  await assert.rejects(exec({ file: "sleep", args: ["600"], brief: true, deadlineMs: 100 }), /did not end within/);
+  await assert.rejects(exec({ file: "true", args: ["x".repeat(1 << 20)], brief: true }), /could not start true/);
 });
 
 test("a working directory that is not there", async () => {

@@ -208,9 +208,7 @@ test("files that vanish in the middle", async (context) => {
   );
   assert.ok(incomplete);
   assert.deepEqual(namesIn(to), ["1 large"]);
-  assert.deepEqual(witness.complaints, [
-    { message: "vanished while it was backed up", path: doomed.toString("latin1") },
-  ]);
+  assert.deepEqual(witness.complaints, [{ message: "vanished while it was copied", path: doomed.toString("latin1") }]);
 });
 
 test("cancelled in the middle, for the signal's reason, and no rsync is left", async (context) => {

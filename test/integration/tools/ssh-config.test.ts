@@ -4,20 +4,12 @@ import { test } from "node:test";
 import { type RemoteConfig, remoteFileSchema, toRemoteConfig } from "../../../agent/config/remote.ts";
 import { renderSshConfig, sshAlias } from "../../../agent/remote/ssh-config.ts";
 import { makeExec, mustRun } from "../../../common/exec.ts";
+import { sampleRemote } from "../../unit/remote/sample-remote.ts";
 import { scratch, writeFile } from "./scratch.ts";
 
 const { exec } = makeExec();
 
-const remote: RemoteConfig = {
-  name: "vault",
-  host: "vault.example.net",
-  port: 2222,
-  user: "lm-web01",
-  path: "images",
-  identity: "/etc/luksmith/ssh/id_ed25519",
-  transport: "auto",
-  connectTimeoutMs: 20_000,
-};
+const remote: RemoteConfig = sampleRemote;
 
 /** What ssh itself makes of the file: `ssh -G`, which connects nowhere. */
 async function understood(directory: string, of: RemoteConfig, knownHosts: string): Promise<Map<string, string[]>> {

@@ -2,17 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RemoteConfig } from "../../../agent/config/remote.ts";
 import { renderSshConfig, sshAlias } from "../../../agent/remote/ssh-config.ts";
+import { sampleRemote } from "./sample-remote.ts";
 
-const remote: RemoteConfig = {
-  name: "vault",
-  host: "vault.example.net",
-  port: 2222,
-  user: "lm-web01",
-  path: "images",
-  identity: "/etc/luksmith/ssh/id_ed25519",
-  transport: "auto",
-  connectTimeoutMs: 20_500,
-};
+const remote: RemoteConfig = { ...sampleRemote, connectTimeoutMs: 20_500 };
 
 function options(text: string): Map<string, string> {
   const [head, ...lines] = text.trimEnd().split("\n");

@@ -2,17 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isHostKeyFailure, sshFailure } from "../../../agent/remote/ssh-failure.ts";
 import type { ErrorCode } from "../../../common/errors.ts";
+import { sampleRemote as remote } from "./sample-remote.ts";
 
-const remote = {
-  name: "vault",
-  host: "vault.example.net",
-  port: 2222,
-  user: "lm-web01",
-  path: "images",
-  identity: "/etc/luksmith/ssh/id_ed25519",
-  transport: "auto",
-  connectTimeoutMs: 20_000,
-} as const;
 const where = "lm-web01@vault.example.net:2222";
 
 const table: readonly (readonly [said: string, ErrorCode, message: string, hint: RegExp])[] = [
@@ -50,7 +41,7 @@ const table: readonly (readonly [said: string, ErrorCode, message: string, hint:
     "vault:images: No such file or directory",
     "not_found",
     `there is no directory images on ${where}`,
-    /^make it: ssh .* mkdir -p images$/,
+    /^make it: echo 'mkdir "images"' \| sftp -b - -i .*@/,
   ],
   [
     "ssh: Could not resolve hostname vault.example.net: Name or service not known",

@@ -25,7 +25,7 @@ const rows: readonly Row[] = [
     path: "/nosuch",
     errno: 2,
   },
-  { line: 'file has vanished: "/home/a/gone"', message: "vanished while it was backed up", path: "/home/a/gone" },
+  { line: 'file has vanished: "/home/a/gone"', message: "vanished while it was copied", path: "/home/a/gone" },
   {
     line: 'rsync: [receiver] write failed on "/t/b": No space left on device (28)',
     role: "receiver",
@@ -57,12 +57,12 @@ const rows: readonly Row[] = [
   },
   {
     line: 'file has vanished: "/h/x: No space left on device (28)"',
-    message: "vanished while it was backed up",
+    message: "vanished while it was copied",
     path: "/h/x: No space left on device (28)",
   },
   {
     line: 'file has vanished: "rsync: [receiver] y"',
-    message: "vanished while it was backed up",
+    message: "vanished while it was copied",
     path: "rsync: [receiver] y",
   },
   {

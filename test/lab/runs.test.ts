@@ -7,11 +7,11 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { promisify } from "node:util";
-import { LuksmithError } from "../../../common/errors.ts";
-import { type RunEvent, RunState } from "../../../proto/gen/luksmith/v1/types.ts";
-import { cheapKdf, configPath, identityFile, LabAgent, remoteLine, runtimeDir } from "../harness/lab-agent.ts";
-import { assertNothingLeft, captureSystem } from "../harness/leak-check.ts";
-import { SecondHost } from "../harness/second-host.ts";
+import { LuksmithError } from "../../common/errors.ts";
+import { type RunEvent, RunState } from "../../proto/gen/luksmith/v1/types.ts";
+import { cheapKdf, configPath, identityFile, LabAgent, remoteLine, runtimeDir } from "./harness/lab-agent.ts";
+import { assertNothingLeft, captureSystem } from "./harness/leak-check.ts";
+import { SecondHost } from "./harness/second-host.ts";
 
 const run = promisify(execFile);
 const source = "/tmp/runs-source";

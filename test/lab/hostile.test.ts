@@ -7,10 +7,10 @@ import { mkdir, open, readFile, rename, rm, symlink, truncate, writeFile } from 
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { promisify } from "node:util";
-import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
-import { cheapKdf, identityFile, LabAgent, remoteLine } from "../harness/lab-agent.ts";
-import { assertNothingLeft } from "../harness/leak-check.ts";
-import { SecondHost } from "../harness/second-host.ts";
+import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
+import { cheapKdf, identityFile, LabAgent, remoteLine } from "./harness/lab-agent.ts";
+import { assertNothingLeft } from "./harness/leak-check.ts";
+import { SecondHost } from "./harness/second-host.ts";
 
 const run = promisify(execFile);
 const source = "/tmp/hostile-source";

@@ -6,9 +6,9 @@ import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { promisify } from "node:util";
-import { cheapKdf, cli, identityFile, LabAgent, remoteLine } from "../harness/lab-agent.ts";
-import { assertNothingLeft } from "../harness/leak-check.ts";
-import { SecondHost } from "../harness/second-host.ts";
+import { cheapKdf, cli, identityFile, LabAgent, remoteLine } from "./harness/lab-agent.ts";
+import { assertNothingLeft } from "./harness/leak-check.ts";
+import { SecondHost } from "./harness/second-host.ts";
 
 const run = promisify(execFile);
 const source = "/srv/people";
