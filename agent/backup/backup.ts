@@ -82,9 +82,11 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
   const jobDir = join(attached.filesDir, job.name);
   const { signal } = attached;
   const plan = planBackup(attached.entries, host.clock.now());
+  // before prepare() marks the new one
+  const linkable = plan.base !== undefined && (await isOfSameSelection(host.stateDir, job, partialName(plan.base)));
   const bases = await prepare(host, job, attached, plan, run);
   const partial = join(jobDir, partialName(plan.name));
-  const { stats, incomplete, warnings } = await copyInto(host, job, attached, partial, bases, run);
+  const { stats, incomplete, warnings } = await copyInto(host, job, attached, partial, bases, linkable, run);
 
   await run.step("seal", async () => {
     const sync = (path: string) =>
@@ -159,6 +161,7 @@ async function copyInto(
   attached: Attached,
   partial: string,
   bases: readonly string[],
+  linkable: boolean,
   run: RunContext,
 ) {
   const { exec, clock } = host;
@@ -168,12 +171,13 @@ async function copyInto(
     warnings += 1;
     run.warn(message, path);
   };
-  const selection = [...selectionArgs(job), ...ownMountsArgs(host.runtimeDir), "--delete", "--delete-excluded"];
+  const selection = [...selectionArgs(job), ...ownMountsArgs(host.runtimeDir)];
   const links = bases.map((base) => `--link-dest=../${base}`);
-  const args = [...selection, ...copyArgs(job), ...links, "--", ...job.sources, `${partial}/`];
+  const deleting = ["--delete", "--delete-excluded"];
+  const args = [...selection, ...deleting, ...copyArgs(job), ...links, "--", ...job.sources, `${partial}/`];
   const [base] = bases;
   try {
-    if (base !== undefined && bases.length === 1 && !base.endsWith(".partial")) {
+    if (linkable && base !== undefined && bases.length === 1) {
       const spec = { job, selection, base: join(dirname(partial), base), partial, onComplaint };
       const result = await linkedCopy(host, spec, run, signal);
       if (result !== undefined) return { ...result, warnings };

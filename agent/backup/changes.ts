@@ -2,8 +2,8 @@
 
 import type { RsyncItem } from "../tools/rsync-output.ts";
 
-/** More than these are no small change, and no list to hold in memory. */
-const mostChanges = 200_000;
+/** Each is a rule that rsync compares every name with, in the directories that it looks into for them. */
+const mostChanges = 5000;
 
 export interface Changes {
   /** What must not be shared with the older snapshot: everything that differs and is no directory, and what is gone. */
@@ -15,8 +15,8 @@ export interface Changes {
 /**
  * Collects rsync's items. Paths are relative, as in the snapshot.
  *
- * Hard links are left to rsync, which has to see all names of a file to keep them together: a change among them is
- * `undefined`, as are too many changes.
+ * Hard links are left to rsync, which has to see all names of a file to keep them together: a change among them makes it
+ * `undefined`, as do a change of the root directory itself, and many changes.
  */
 export class ChangeCollector {
   readonly #remove = new Map<string, Buffer>();
@@ -27,9 +27,10 @@ export class ChangeCollector {
 
   add({ changes, path: shown }: RsyncItem): void {
     if (!this.#isSimple) return;
-    const path = withoutTrailingSlash(shown);
+    const path = bare(shown);
     const [update, type] = changes;
-    if (update === "h" || this.#remove.size + this.#copy.size >= mostChanges) {
+    // "." is the root directory, as a source
+    if (update === "h" || path.length === 0 || path.equals(dot) || this.#remove.size + this.#copy.size >= mostChanges) {
       this.#isSimple = false;
       return;
     }
@@ -56,6 +57,7 @@ export class ChangeCollector {
 }
 
 const slash = 0x2f;
+const dot = Buffer.from(".");
 
 function key(path: Buffer): string {
   return path.toString("latin1");
@@ -65,8 +67,10 @@ function put(map: Map<string, Buffer>, path: Buffer): void {
   map.set(key(path), path);
 }
 
-function withoutTrailingSlash(path: Buffer): Buffer {
-  return path.at(-1) === slash ? path.subarray(0, -1) : path;
+/** rsync shows a slash behind directories, and one in front of everything but what it deletes. */
+function bare(path: Buffer): Buffer {
+  const from = path[0] === slash ? 1 : 0;
+  return path.subarray(from, path.length > from && path.at(-1) === slash ? -1 : undefined);
 }
 
 function parent(path: Buffer): Buffer {

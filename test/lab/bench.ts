@@ -25,7 +25,7 @@ const { values } = parseArgs({
     rtt: { type: "string", default: "20" },
     files: { type: "string", default: "2000" },
     tools: { type: "string", default: "" },
-    /** Prints the agent's log of the programs that it runs, to see where the time goes. */
+    /** Prints what each program took, ours in the agent's log, to see where the time goes. */
     trace: { type: "boolean", default: false },
   },
 });
@@ -42,7 +42,9 @@ interface Tool {
 let host: SecondHost;
 
 async function run(file: string, args: readonly string[], env: Record<string, string> = {}): Promise<void> {
+  const started = performance.now();
   await exec(file, [...args], { env: { ...process.env, ...env }, maxBuffer: 256 * 2 ** 20 });
+  if (values.trace) process.stderr.write(`${((performance.now() - started) / 1000).toFixed(3)} ${file}\n`);
 }
 
 async function measure(tool: string, row: string, rttMs: number, work: () => Promise<void>): Promise<void> {

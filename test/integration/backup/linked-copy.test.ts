@@ -29,8 +29,18 @@ import { at, latin1, oddNames, rootOnly, scratch } from "../tools/scratch.ts";
 
 const { exec } = makeExec();
 const host = { exec, clock: systemClock };
-const run = { step: <T>(_name: string, work: () => Promise<T>) => work(), progress: () => undefined };
+/** What happens to the machine when a step begins. */
+let meanwhile: Record<string, () => void> = {};
+const run = {
+  step: <T>(name: string, work: () => Promise<T>) => {
+    meanwhile[name]?.();
+    return work();
+  },
+  progress: () => undefined,
+};
 const never = new AbortController().signal;
+
+const deleting = ["--delete", "--delete-excluded"];
 
 /** A machine with one job, and its snapshots, made as a backup makes them. */
 class Machine {
@@ -38,6 +48,7 @@ class Machine {
   readonly snapshots: string;
   readonly complaints: string[] = [];
   exclude: string[] = [];
+  sources: string[];
   #count = 0;
 
   constructor(context: TestContext) {
@@ -46,13 +57,15 @@ class Machine {
     this.snapshots = join(directory, "snapshots");
     mkdirSync(this.source);
     mkdirSync(this.snapshots);
+    this.sources = [this.source];
+    meanwhile = {};
   }
 
   get job(): JobConfig {
     return {
       name: "job",
       volume: "volume",
-      sources: [this.source],
+      sources: this.sources,
       exclude: this.exclude,
       oneFileSystem: false,
       before: [],
@@ -62,7 +75,7 @@ class Machine {
   }
 
   get #selection(): string[] {
-    return [...selectionArgs(this.job), "--delete", "--delete-excluded"];
+    return selectionArgs(this.job);
   }
 
   get newest(): string {
@@ -72,7 +85,7 @@ class Machine {
   /** As rsync alone does it: what the other way has to come to. */
   async backupByRsync(base: string | undefined, to: string): Promise<void> {
     const links = base === undefined ? [] : [`--link-dest=${base}`];
-    const args = [...this.#selection, ...links, "--", ...this.job.sources, `${to}/`];
+    const args = [...this.#selection, ...deleting, ...links, "--", ...this.job.sources, `${to}/`];
     mkdirSync(to, { recursive: true });
     await copy(exec, { args, onComplaint: (message) => assert.fail(message) }, never);
   }
@@ -99,7 +112,7 @@ class Machine {
   /** What rsync would still change in the newest snapshot, content compared. */
   async differences(): Promise<string[]> {
     const lines: string[] = [];
-    const args = ["--dry-run", "--checksum", `--out-format=${itemFormat}`, ...this.#selection, "--"];
+    const args = ["--dry-run", "--checksum", `--out-format=${itemFormat}`, ...this.#selection, ...deleting, "--"];
     await copy(
       exec,
       {
@@ -233,6 +246,114 @@ test("an exclude that comes takes files out, one that goes brings them in", root
   assert.deepEqual(await machine.differences(), []);
 });
 
+test("what happens between the look and the copy alters no finished snapshot", rootOnly, async (context) => {
+  const machine = new Machine(context);
+  const { source } = machine;
+  for (const name of ["changed", "quiet"]) writeFileSync(join(source, name), name);
+  await machine.backup();
+  writeFileSync(join(source, "changed"), "again");
+  const before = machine.olderContent();
+  describe(Buffer.from(machine.newest), before);
+  meanwhile.copy = () => {
+    for (const name of ["changed", "quiet"]) chmodSync(join(source, name), 0o600);
+    writeFileSync(join(source, "late"), "came after the look");
+  };
+  assert.ok(await machine.backup());
+  const after = machine.olderContent();
+  for (const [path, described] of before) assert.equal(after.get(path), described, path);
+  assert.equal(existsSync(`${machine.newest}${source}/late`), false, "the next one's");
+  meanwhile = {};
+  assert.ok(await machine.backup());
+  assert.deepEqual(await machine.differences(), []);
+});
+
+test("a parent that becomes a link after the look leads nowhere", rootOnly, async (context) => {
+  const machine = new Machine(context);
+  const { source } = machine;
+  const closed = join(source, "..", "closed");
+  mkdirSync(join(closed, "open"), { recursive: true });
+  chmodSync(closed, 0o700);
+  writeFileSync(join(closed, "open", "f"), "somebody else's secret");
+  mkdirSync(join(source, "d"));
+  writeFileSync(join(source, "d", "f"), "mine");
+  await machine.backup();
+  writeFileSync(join(source, "d", "f"), "mine, changed");
+  for (const step of ["link", "copy"]) {
+    meanwhile = {
+      [step]: () => {
+        renameSync(join(source, "d"), join(source, "moved"));
+        symlinkSync(join(closed, "open"), join(source, "d"));
+      },
+    };
+    await machine.backup();
+    const everything = new Map<string, string>();
+    describe(Buffer.from(machine.newest), everything);
+    const secret = createHash("sha256").update("somebody else's secret").digest("hex");
+    assert.ok(![...everything.values()].some((described) => described.includes(secret)));
+    rmSync(join(source, "d"));
+    renameSync(join(source, "moved"), join(source, "d"));
+  }
+});
+
+test("what has gone or moved since the look is a case for rsync, which finds it", rootOnly, async (context) => {
+  const machine = new Machine(context);
+  const { source } = machine;
+  writeFileSync(join(source, "old"), "old");
+  await machine.backup();
+  writeFileSync(join(source, "new"), "new");
+  meanwhile.link = () => renameSync(join(source, "new"), join(source, "renamed"));
+  assert.equal(await machine.backup(), false);
+  assert.deepEqual(await machine.differences(), []);
+});
+
+test("what is no longer in the selection does not stay", rootOnly, async (context) => {
+  const machine = new Machine(context);
+  const { source } = machine;
+  for (const name of ["a", "b"]) {
+    mkdirSync(join(source, name));
+    writeFileSync(join(source, name, "f"), name);
+  }
+  machine.sources = [join(source, "a"), join(source, "b")];
+  await machine.backup();
+  assert.ok(await machine.backup());
+  machine.sources = [join(source, "a")];
+  assert.equal(await machine.backup(), false);
+  assert.equal(existsSync(`${machine.newest}${source}/b`), false);
+  machine.sources = [join(source, "a"), join(source, "a", "f")];
+  await machine.backup();
+  assert.deepEqual(await machine.differences(), []);
+});
+
+test("a source that is reached through a link", rootOnly, async (context) => {
+  const machine = new Machine(context);
+  const { source } = machine;
+  mkdirSync(join(source, "data", "home", "u"), { recursive: true });
+  writeFileSync(join(source, "data", "home", "u", "f"), "f");
+  symlinkSync("data/home", join(source, "home"));
+  machine.sources = [join(source, "home", "u")];
+  await machine.backup();
+  mkdirSync(join(source, "data", "home", "another"));
+  assert.ok(await machine.backup());
+  assert.deepEqual(machine.complaints, []);
+  assert.deepEqual(await machine.differences(), []);
+});
+
+test("names that are patterns to rsync are names", rootOnly, async (context) => {
+  const machine = new Machine(context);
+  const { source } = machine;
+  const odd = ["*", "a?c", "[ab]", "back\\slash", "back\\*star", "**", "- dash", "+ plus", "!", "#", "sp ace"];
+  for (const name of odd) {
+    mkdirSync(join(source, name));
+    for (const inner of [...odd, "abc", "a", "b"]) writeFileSync(join(source, name, inner), inner);
+  }
+  await machine.backup();
+  for (const name of odd) writeFileSync(join(source, name, name), "changed");
+  const touched = join(source, "abc");
+  writeFileSync(touched, "new");
+  assert.ok(await machine.backup());
+  assert.deepEqual(await machine.differences(), []);
+});
+
 /** A small generator whose seed is in the message of a failure. */
 function random(seed: number): (below: number) => number {
   let state = seed;
@@ -242,7 +363,7 @@ function random(seed: number): (below: number) => number {
   };
 }
 
-const names = [...oddNames.filter((name) => name.length < 40), ...["a", "b", "c", "d", "e"].map(latin1)];
+const names = [...oddNames.filter((name) => name.length < 40), ...["a", "b", "c", "[a]", "b?", "\\*"].map(latin1)];
 
 /** Does something to a tree that people and programs do to trees. */
 function mutate(root: string, outside: string, pick: (below: number) => number): void {

@@ -11,6 +11,13 @@ function collect(...items: [changes: string, path: string][]) {
   return { remove: sorted(found.remove), copy: sorted(found.copy) };
 }
 
+test("rsync shows paths with a slash in front, but for those that it deletes", () => {
+  assert.deepEqual(collect([">f+++++++++", "/srv/x/"], ["*deleting", "srv/y"], [".d..t......", "/srv/"]), {
+    remove: ["srv/x", "srv/y"],
+    copy: ["srv", "srv/x"],
+  });
+});
+
 test("nothing changed", () => {
   assert.deepEqual(collect(), { remove: [], copy: [] });
 });
@@ -63,6 +70,10 @@ test("bytes that are no text are kept", () => {
 
 test("a change among hard links is none of ours", () => {
   assert.equal(collect([">f.st......", "a"], ["hf.st......", "b"]), undefined);
+});
+
+test("a change of the root directory is none of ours", () => {
+  assert.equal(collect([".d..t......", "./"]), undefined);
 });
 
 test("very many changes are none of ours", () => {
