@@ -100,6 +100,7 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     await mustRun(host.exec, { file: "mv", args, brief: true, deadlineMs: fileDeadlineMs, signal });
     await pointLatest(host.exec, jobDir, plan.name, signal);
     // umount reports no errors of the writes that it waits for; this does
+    await attached.recorded;
     await sync(jobDir);
   });
   const others = bases.filter((base) => base.endsWith(".partial"));

@@ -52,7 +52,8 @@ export async function prune(
 }
 
 /** Each is renamed to unfinished first: cut short, what is left of it can never pass for a whole snapshot. */
-async function remove(host: Host, job: JobConfig, { filesDir, signal }: Attached, plan: PrunePlan): Promise<void> {
+async function remove(host: Host, job: JobConfig, attached: Attached, plan: PrunePlan): Promise<void> {
+  const { filesDir, signal } = attached;
   const jobDir = join(filesDir, job.name);
   const operate = (file: string, args: string[], deadlineMs = fileDeadlineMs) =>
     mustRun(host.exec, { file, args, deadlineMs, signal });
@@ -66,5 +67,6 @@ async function remove(host: Host, job: JobConfig, { filesDir, signal }: Attached
     if (doomed !== name) await operate("mv", ["--no-target-directory", "--", join(jobDir, name), join(jobDir, doomed)]);
     await operate("rm", ["--recursive", "--force", "--one-file-system", "--", join(jobDir, doomed)], removeDeadlineMs);
   }
+  await attached.recorded;
   await operate("sync", ["--file-system", "--", filesDir], removeDeadlineMs);
 }

@@ -45,8 +45,10 @@ export function renderSshConfig(remote: RemoteConfig, knownHostsFile: string): s
     ["RequestTTY", "no"],
     ["EscapeChar", "none"],
     ["LogLevel", "ERROR"],
-    // What goes through is ciphertext already; of the ciphers that are as good, the one that processors have
+    // What goes through is ciphertext already. So of the key exchanges one that costs little: those that withstand
+    // quantum computers are for secrets that somebody records today. And of the ciphers that are as good, the one that processors have
     // instructions for.
+    ["KexAlgorithms", "^curve25519-sha256,curve25519-sha256@libssh.org"],
     ["Ciphers", "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"],
   ];
   for (const [key, value] of lines) {

@@ -73,6 +73,8 @@ export interface Attached extends Opened {
   readonly filesDir: string;
   /** What is in the job's directory, oldest first. */
   readonly entries: readonly SnapshotEntry[];
+  /** The new generation is in the file system: to be awaited before the work's last sync, which makes it durable. */
+  readonly recorded: Promise<void>;
   readonly generation: number;
 }
 
@@ -100,7 +102,7 @@ export class Stack implements AsyncDisposable {
     this.#undo.add("release the loop device", () => releaseLoops(host, names, this.#loops));
     this.#undo.add("close the mapping", async () => {
       const image = await dmDevice(names.imageDevice);
-      const below = image ? await devicesBelow(image) : [];
+      const below = image ? await devicesBelow(image).catch(() => []) : [];
       for (const loop of below) this.#loops.add(loop);
       // ours as long as our device lies on it; it goes when that does (LO_FLAGS_AUTOCLEAR)
       const detaching = below.map((loop) => detachLoop(host.exec, loop).catch(() => undefined));
@@ -174,7 +176,6 @@ export class Stack implements AsyncDisposable {
     await connectImage(host, this.names, connected.signal);
     const opened = await dmDevice(this.names.mapping);
     const device = opened?.path ?? "";
-    await setReadAhead(device);
     const [tables, loops, superblock] = await allOrFirstError(
       dmTables(host.exec, connected.signal),
       loopDevices(),
@@ -187,6 +188,7 @@ export class Stack implements AsyncDisposable {
       imageDeviceNumber: unlocked.device,
       loopNumber: loops.find((candidate) => candidate.path === loop)?.device ?? "none",
     });
+    await setReadAhead(device);
     return { ...connected, device, superblock };
   }
 
@@ -252,12 +254,11 @@ export async function withVolume<T>(
     // after an accepted rollback as well it is one that no copy of the image has had
     generation = writing ? Math.max(identity.generation, pin.generation) + 1 : identity.generation;
     const attached = { ...opened, filesDir, entries, generation };
-    if (!writing) return work(attached);
-    // beside the work: whatever that makes durable comes after this, at the latest when the file system is unmounted
+    if (!writing) return work({ ...attached, recorded: Promise.resolve() });
     const either = new AbortController();
     const signal = AbortSignal.any([opened.signal, either.signal]);
-    const writingIdentity = writeIdentity(host.exec, filesDir, { ...identity, generation }, signal);
-    const [, done] = await bothOrNeither(writingIdentity, work({ ...attached, signal }), either);
+    const recorded = writeIdentity(host.exec, filesDir, { ...identity, generation }, signal);
+    const [, done] = await bothOrNeither(recorded, work({ ...attached, recorded, signal }), either);
     return done;
   });
   // only now is the new generation sure to be on the backup host's disk

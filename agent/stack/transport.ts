@@ -111,7 +111,8 @@ export class SshfsTransport {
 
     const settled = async () => this.#ended !== undefined || (await mountedAt(remoteDir))?.source === fsname;
     await waitUntil(clock, remote.connectTimeoutMs + connectExtraMs, settled, signal);
-    const device = (await mountedAt(remoteDir))?.device ?? "";
+    const mount = await mountedAt(remoteDir);
+    const device = mount?.source === fsname ? mount.device : "";
     if (device !== "") await widenFuse(device);
     return { device, lost: lost.signal };
   }

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { LuksmithError } from "../../common/errors.ts";
-import { type Exec, mustRun } from "../../common/exec.ts";
+import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
 import type { Pin } from "./pin.ts";
 
 const ioDeadlineMs = 120_000;
@@ -44,7 +44,10 @@ export async function readIdentity(exec: Exec, filesDir: string, signal: AbortSi
   });
 }
 
-/** Not synced by itself: it is as durable as what the run writes after it. */
+/**
+ * Not synced by itself: it is as durable as what the run writes after it. In a volume that is full to the last block the
+ * file is written over in place, so that room can still be made there.
+ */
 export async function writeIdentity(
   exec: Exec,
   filesDir: string,
@@ -55,7 +58,15 @@ export async function writeIdentity(
   const fresh = join(directory, `${fileName}.new`);
   const stdin = `${JSON.stringify(identitySchema.parse(identity), null, 2)}\n`;
   const make = ["status=none", `of=${fresh}`];
-  await mustRun(exec, { file: "dd", args: make, stdin, brief: true, deadlineMs: ioDeadlineMs, signal });
+  const made = await exec({ file: "dd", args: make, stdin, brief: true, deadlineMs: ioDeadlineMs, signal });
+  if (made.exitCode !== 0) {
+    if (!made.stderr.includes("No space left on device")) {
+      throw new LuksmithError("tool_failed", `the generation cannot be written: ${lastWords(made)}`, { cause: made });
+    }
+    const over = ["status=none", "conv=notrunc", `of=${join(directory, fileName)}`];
+    await mustRun(exec, { file: "dd", args: over, stdin, brief: true, deadlineMs: ioDeadlineMs, signal });
+    return;
+  }
   const args = ["--no-target-directory", "--", fresh, join(directory, fileName)];
   await mustRun(exec, { file: "mv", args, brief: true, deadlineMs: ioDeadlineMs, signal });
 }
