@@ -19,7 +19,7 @@ import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
-import { linkedCopy } from "./linked-copy.ts";
+import { canBeLinked, linkedCopy } from "./linked-copy.ts";
 import { isOfSameSelection, markPartial } from "./partial-mark.ts";
 import { type BackupPlan, planBackup } from "./plan.ts";
 import { freeBytes, missingBytes } from "./room.ts";
@@ -83,7 +83,10 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
   const { signal } = attached;
   const plan = planBackup(attached.entries, host.clock.now());
   // before prepare() marks the new one
-  const linkable = plan.base !== undefined && (await isOfSameSelection(host.stateDir, job, partialName(plan.base)));
+  const linkable =
+    plan.base !== undefined &&
+    canBeLinked(job.sources) &&
+    (await isOfSameSelection(host.stateDir, job, partialName(plan.base)));
   const bases = await prepare(host, job, attached, plan, run);
   const partial = join(jobDir, partialName(plan.name));
   const { stats, incomplete, warnings } = await copyInto(host, job, attached, partial, bases, linkable, run);
@@ -92,7 +95,9 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     const sync = (path: string) =>
       mustRun(host.exec, { file: "sync", args: ["--file-system", "--", path], deadlineMs: syncDeadlineMs, signal });
     // serves listings alone, and does no harm without its snapshot
-    const record = { ...stats, snapshot: plan.name, run: run.runId, warnings, incomplete, sources: [...job.sources] };
+    const { files, bytes, bytesCopied } = stats;
+    const figures = { files, bytes, bytesCopied, warnings, incomplete };
+    const record = { snapshot: plan.name, run: run.runId, sources: [...job.sources], ...figures };
     await appendRecord(host.exec, attached.filesDir, job.name, record, signal);
     // the files first, then the name that says that they are all there
     await sync(partial);
@@ -144,7 +149,9 @@ async function prepare(
         ? `going on with the interrupted snapshot ${newest}`
         : `the interrupted snapshot ${newest} was of other sources: its files are used where they fit`,
     );
-    if (same && plan.base === undefined) {
+    // not when a file system may have been mounted on a directory since: with --one-file-system rsync does not look into
+    // such a directory, and what stood there before would stay
+    if (same && plan.base === undefined && !job.oneFileSystem) {
       await markPartial(host.stateDir, job, partialName(plan.name));
       const args = ["--no-target-directory", "--", join(jobDir, interrupted), partial];
       await mustRun(exec, { file: "mv", args, deadlineMs: fileDeadlineMs, signal });
@@ -179,7 +186,7 @@ async function copyInto(
   const [base] = bases;
   try {
     if (linkable && base !== undefined && bases.length === 1) {
-      const spec = { job, selection, base: join(dirname(partial), base), partial, onComplaint };
+      const spec = { job, selection, base: join(dirname(partial), base), partial };
       const result = await linkedCopy(host, spec, run, signal);
       if (result !== undefined) return { ...result, warnings };
     }

@@ -4,12 +4,20 @@ import type { RsyncItem } from "../tools/rsync-output.ts";
 
 /** Each is a rule that rsync compares every name with, in the directories that it looks into for them. */
 const mostChanges = 5000;
+/** A rule, in which every byte may be escaped, must stay below rsync's MAXPATHLEN: it passes over a longer one. */
+const longestPathBytes = 2000;
 
 export interface Changes {
   /** What must not be shared with the older snapshot: everything that differs and is no directory, and what is gone. */
   readonly remove: readonly Buffer[];
   /** What is to be copied from the machine, directories for their attributes alone. */
-  readonly copy: readonly Buffer[];
+  readonly copy: readonly Change[];
+}
+
+export interface Change {
+  readonly path: Buffer;
+  /** As rsync itemizes it: f, d, L, D (device), S (FIFO or socket). */
+  readonly type: string;
 }
 
 /**
@@ -20,7 +28,7 @@ export interface Changes {
  */
 export class ChangeCollector {
   readonly #remove = new Map<string, Buffer>();
-  readonly #copy = new Map<string, Buffer>();
+  readonly #copy = new Map<string, Change>();
   /** Directories that something is taken out of. */
   readonly #touched = new Map<string, Buffer>();
   #isSimple = true;
@@ -28,9 +36,10 @@ export class ChangeCollector {
   add({ changes, path: shown }: RsyncItem): void {
     if (!this.#isSimple) return;
     const path = bare(shown);
-    const [update, type] = changes;
+    const [update, type = ""] = changes;
     // "." is the root directory, as a source
-    if (update === "h" || path.length === 0 || path.equals(dot) || this.#remove.size + this.#copy.size >= mostChanges) {
+    const isOdd = path.length === 0 || path.equals(dot) || path.length > longestPathBytes;
+    if (update === "h" || isOdd || this.#remove.size + this.#copy.size >= mostChanges) {
       this.#isSimple = false;
       return;
     }
@@ -38,12 +47,13 @@ export class ChangeCollector {
       put(this.#remove, path);
       // that changes its time, and what happened on the machine may not have: the pattern of an exclude came
       const above = parent(path);
-      if (above.length > 0) put(this.#touched, above);
+      if (above.length === 0) this.#isSimple = false;
+      put(this.#touched, above);
       return;
     }
     // a directory that is there already keeps what is in it
     if (type !== "d" || update === "c") put(this.#remove, path);
-    put(this.#copy, path);
+    this.#copy.set(key(path), { path, type });
   }
 
   changes(): Changes | undefined {
@@ -51,7 +61,9 @@ export class ChangeCollector {
     const gone = (path: Buffer) => this.#remove.has(key(path));
     // what is below something that is removed goes with it
     const remove = [...this.#remove.values()].filter((path) => !anyAbove(path, gone));
-    for (const path of this.#touched.values()) if (!gone(path) && !anyAbove(path, gone)) put(this.#copy, path);
+    for (const path of this.#touched.values()) {
+      if (!gone(path) && !anyAbove(path, gone)) this.#copy.set(key(path), { path, type: "d" });
+    }
     return { remove, copy: [...this.#copy.values()] };
   }
 }

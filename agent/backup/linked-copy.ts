@@ -15,9 +15,10 @@ import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
-import { type CopyResult, type CopySpec, copy } from "../tools/rsync.ts";
-import { itemFormat, parseItem, type RsyncStats } from "../tools/rsync-output.ts";
-import { ChangeCollector, type Changes } from "./changes.ts";
+import { existing } from "../tools/existing.ts";
+import { archiveArgs, type CopyResult, copy } from "../tools/rsync.ts";
+import { itemFormat, noStats, parseItem, type RsyncKind, type RsyncStats, rsyncKinds } from "../tools/rsync-output.ts";
+import { type Change, ChangeCollector, type Changes } from "./changes.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { includeRules } from "./include-rules.ts";
 import { copyArgs } from "./selection.ts";
@@ -37,7 +38,12 @@ export interface LinkedCopySpec {
   readonly base: string;
   /** Absolute path of the new one, which is not there yet. */
   readonly partial: string;
-  readonly onComplaint: CopySpec["onComplaint"];
+}
+
+/** Whether this way can be taken: entries below two sources would be counted twice. */
+export function canBeLinked(sources: readonly string[]): boolean {
+  const directories = sources.map((source) => `${source.replace(/\/+$/, "")}/`);
+  return !directories.some((one, index) => directories.some((other, at) => at !== index && one.startsWith(other)));
 }
 
 /**
@@ -55,19 +61,14 @@ export async function linkedCopy(
   const looked = await run.step("compare", () => findChanges(host, spec, run, signal));
   if (looked === undefined) return undefined;
   const { changes, stats } = looked;
-  const complaints: Parameters<CopySpec["onComplaint"]>[] = [];
-  const onComplaint: CopySpec["onComplaint"] = (...complaint) => complaints.push(complaint);
   const linked = await run.step("link", () => linkAll(exec, spec, changes.copy, signal));
-  const copied = linked
-    ? await run.step("copy", () => exchange(host, { ...spec, onComplaint }, changes, run, signal))
-    : undefined;
-  if (copied === undefined || (await countEntries(exec, spec.partial, signal)) !== expectedEntries(spec.job, stats)) {
+  const copied = linked ? await run.step("copy", () => exchange(host, spec, changes, run, signal)) : undefined;
+  if (copied === undefined || !(await isWhole(exec, spec, changes.copy, stats, signal))) {
     await removeTree(exec, spec.partial, signal);
     return undefined;
   }
-  for (const complaint of complaints) spec.onComplaint(...complaint);
   const { filesCopied, bytesCopied } = copied.stats;
-  return { incomplete: copied.incomplete, stats: { ...stats, filesCopied, bytesCopied } };
+  return { incomplete: false, stats: { ...stats, filesCopied, bytesCopied } };
 }
 
 /** What differs between the machine and the snapshot; undefined when that cannot be said for sure, or is not simple. */
@@ -100,7 +101,7 @@ async function findChanges(host: Tools, spec: LinkedCopySpec, run: Steps, signal
 async function linkAll(
   exec: Exec,
   { base, partial }: LinkedCopySpec,
-  changed: readonly Buffer[],
+  changed: readonly Change[],
   signal: AbortSignal,
 ): Promise<boolean> {
   const args = ["--archive", "--link", "--no-target-directory", "--", base, partial];
@@ -108,37 +109,59 @@ async function linkAll(
     anyHardLinked(exec, changed, signal),
     exec({ file: "cp", args, deadlineMs: treeDeadlineMs, signal }),
   );
-  if (linked.exitCode === 0) return !hardLinked;
+  if (linked.exitCode === 0) return !hardLinked && (await copyDirectoryAttributes(exec, base, partial, signal));
   if (!/No space left on device|Disk quota exceeded/.test(linked.stderr)) return false;
   // nothing but links and directories, which take the last of the room
   await removeTree(exec, partial, signal);
   throw new LuksmithError("full", "there is no room left", { cause: lastWords(linked) });
 }
 
+/**
+ * cp leaves out extended attributes that /etc/xattr.conf (libattr) names, and says nothing of any that it could not set.
+ * Files keep theirs with their inodes. Nothing but directories gets through, which no snapshot shares.
+ */
+async function copyDirectoryAttributes(
+  exec: Exec,
+  base: string,
+  partial: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let complaints = 0;
+  const onComplaint = () => {
+    complaints += 1;
+  };
+  const args = [...archiveArgs, "--include=*/", "--exclude=*", "--", `${base}/`, `${partial}/`];
+  const { incomplete } = await copy(exec, { args, onComplaint }, signal);
+  return !incomplete && complaints === 0;
+}
+
 /** Whether one of the files has other names on the machine, which rsync would have to know of; true when in doubt. */
-async function anyHardLinked(exec: Exec, paths: readonly Buffer[], signal: AbortSignal): Promise<boolean> {
-  if (paths.length === 0) return false;
+async function anyHardLinked(exec: Exec, changed: readonly Change[], signal: AbortSignal): Promise<boolean> {
+  if (changed.length === 0) return false;
   const tests = ["-maxdepth", "0", "!", "-type", "d", "-links", "+1", "-printf", "x", "-quit"];
   const { exitCode, stdout } = await exec({
     file: "find",
     args: ["-files0-from", "-", ...tests],
     // one that has gone since it was seen makes exit code 1
-    stdin: nullTerminated(paths, "/"),
+    stdin: nullTerminated(
+      changed.map(({ path }) => path),
+      "/",
+    ),
     deadlineMs: lookDeadlineMs,
     signal,
   });
   return stdout.length > 0 || exitCode > 1;
 }
 
-/** Takes out of the copy what differs, and brings what there is instead. */
+/** Takes out of the copy what differs, and brings what there is instead. @returns undefined when rsync complains */
 async function exchange(
   host: Tools,
   spec: LinkedCopySpec,
   changes: Changes,
   run: Steps,
   signal: AbortSignal,
-): Promise<CopyResult> {
-  const { job, selection, partial, onComplaint } = spec;
+): Promise<CopyResult | undefined> {
+  const { job, selection, partial } = spec;
   if (changes.remove.length > 0) {
     await mustRun(host.exec, {
       file: "xargs",
@@ -149,36 +172,63 @@ async function exchange(
       signal,
     });
   }
-  if (changes.copy.length === 0)
-    return { incomplete: false, stats: { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 } };
+  if (changes.copy.length === 0) return { incomplete: false, stats: noStats };
   const args = [
     ...[...selection, ...copyArgs(job), "--from0", "--include-from=-", "--exclude=*"],
     ...["--", ...job.sources, `${partial}/`],
   ];
   const onProgress = copyProgress(host.clock, run, "copy");
-  const stdin = includeRules(changes.copy, job.sources);
-  return copy(host.exec, { args, stdin, volume: job.volume, onProgress, onComplaint }, signal);
+  const paths = changes.copy.map(({ path }) => path);
+  let complaints = 0;
+  const onComplaint = () => {
+    complaints += 1;
+  };
+  const stdin = includeRules(paths, job.sources);
+  const copied = await copy(host.exec, { args, stdin, volume: job.volume, onProgress, onComplaint }, signal);
+  return copied.incomplete || complaints > 0 ? undefined : copied;
+}
+
+/** Whether everything that was to be copied is there as what it was, and nothing is there that rsync did not count. */
+async function isWhole(
+  exec: Exec,
+  { job, partial }: LinkedCopySpec,
+  changed: readonly Change[],
+  stats: RsyncStats,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const paths = changed.map(({ path }) => path);
+  const [kinds, there] = await allOrFirstError(
+    countKinds(exec, partial, signal),
+    existing(exec, { cwd: partial, paths, as: undefined }, signal),
+  );
+  const found = new Map(there.map(({ path, type }) => [path.toString("latin1"), kindOf(type)]));
+  const isThere = changed.every(({ path, type }) => found.get(path.toString("latin1")) === kindOfItem[type]);
+  // of a source "/" rsync counts the root directory as well
+  const own = job.sources.some((source) => /^\/+$/.test(source)) ? 1 : 0;
+  return isThere && rsyncKinds.every((kind) => kinds[kind] + (kind === "dir" ? own : 0) === stats.kinds[kind]);
 }
 
 /** Without the snapshot's own directory. */
-async function countEntries(exec: Exec, directory: string, signal: AbortSignal): Promise<number> {
-  let count = 0;
-  const { exitCode } = await exec({
+async function countKinds(exec: Exec, directory: string, signal: AbortSignal): Promise<Record<RsyncKind, number>> {
+  const kinds = { reg: 0, dir: 0, link: 0, dev: 0, special: 0 };
+  await mustRun(exec, {
     file: "find",
-    args: [directory, "-mindepth", "1", "-printf", "x"],
+    args: [directory, "-mindepth", "1", "-printf", "%y"],
     deadlineMs: treeDeadlineMs,
     signal,
     onStdout: (chunk) => {
-      count += chunk.length;
+      for (const letter of chunk.toString("latin1")) kinds[kindOf(letter)] += 1;
     },
   });
-  return exitCode === 0 ? count : -1;
+  return kinds;
 }
 
-/** What rsync counts; of a source "/" it counts the root directory as well. */
-function expectedEntries(job: JobConfig, stats: RsyncStats): number {
-  return stats.files - (job.sources.some((source) => /^\/+$/.test(source)) ? 1 : 0);
+/** From %y of find(1). */
+function kindOf(letter: string): RsyncKind {
+  return ({ f: "reg", d: "dir", l: "link", b: "dev", c: "dev" } as const)[letter] ?? "special";
 }
+
+const kindOfItem: Record<string, RsyncKind> = { f: "reg", d: "dir", L: "link", D: "dev", S: "special" };
 
 async function removeTree(exec: Exec, path: string, signal: AbortSignal): Promise<void> {
   const args = ["--recursive", "--force", "--one-file-system", "--", path];

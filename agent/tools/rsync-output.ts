@@ -16,7 +16,20 @@ export interface RsyncStats {
   readonly filesCopied: number;
   readonly bytes: number;
   readonly bytesCopied: number;
+  /** What the files are: regular, directories, symbolic links, devices, FIFOs and sockets. */
+  readonly kinds: Readonly<Record<RsyncKind, number>>;
 }
+
+export const rsyncKinds = ["reg", "dir", "link", "dev", "special"] as const;
+export type RsyncKind = (typeof rsyncKinds)[number];
+
+export const noStats: RsyncStats = {
+  files: 0,
+  filesCopied: 0,
+  bytes: 0,
+  bytesCopied: 0,
+  kinds: { reg: 0, dir: 0, link: 0, dev: 0, special: 0 },
+};
 
 /** `  1,234,567  42%   10.24MB/s    0:00:05 (xfr#12, ir-chk=1000/2345)`; ir-chk while recursing, then to-chk. */
 const progressLine = /^\s*([\d,]+)\s+(\d+)%\s+\S+\s+\S+(?:\s+\(xfr#(\d+), (ir|to)-chk=(\d+)\/(\d+)\))?\s*$/;
@@ -42,7 +55,16 @@ export function parseStats(lines: readonly string[]): RsyncStats {
     const line = lines.find((candidate) => candidate.startsWith(`${label}:`));
     return number(/:\s*([\d,]+)/.exec(line ?? "")?.[1] ?? "0");
   };
+  const kinds = lines.find((line) => line.startsWith("Number of files:")) ?? "";
+  const ofKind = (kind: RsyncKind) => number(new RegExp(`\\b${kind}: ([\\d,]+)`).exec(kinds)?.[1] ?? "0");
   return {
+    kinds: {
+      reg: ofKind("reg"),
+      dir: ofKind("dir"),
+      link: ofKind("link"),
+      dev: ofKind("dev"),
+      special: ofKind("special"),
+    },
     files: value("Number of files"),
     filesCopied: value("Number of regular files transferred"),
     bytes: value("Total file size"),

@@ -77,6 +77,7 @@ test("names of any kind arrive, and are named byte for byte", async (context) =>
       filesCopied: oddNames.length,
       bytes: 4 * oddNames.length,
       bytesCopied: 4 * oddNames.length,
+      kinds: { reg: oddNames.length, dir: 1, link: 0, dev: 0, special: 0 },
     },
   } satisfies CopyResult);
 });

@@ -8,7 +8,7 @@ function collect(...items: [changes: string, path: string][]) {
   const found = collector.changes();
   if (found === undefined) return undefined;
   const sorted = (paths: readonly Buffer[]) => paths.map((path) => path.toString("latin1")).sort();
-  return { remove: sorted(found.remove), copy: sorted(found.copy) };
+  return { remove: sorted(found.remove), copy: sorted(found.copy.map(({ path }) => path)) };
 }
 
 test("rsync shows paths with a slash in front, but for those that it deletes", () => {
@@ -47,7 +47,6 @@ test("what is gone is taken out, and its directory gets its time back", () => {
     remove: ["srv/a"],
     copy: ["srv"],
   });
-  assert.deepEqual(collect(["*deleting", "top"]), { remove: ["top"], copy: [] });
 });
 
 test("what was a link and is a directory now goes before anything below it is touched", () => {
@@ -64,6 +63,19 @@ test("what was a directory and is a file now", () => {
   });
 });
 
+test("what is to be copied is known by its type", () => {
+  const collector = new ChangeCollector();
+  for (const [changes, path] of [
+    [">f+++++++++", "a/f"],
+    ["cL+++++++++", "a/l"],
+    ["*deleting", "b/x"],
+  ] as const) {
+    collector.add({ changes, size: 0, path: Buffer.from(path) });
+  }
+  const types = collector.changes()?.copy.map(({ path, type }) => `${type} ${path}`);
+  assert.deepEqual(types, ["f a/f", "L a/l", "d b"]);
+});
+
 test("bytes that are no text are kept", () => {
   assert.deepEqual(collect([">f+++++++++", "srv/\xff\n"]), { remove: ["srv/\xff\n"], copy: ["srv/\xff\n"] });
 });
@@ -74,6 +86,11 @@ test("a change among hard links is none of ours", () => {
 
 test("a change of the root directory is none of ours", () => {
   assert.equal(collect([".d..t......", "./"]), undefined);
+  assert.equal(collect(["*deleting", "top"]), undefined);
+});
+
+test("a path whose rule might be too long for rsync is none of ours", () => {
+  assert.equal(collect([">f+++++++++", "*".repeat(2001)]), undefined);
 });
 
 test("very many changes are none of ours", () => {

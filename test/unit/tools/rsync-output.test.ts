@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   isStatsLine,
   itemAction,
+  noStats,
   parseItem,
   parseProgress,
   parseStats,
@@ -78,12 +79,18 @@ test("figures", () => {
     filesCopied: 2999,
     bytes: 78_643_200,
     bytesCopied: 78_640_000,
+    kinds: { reg: 3000, dir: 12, link: 0, dev: 0, special: 0 },
   });
+});
+
+test("files by what they are", () => {
+  const line = "Number of files: 1,014 (reg: 1,003, dir: 5, link: 3, dev: 2, special: 1)";
+  assert.deepEqual(parseStats([line]).kinds, { reg: 1003, dir: 5, link: 3, dev: 2, special: 1 });
 });
 
 test("without figures, zeros", () => {
   for (const lines of [[], ["Number of files:"], ["Total file size: many"]]) {
-    assert.deepEqual(parseStats(lines), { files: 0, filesCopied: 0, bytes: 0, bytesCopied: 0 });
+    assert.deepEqual(parseStats(lines), noStats);
   }
 });
 
