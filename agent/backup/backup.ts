@@ -14,6 +14,7 @@ import { partialName } from "../snapshots/name.ts";
 import { appendRecord } from "../snapshots/record.ts";
 import { type Attached, type Target, withVolume } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
+import { removeTree } from "../tools/remove-tree.ts";
 import { type CopyResult, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import type { PinStore } from "../volume/pin.ts";
@@ -23,7 +24,7 @@ import { canBeLinked, linkedCopy } from "./linked-copy.ts";
 import { isOfSameSelection, markPartial } from "./partial-mark.ts";
 import { type BackupPlan, planBackup } from "./plan.ts";
 import { freeBytes, missingBytes } from "./room.ts";
-import { copyArgs, ownMountsArgs, selectionArgs } from "./selection.ts";
+import { copyArgs, deletingArgs, ownMountsArgs, selectionArgs } from "./selection.ts";
 import { requireSources } from "./sources.ts";
 
 /** One small file operation on the volume. */
@@ -109,7 +110,7 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     await sync(jobDir);
   });
   const others = bases.filter((base) => base.endsWith(".partial"));
-  for (const other of others) await removeTree(host, join(jobDir, other), signal);
+  for (const other of others) await removeTree(host.exec, join(jobDir, other), removeDeadlineMs, signal);
 
   const left = warnings === 0 ? "" : `, ${plural(warnings, "file")} left out`;
   return {
@@ -140,7 +141,7 @@ async function prepare(
   const [newest, ...older] = plan.interrupted;
   const bases = older.map(partialName);
   if (plan.base !== undefined) bases.push(plan.base);
-  for (const name of plan.stale) await removeTree(host, join(jobDir, partialName(name)), signal);
+  for (const name of plan.stale) await removeTree(exec, join(jobDir, partialName(name)), removeDeadlineMs, signal);
   if (newest !== undefined) {
     const interrupted = partialName(newest);
     const same = await isOfSameSelection(host.stateDir, job, interrupted);
@@ -181,8 +182,7 @@ async function copyInto(
   };
   const selection = [...selectionArgs(job), ...ownMountsArgs(host.runtimeDir)];
   const links = bases.map((base) => `--link-dest=../${base}`);
-  const deleting = ["--delete", "--delete-excluded"];
-  const args = [...selection, ...deleting, ...copyArgs(job), ...links, "--", ...job.sources, `${partial}/`];
+  const args = [...selection, ...deletingArgs, ...copyArgs(job), ...links, "--", ...job.sources, `${partial}/`];
   const [base] = bases;
   try {
     if (linkable && base !== undefined && bases.length === 1) {
@@ -278,11 +278,6 @@ async function dryRun(
       totals: toTotals(stats),
     };
   });
-}
-
-async function removeTree(host: Host, path: string, signal: AbortSignal): Promise<void> {
-  const args = ["--recursive", "--force", "--one-file-system", "--", path];
-  await mustRun(host.exec, { file: "rm", args, deadlineMs: removeDeadlineMs, signal });
 }
 
 function toTotals({ files, bytes, filesCopied, bytesCopied }: CopyResult["stats"]) {

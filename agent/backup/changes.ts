@@ -1,5 +1,6 @@
 /** From what rsync says would change in a snapshot to what has to be done in a copy of it. Pure. */
 
+import { ancestors } from "../restore/paths.ts";
 import type { RsyncItem } from "../tools/rsync-output.ts";
 
 /** Each is a rule that rsync compares every name with, in the directories that it looks into for them. */
@@ -46,9 +47,10 @@ export class ChangeCollector {
     if (changes.startsWith("*deleting")) {
       put(this.#remove, path);
       // that changes its time, and what happened on the machine may not have: the pattern of an exclude came
-      const above = parent(path);
-      if (above.length === 0) this.#isSimple = false;
-      put(this.#touched, above);
+      const above = ancestors(path).at(-1);
+      // directly below the root directory
+      if (above === undefined) this.#isSimple = false;
+      else put(this.#touched, above);
       return;
     }
     // a directory that is there already keeps what is in it
@@ -60,9 +62,9 @@ export class ChangeCollector {
     if (!this.#isSimple) return undefined;
     const gone = (path: Buffer) => this.#remove.has(key(path));
     // what is below something that is removed goes with it
-    const remove = [...this.#remove.values()].filter((path) => !anyAbove(path, gone));
+    const remove = [...this.#remove.values()].filter((path) => !ancestors(path).some(gone));
     for (const path of this.#touched.values()) {
-      if (!gone(path) && !anyAbove(path, gone)) this.#copy.set(key(path), { path, type: "d" });
+      if (!gone(path) && !ancestors(path).some(gone)) this.#copy.set(key(path), { path, type: "d" });
     }
     return { remove, copy: [...this.#copy.values()] };
   }
@@ -83,14 +85,4 @@ function put(map: Map<string, Buffer>, path: Buffer): void {
 function bare(path: Buffer): Buffer {
   const from = path[0] === slash ? 1 : 0;
   return path.subarray(from, path.length > from && path.at(-1) === slash ? -1 : undefined);
-}
-
-function parent(path: Buffer): Buffer {
-  const at = path.lastIndexOf(slash);
-  return at === -1 ? Buffer.alloc(0) : path.subarray(0, at);
-}
-
-function anyAbove(path: Buffer, holds: (above: Buffer) => boolean): boolean {
-  for (let above = parent(path); above.length > 0; above = parent(above)) if (holds(above)) return true;
-  return false;
 }

@@ -1,6 +1,6 @@
 /** Filter rules for rsync that let nothing through but a list of paths, together with an exclude of everything else. Pure. */
 
-const slash = 0x2f;
+import { ancestors } from "../restore/paths.ts";
 
 /**
  * Source: rsync(1), FILTER RULES, INCLUDE/EXCLUDE PATTERN RULES: a rule with a slash in front is anchored, with
@@ -17,7 +17,7 @@ export function includeRules(paths: readonly Buffer[], sources: readonly string[
     rules.set(rule.toString("latin1"), rule);
   };
   const addAbove = (path: Buffer) => {
-    for (let at = path.indexOf(slash); at !== -1; at = path.indexOf(slash, at + 1)) add(path.subarray(0, at), "/");
+    for (const directory of ancestors(path)) add(directory, "/");
   };
   for (const source of sources) addAbove(Buffer.from(`${source.replace(/^\/+|\/+$/g, "")}/`));
   for (const path of paths) {

@@ -16,12 +16,13 @@ import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
 import { existing } from "../tools/existing.ts";
-import { archiveArgs, type CopyResult, copy } from "../tools/rsync.ts";
+import { removeTree } from "../tools/remove-tree.ts";
+import { archiveArgs, type CopyResult, type CopySpec, copy } from "../tools/rsync.ts";
 import { itemFormat, noStats, parseItem, type RsyncKind, type RsyncStats, rsyncKinds } from "../tools/rsync-output.ts";
 import { type Change, ChangeCollector, type Changes } from "./changes.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { includeRules } from "./include-rules.ts";
-import { copyArgs } from "./selection.ts";
+import { copyArgs, deletingArgs } from "./selection.ts";
 
 /** For what touches every entry of a tree. */
 const treeDeadlineMs = 6 * 3_600_000;
@@ -49,7 +50,8 @@ export function canBeLinked(sources: readonly string[]): boolean {
 /**
  * @returns undefined when this is a case for rsync alone (hard links changed, files that cannot be read, many changes,
  *   files that came and went meanwhile); `partial` is then not there
- * @throws {LuksmithError} "full" when there is no room left, `partial` is then not there; "tool_failed"
+ * @throws {LuksmithError} "full" when there is no room left; "tool_failed". What there is of `partial` then is an
+ *   interrupted snapshot like any other
  */
 export async function linkedCopy(
   host: Tools,
@@ -64,7 +66,7 @@ export async function linkedCopy(
   const linked = await run.step("link", () => linkAll(exec, spec, changes.copy, signal));
   const copied = linked ? await run.step("copy", () => exchange(host, spec, changes, run, signal)) : undefined;
   if (copied === undefined || !(await isWhole(exec, spec, changes.copy, stats, signal))) {
-    await removeTree(exec, spec.partial, signal);
+    await removeTree(exec, spec.partial, treeDeadlineMs, signal);
     return undefined;
   }
   const { filesCopied, bytesCopied } = copied.stats;
@@ -78,7 +80,7 @@ async function findChanges(host: Tools, spec: LinkedCopySpec, run: Steps, signal
   let isUnderstood = true;
   const look = {
     args: [
-      ...["--dry-run", `--out-format=${itemFormat}`, ...selection, "--delete", "--delete-excluded"],
+      ...["--dry-run", `--out-format=${itemFormat}`, ...selection, ...deletingArgs],
       ...["--", ...job.sources, `${base}/`],
     ],
     volume: job.volume,
@@ -88,13 +90,10 @@ async function findChanges(host: Tools, spec: LinkedCopySpec, run: Steps, signal
       if (item) collector.add(item);
       else isUnderstood = false;
     },
-    onComplaint: () => {
-      isUnderstood = false;
-    },
   };
-  const { incomplete, stats } = await copy(host.exec, look, signal);
+  const looked = await copyWithoutComplaint(host.exec, look, signal);
   const changes = collector.changes();
-  return incomplete || !isUnderstood || changes === undefined ? undefined : { changes, stats };
+  return looked === undefined || !isUnderstood || changes === undefined ? undefined : { changes, stats: looked.stats };
 }
 
 /** @returns false when it is none of our cases after all: other names of changed files, or cp could not do all of it */
@@ -112,7 +111,7 @@ async function linkAll(
   if (linked.exitCode === 0) return !hardLinked && (await copyDirectoryAttributes(exec, base, partial, signal));
   if (!/No space left on device|Disk quota exceeded/.test(linked.stderr)) return false;
   // nothing but links and directories, which take the last of the room
-  await removeTree(exec, partial, signal);
+  await removeTree(exec, partial, treeDeadlineMs, signal);
   throw new LuksmithError("full", "there is no room left", { cause: lastWords(linked) });
 }
 
@@ -126,13 +125,22 @@ async function copyDirectoryAttributes(
   partial: string,
   signal: AbortSignal,
 ): Promise<boolean> {
-  let complaints = 0;
-  const onComplaint = () => {
-    complaints += 1;
-  };
   const args = [...archiveArgs, "--include=*/", "--exclude=*", "--", `${base}/`, `${partial}/`];
-  const { incomplete } = await copy(exec, { args, onComplaint }, signal);
-  return !incomplete && complaints === 0;
+  return (await copyWithoutComplaint(exec, { args }, signal)) !== undefined;
+}
+
+/** @returns undefined when rsync complained of anything */
+async function copyWithoutComplaint(
+  exec: Exec,
+  spec: Omit<CopySpec, "onComplaint">,
+  signal: AbortSignal,
+): Promise<CopyResult | undefined> {
+  let complained = false;
+  const onComplaint = () => {
+    complained = true;
+  };
+  const result = await copy(exec, { ...spec, onComplaint }, signal);
+  return result.incomplete || complained ? undefined : result;
 }
 
 /** Whether one of the files has other names on the machine, which rsync would have to know of; true when in doubt. */
@@ -179,13 +187,8 @@ async function exchange(
   ];
   const onProgress = copyProgress(host.clock, run, "copy");
   const paths = changes.copy.map(({ path }) => path);
-  let complaints = 0;
-  const onComplaint = () => {
-    complaints += 1;
-  };
   const stdin = includeRules(paths, job.sources);
-  const copied = await copy(host.exec, { args, stdin, volume: job.volume, onProgress, onComplaint }, signal);
-  return copied.incomplete || complaints > 0 ? undefined : copied;
+  return copyWithoutComplaint(host.exec, { args, stdin, volume: job.volume, onProgress }, signal);
 }
 
 /** Whether everything that was to be copied is there as what it was, and nothing is there that rsync did not count. */
@@ -229,11 +232,6 @@ function kindOf(letter: string): RsyncKind {
 }
 
 const kindOfItem: Record<string, RsyncKind> = { f: "reg", d: "dir", L: "link", D: "dev", S: "special" };
-
-async function removeTree(exec: Exec, path: string, signal: AbortSignal): Promise<void> {
-  const args = ["--recursive", "--force", "--one-file-system", "--", path];
-  await mustRun(exec, { file: "rm", args, deadlineMs: treeDeadlineMs, signal });
-}
 
 function nullTerminated(paths: readonly Buffer[], start: string): Buffer {
   return Buffer.concat(paths.flatMap((path) => [Buffer.from(start), path, Buffer.from("\0")]));

@@ -18,6 +18,9 @@ export function selectionArgs(job: JobConfig): string[] {
   ];
 }
 
+/** What is not, or no longer, to be taken goes from a snapshot that has it. */
+export const deletingArgs = ["--delete", "--delete-excluded"] as const;
+
 /** How the machine's files are read: without a trace in their access times, and no faster than the job may. */
 export function copyArgs(job: JobConfig): string[] {
   const limit = job.bandwidthLimit === undefined ? [] : [`--bwlimit=${Math.ceil(job.bandwidthLimit / 1024)}`];

@@ -7,11 +7,12 @@
 import { randomBytes } from "node:crypto";
 import { chmod, chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Command, mustRun } from "../../common/exec.ts";
+import type { Command } from "../../common/exec.ts";
 import { UndoStack } from "../../common/undo.ts";
 import type { Host } from "../system/host.ts";
 import { readMounts } from "../system/mountinfo.ts";
 import { bindMount, remountFlags, unmount } from "../tools/mount.ts";
+import { removeTree } from "../tools/remove-tree.ts";
 
 const unmountDeadlineMs = 20_000;
 
@@ -51,7 +52,7 @@ export async function releaseViews(host: Host): Promise<void> {
   for (const { mountPoint } of await readMounts()) {
     if (mountPoint.startsWith(views)) await unmount(host.exec, mountPoint, unmountDeadlineMs, "lazy");
   }
-  await removeTree(host, views);
+  await removeTree(host.exec, views, unmountDeadlineMs);
 }
 
 async function releaseView(host: Host, own: string): Promise<void> {
@@ -63,14 +64,8 @@ async function releaseView(host: Host, own: string): Promise<void> {
     );
   }
   // never below a mount that is still there
-  if ((await mounts()).length === 0) await removeTree(host, own);
-}
-
-/**
- * By rm(1), which holds on to the directories that it walks through: the user owns this one, and could put a link in the
- * way of anything that goes by path.
- */
-async function removeTree(host: Host, path: string): Promise<void> {
-  const args = ["--recursive", "--force", "--one-file-system", "--", path];
-  await mustRun(host.exec, { file: "rm", args, deadlineMs: unmountDeadlineMs });
+  if ((await mounts()).length > 0) return;
+  // by rm, which holds on to the directories that it walks through: the user owns this one, and could put a link in the
+  // way of anything that goes by path
+  await removeTree(host.exec, own, unmountDeadlineMs);
 }
