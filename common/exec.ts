@@ -8,7 +8,7 @@
 
 import type { ChildProcess } from "node:child_process";
 import { constants } from "node:os";
-import type { Readable } from "node:stream";
+import { getDefaultHighWaterMark, type Readable, setDefaultHighWaterMark } from "node:stream";
 import { execa } from "execa";
 import { hasErrno, LuksmithError } from "./errors.ts";
 
@@ -32,6 +32,11 @@ export interface Command {
   readonly as?: { readonly uid: number; readonly gid: number } | undefined;
   /** Gets standard output piece by piece, which is then not kept. Throwing or rejecting ends the child. */
   readonly onStdout?: (chunk: Buffer) => void | Promise<void>;
+  /**
+   * For a tool that writes a line for every small thing it does: its pieces of standard output are gathered for so long
+   * before `onStdout` gets them, unless much has come together. Each piece alone would cost more than what it says.
+   */
+  readonly gatherMs?: number;
   /** Gets standard error piece by piece; its end is kept all the same. */
   readonly onStderr?: (chunk: Buffer) => void;
   /** How long it may take to end by itself after SIGTERM before SIGKILL. Default 2000. */
@@ -68,6 +73,8 @@ export const fixedEnvironment = {
 
 /** Enough for any JSON that the tools print; more than that is not a tool's answer but an accident. */
 const stdoutLimitBytes = 16 * 2 ** 20;
+/** A quarter of what a pipe holds (pipe(7)): nobody waits for us to read. */
+const muchBytes = 16 * 2 ** 10;
 const stderrKeptLines = 25;
 const stderrKeptBytes = 64 * 2 ** 10;
 const defaultGraceMs = 2000;
@@ -87,22 +94,38 @@ function startChild(command: Command, path: string): Child {
   command.signal?.throwIfAborted();
   const { file, args, brief, cwd, as } = command;
   const direct = brief === true && cwd === undefined && as === undefined;
-  const child = execa(direct ? file : "setpriv", direct ? args : setprivArgs(command), {
-    env: { ...fixedEnvironment, PATH: path, ...command.env },
-    extendEnv: false,
-    stdin: command.stdin === undefined ? "ignore" : "pipe",
-    stdout: "pipe",
-    stderr: "pipe",
-    buffer: false,
-    encoding: "buffer",
-    reject: false,
-    // its own process group, so that what it starts is stopped with it
-    detached: true,
-    cleanup: false,
-  });
+  const spawned = () =>
+    execa(direct ? file : "setpriv", direct ? args : setprivArgs(command), {
+      env: { ...fixedEnvironment, PATH: path, ...command.env },
+      extendEnv: false,
+      stdin: command.stdin === undefined ? "ignore" : "pipe",
+      stdout: "pipe",
+      stderr: "pipe",
+      buffer: false,
+      encoding: "buffer",
+      reject: false,
+      // its own process group, so that what it starts is stopped with it
+      detached: true,
+      cleanup: false,
+    });
+  const child = command.gatherMs === undefined ? spawned() : withoutReadingAhead(spawned);
   // settles when it could not be started as well, for which Node has no event when spawn itself throws (E2BIG)
   const failure = child.then((result) => result.cause ?? result);
   return new RunningChild(command, child.nodeChildProcess, failure);
+}
+
+/**
+ * The pipes that `make` opens are read when somebody wants what is in them, and not, as Node does by default, whenever
+ * something comes, up to 64 KiB ahead: what is not read yet gathers in the pipe, and costs nothing.
+ */
+function withoutReadingAhead<T>(make: () => T): T {
+  const usualBytes = getDefaultHighWaterMark(false);
+  setDefaultHighWaterMark(false, 1);
+  try {
+    return make();
+  } finally {
+    setDefaultHighWaterMark(false, usualBytes);
+  }
 }
 
 /**
@@ -227,19 +250,34 @@ class RunningChild implements Child {
   }
 
   async #readStdout(): Promise<void> {
-    const { onStdout, file } = this.#command;
+    const { onStdout, gatherMs, file } = this.#command;
     if (!this.#child.stdout) return;
     for await (const chunk of this.#child.stdout as AsyncIterable<Buffer>) {
       if (onStdout) {
         this.#taking = true;
         await onStdout(chunk);
         this.#taking = false;
+        if (gatherMs !== undefined && chunk.length < muchBytes) await this.#restUntilExit(gatherMs);
         continue;
       }
       this.#stdoutBytes += chunk.length;
       if (this.#stdoutBytes > stdoutLimitBytes) throw new LuksmithError("tool_failed", `${file} printed too much`);
       this.#stdout.push(chunk);
     }
+  }
+
+  async #restUntilExit(ms: number): Promise<void> {
+    if (this.#exited) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(end, ms);
+      const child = this.#child;
+      function end() {
+        clearTimeout(timer);
+        child.off("exit", end);
+        resolve();
+      }
+      child.once("exit", end);
+    });
   }
 
   async #readStderr(): Promise<void> {

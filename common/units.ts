@@ -49,9 +49,9 @@ export function formatDuration(ms: number): string {
   return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
 }
 
-/** "3,012" - the same in every locale, because logs are compared. */
+/** "3,012" - the same in every locale, because logs are compared; Intl would bring all of its tables for this. */
 export function formatCount(count: number): string {
-  return count.toLocaleString("en-US");
+  return `${count}`.replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /** "1 file", "3,012 files". */

@@ -4,6 +4,7 @@
  */
 
 import { dirname, join } from "node:path";
+import { allOrFirstError } from "../../common/all-settled.ts";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { mustRun } from "../../common/exec.ts";
 import { formatBytes, plural } from "../../common/units.ts";
@@ -17,6 +18,7 @@ import type { Host } from "../system/host.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 import { type CopyResult, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
+import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
@@ -29,8 +31,6 @@ import { requireSources } from "./sources.ts";
 
 /** One small file operation on the volume. */
 const fileDeadlineMs = 120_000;
-/** Everything that a run left in memory crosses the link. */
-const syncDeadlineMs = 6 * 3_600_000;
 const removeDeadlineMs = 6 * 3_600_000;
 
 export interface BackupOptions {
@@ -90,24 +90,24 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     (await isOfSameSelection(host.stateDir, job, partialName(plan.base)));
   const bases = await prepare(host, job, attached, plan, run);
   const partial = join(jobDir, partialName(plan.name));
-  const { stats, incomplete, warnings } = await copyInto(host, job, attached, partial, bases, linkable, run);
+  const { stats, incomplete, warnings, isSynced } = await copyInto(host, job, attached, partial, bases, linkable, run);
 
   await run.step("seal", async () => {
-    const sync = (path: string) =>
-      mustRun(host.exec, { file: "sync", args: ["--file-system", "--", path], deadlineMs: syncDeadlineMs, signal });
     // serves listings alone, and does no harm without its snapshot
     const { files, bytes, bytesCopied } = stats;
     const figures = { files, bytes, bytesCopied, warnings, incomplete };
     const record = { snapshot: plan.name, run: run.runId, sources: [...job.sources], ...figures };
-    await appendRecord(host.exec, attached.filesDir, job.name, record, signal);
     // the files first, then the name that says that they are all there
-    await sync(partial);
+    await allOrFirstError(
+      appendRecord(host.exec, attached.filesDir, job.name, record, signal),
+      isSynced ? Promise.resolve() : syncFilesystem(host.exec, partial, signal),
+    );
     const args = ["--no-target-directory", "--", partial, join(jobDir, plan.name)];
     await mustRun(host.exec, { file: "mv", args, brief: true, deadlineMs: fileDeadlineMs, signal });
     await pointLatest(host.exec, jobDir, plan.name, signal);
     // umount reports no errors of the writes that it waits for; this does
     await attached.recorded;
-    await sync(jobDir);
+    await syncFilesystem(host.exec, jobDir, signal);
   });
   const others = bases.filter((base) => base.endsWith(".partial"));
   for (const other of others) await removeTree(host.exec, join(jobDir, other), removeDeadlineMs, signal);
@@ -188,7 +188,7 @@ async function copyInto(
     if (linkable && base !== undefined && bases.length === 1) {
       const spec = { job, selection, base: join(dirname(partial), base), partial };
       const result = await linkedCopy(host, spec, run, signal);
-      if (result !== undefined) return { ...result, warnings };
+      if (result !== undefined) return { ...result, warnings, isSynced: true };
     }
     const result = await run.step("copy", async () => {
       const make = ["--parents", "--mode=0755", "--", dirname(partial), partial];
@@ -196,7 +196,7 @@ async function copyInto(
       const onProgress = copyProgress(clock, run, "copy");
       return copy(exec, { args, volume: job.volume, onProgress, onComplaint }, signal);
     });
-    return { ...result, warnings };
+    return { ...result, warnings, isSynced: false };
   } catch (error) {
     if (error instanceof LuksmithError && error.code === "full")
       throw await explainFull(host, job, attached, partial, bases, error).catch(() => error);

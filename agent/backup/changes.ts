@@ -34,8 +34,13 @@ export class ChangeCollector {
   readonly #touched = new Map<string, Buffer>();
   #isSimple = true;
 
-  add({ changes, path: shown }: RsyncItem): void {
-    if (!this.#isSimple) return;
+  /** @returns false when nothing more is of use: {@link changes} is undefined */
+  add(item: RsyncItem): boolean {
+    if (this.#isSimple) this.#take(item);
+    return this.#isSimple;
+  }
+
+  #take({ changes, path: shown }: RsyncItem): void {
     const path = bare(shown);
     const [update, type = ""] = changes;
     // "." is the root directory, as a source

@@ -9,7 +9,7 @@
  * something is not understood, it is undone, and rsync does all of it.
  */
 
-import { allOrFirstError } from "../../common/all-settled.ts";
+import { allOrFirstError, bothOrNeither } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
 import type { JobConfig } from "../config/job.ts";
@@ -19,6 +19,7 @@ import { existing } from "../tools/existing.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 import { archiveArgs, type CopyResult, type CopySpec, copy } from "../tools/rsync.ts";
 import { itemFormat, noStats, parseItem, type RsyncKind, type RsyncStats, rsyncKinds } from "../tools/rsync-output.ts";
+import { syncFilesystem } from "../tools/sync.ts";
 import { type Change, ChangeCollector, type Changes } from "./changes.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { includeRules } from "./include-rules.ts";
@@ -48,6 +49,7 @@ export function canBeLinked(sources: readonly string[]): boolean {
 }
 
 /**
+ * What it has made is on the backup host's disk when it returns.
  * @returns undefined when this is a case for rsync alone (hard links changed, files that cannot be read, many changes,
  *   files that came and went meanwhile); `partial` is then not there
  * @throws {LuksmithError} "full" when there is no room left; "tool_failed". What there is of `partial` then is an
@@ -60,24 +62,57 @@ export async function linkedCopy(
   signal: AbortSignal,
 ): Promise<CopyResult | undefined> {
   const { exec } = host;
-  const looked = await run.step("compare", () => findChanges(host, spec, run, signal));
-  if (looked === undefined) return undefined;
-  const { changes, stats } = looked;
-  const linked = await run.step("link", () => linkAll(exec, spec, changes.copy, signal));
-  const copied = linked ? await run.step("copy", () => exchange(host, spec, changes, run, signal)) : undefined;
-  if (copied === undefined || !(await isWhole(exec, spec, changes.copy, stats, signal))) {
-    await removeTree(exec, spec.partial, treeDeadlineMs, signal);
-    return undefined;
+  const looked = await run.step("compare", () => lookAndLink(host, spec, run, signal));
+  const copied = looked && (await run.step("copy", () => exchange(host, spec, looked.changes, run, signal)));
+  if (looked && copied) {
+    const [whole] = await allOrFirstError(
+      isWhole(exec, spec, looked.changes.copy, looked.stats, signal),
+      syncFilesystem(exec, spec.partial, signal),
+    );
+    const { filesCopied, bytesCopied } = copied.stats;
+    if (whole) return { incomplete: false, stats: { ...looked.stats, filesCopied, bytesCopied } };
   }
-  const { filesCopied, bytesCopied } = copied.stats;
-  return { incomplete: false, stats: { ...stats, filesCopied, bytesCopied } };
+  await removeTree(exec, spec.partial, treeDeadlineMs, signal);
+  return undefined;
 }
 
-/** What differs between the machine and the snapshot; undefined when that cannot be said for sure, or is not simple. */
-async function findChanges(host: Tools, spec: LinkedCopySpec, run: Steps, signal: AbortSignal) {
+interface Looked {
+  readonly changes: Changes;
+  readonly stats: RsyncStats;
+}
+
+/** Thrown by either of the two that run side by side, to end the other: this is a case for rsync alone. */
+const notSimple = new Error("a case for rsync alone");
+
+/**
+ * Looking for what differs waits for the machine's disk, linking for the volume's: neither needs the other, and in
+ * most backups both are needed.
+ */
+async function lookAndLink(
+  host: Tools,
+  spec: LinkedCopySpec,
+  run: Steps,
+  signal: AbortSignal,
+): Promise<Looked | undefined> {
+  const either = new AbortController();
+  const both = AbortSignal.any([signal, either.signal]);
+  try {
+    const [looked] = await bothOrNeither(
+      findChanges(host, spec, run, both),
+      linkAll(host.exec, spec, signal, both),
+      either,
+    );
+    return looked;
+  } catch (error) {
+    if (error === notSimple) return undefined;
+    throw error;
+  }
+}
+
+/** What differs between the machine and the snapshot. @throws notSimple when that cannot be said for sure */
+async function findChanges(host: Tools, spec: LinkedCopySpec, run: Steps, signal: AbortSignal): Promise<Looked> {
   const { job, selection, base } = spec;
   const collector = new ChangeCollector();
-  let isUnderstood = true;
   const look = {
     args: [
       ...["--dry-run", `--out-format=${itemFormat}`, ...selection, ...deletingArgs],
@@ -87,29 +122,32 @@ async function findChanges(host: Tools, spec: LinkedCopySpec, run: Steps, signal
     onProgress: copyProgress(host.clock, run, "compare"),
     onLine: (line: Buffer) => {
       const item = parseItem(line);
-      if (item) collector.add(item);
-      else isUnderstood = false;
+      if (item === undefined || !collector.add(item)) throw notSimple;
     },
   };
   const looked = await copyWithoutComplaint(host.exec, look, signal);
   const changes = collector.changes();
-  return looked === undefined || !isUnderstood || changes === undefined ? undefined : { changes, stats: looked.stats };
+  if (looked === undefined || changes === undefined) throw notSimple;
+  return { changes, stats: looked.stats };
 }
 
-/** @returns false when it is none of our cases after all: other names of changed files, or cp could not do all of it */
+/**
+ * @param signal of the run: what there is when there is no room left is removed even when the other side has ended
+ * @throws notSimple when cp could not do all of it
+ */
 async function linkAll(
   exec: Exec,
   { base, partial }: LinkedCopySpec,
-  changed: readonly Change[],
   signal: AbortSignal,
-): Promise<boolean> {
+  both: AbortSignal,
+): Promise<void> {
   const args = ["--archive", "--link", "--no-target-directory", "--", base, partial];
-  const [hardLinked, linked] = await allOrFirstError(
-    anyHardLinked(exec, changed, signal),
-    exec({ file: "cp", args, deadlineMs: treeDeadlineMs, signal }),
-  );
-  if (linked.exitCode === 0) return !hardLinked && (await copyDirectoryAttributes(exec, base, partial, signal));
-  if (!/No space left on device|Disk quota exceeded/.test(linked.stderr)) return false;
+  const linked = await exec({ file: "cp", args, deadlineMs: treeDeadlineMs, signal: both });
+  if (linked.exitCode === 0) {
+    if (!(await copyDirectoryAttributes(exec, base, partial, both))) throw notSimple;
+    return;
+  }
+  if (!/No space left on device|Disk quota exceeded/.test(linked.stderr)) throw notSimple;
   // nothing but links and directories, which take the last of the room
   await removeTree(exec, partial, treeDeadlineMs, signal);
   throw new LuksmithError("full", "there is no room left", { cause: lastWords(linked) });
@@ -161,7 +199,10 @@ async function anyHardLinked(exec: Exec, changed: readonly Change[], signal: Abo
   return stdout.length > 0 || exitCode > 1;
 }
 
-/** Takes out of the copy what differs, and brings what there is instead. @returns undefined when rsync complains */
+/**
+ * Takes out of the copy what differs, and brings what there is instead.
+ * @returns undefined when rsync complains, or has to know other names of a changed file
+ */
 async function exchange(
   host: Tools,
   spec: LinkedCopySpec,
@@ -170,6 +211,7 @@ async function exchange(
   signal: AbortSignal,
 ): Promise<CopyResult | undefined> {
   const { job, selection, partial } = spec;
+  if (await anyHardLinked(host.exec, changes.copy, signal)) return undefined;
   if (changes.remove.length > 0) {
     await mustRun(host.exec, {
       file: "xargs",

@@ -11,6 +11,7 @@ import { pointLatest } from "../snapshots/latest.ts";
 import { partialName } from "../snapshots/name.ts";
 import { type Attached, type Target, withVolume } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
+import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { type PrunePlan, planPrune } from "./plan.ts";
 
@@ -68,5 +69,5 @@ async function remove(host: Host, job: JobConfig, attached: Attached, plan: Prun
     await operate("rm", ["--recursive", "--force", "--one-file-system", "--", join(jobDir, doomed)], removeDeadlineMs);
   }
   await attached.recorded;
-  await operate("sync", ["--file-system", "--", filesDir], removeDeadlineMs);
+  await syncFilesystem(host.exec, filesDir, signal);
 }

@@ -1,8 +1,9 @@
 /** Bringing files back: never over what is there, unless that was asked for; as the user who asks. */
 
 import { isAbsolute, join } from "node:path";
+import { allOrFirstError } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
-import { type Command, lastWords } from "../../common/exec.ts";
+import { type Command, type Exec, lastWords } from "../../common/exec.ts";
 import { showName, utf8Name } from "../../common/file-name.ts";
 import { formatBytes, plural } from "../../common/units.ts";
 import { copyProgress } from "../backup/copy-progress.ts";
@@ -65,9 +66,12 @@ export async function restore(
     const snapshot = selectSnapshot(attached.entries, job.name, options.snapshot);
     const directory = join(attached.filesDir, job.name, snapshot.name);
     return withView(host, directory, options.as, attached.signal, async (from) => {
-      const paths = await wantedPaths(host, from, asked, options.as, attached.signal);
-      const targetExists = await prepareTarget(host, into, options, attached.signal);
-      const present = targetExists
+      const [paths, targetWasThere] = await allOrFirstError(
+        wantedPaths(host, from, asked, options.as, attached.signal),
+        isDirectory(host.exec, into, options.as, attached.signal),
+      );
+      if (!targetWasThere && !options.dryRun) await makeTarget(host.exec, into, options.as, attached.signal);
+      const present = targetWasThere
         ? await existing(host.exec, { below: into, paths: withAncestors(paths), as: options.as }, attached.signal)
         : [];
       const plan = planRestore(paths, present);
@@ -115,14 +119,16 @@ async function wantedPaths(host: Host, from: string, asked: readonly Buffer[], a
   return [...asked];
 }
 
-/** @returns whether the target is there now @throws {LuksmithError} "usage" when it is no directory or cannot be made */
-async function prepareTarget(host: Host, into: string, options: RestoreOptions, signal: AbortSignal): Promise<boolean> {
-  const test = { file: "test", args: ["-d", into], deadlineMs: fileDeadlineMs, signal, as: options.as };
-  if ((await host.exec(test)).exitCode === 0) return true;
-  if (options.dryRun) return false;
+async function isDirectory(exec: Exec, path: string, as: Command["as"], signal: AbortSignal): Promise<boolean> {
+  const test = { file: "test", args: ["-d", path], brief: true, deadlineMs: fileDeadlineMs, signal, as };
+  return (await exec(test)).exitCode === 0;
+}
+
+/** @throws {LuksmithError} "usage" when it cannot be made, or is there and no directory */
+async function makeTarget(exec: Exec, into: string, as: Command["as"], signal: AbortSignal): Promise<void> {
   const args = ["--parents", "--", into];
-  const made = await host.exec({ file: "mkdir", args, deadlineMs: fileDeadlineMs, signal, as: options.as });
-  if (made.exitCode === 0) return true;
+  const made = await exec({ file: "mkdir", args, brief: true, deadlineMs: fileDeadlineMs, signal, as });
+  if (made.exitCode === 0) return;
   throw new LuksmithError("usage", `the target directory cannot be made: ${lastWords(made)}`, { cause: made });
 }
 

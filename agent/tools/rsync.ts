@@ -16,6 +16,10 @@ export const archiveArgs = [
   "--modify-window=-1",
 ] as const;
 
+/** Half of the time between two looks at a run's progress. */
+const outputGatherMs = 100;
+const blank = 0x20;
+
 /** A copy has no deadline of its own: how long it may take depends on how much there is. The run can be cancelled. */
 export interface CopySpec {
   readonly args: readonly string[];
@@ -52,7 +56,13 @@ export async function copy(exec: Exec, spec: CopySpec, signal: AbortSignal): Pro
     else if (line.length > 0) spec.onLine?.(line);
   };
   const onStdout = (chunk: Buffer) => {
-    for (const line of output.push(returnsToNewlines(chunk))) onLine(line);
+    let newest: Buffer | undefined;
+    for (const line of output.push(returnsToNewlines(chunk))) {
+      // of progress, a line for each file, only the last counts
+      if (line[0] === blank) newest = line;
+      else onLine(line);
+    }
+    if (newest !== undefined) onLine(newest);
   };
   const finished = await exec({
     file: "rsync",
@@ -62,6 +72,7 @@ export async function copy(exec: Exec, spec: CopySpec, signal: AbortSignal): Pro
     as: spec.as,
     signal,
     onStdout,
+    gatherMs: outputGatherMs,
     onStderr: (chunk) => complaints.push(chunk),
   });
   onLine(output.flush());

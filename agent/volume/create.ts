@@ -24,6 +24,7 @@ import {
   volumeKeyBits,
 } from "../tools/cryptsetup.ts";
 import { makeExt4 } from "../tools/ext4.ts";
+import { syncFilesystem } from "../tools/sync.ts";
 import { ownDirectory, writeIdentity } from "./identity.ts";
 import { readKeyFile } from "./key-file.ts";
 import type { Pin, PinStore } from "./pin.ts";
@@ -33,7 +34,6 @@ const generatedKeyBytes = 64;
 /** One small file operation on the backup host. */
 const fileDeadlineMs = 60_000;
 const headerCopyDeadlineMs = 600_000;
-const syncDeadlineMs = 30 * 60_000;
 
 export interface CreateRequest {
   readonly volume: VolumeConfig;
@@ -212,7 +212,7 @@ async function writeContent(host: Host, filesDir: string, target: Target, signal
   await writeIdentity(exec, filesDir, { format: 1, id: target.pin.id, volume: name, generation: 1 }, signal);
   const readme = [`of=${join(directory, "README.txt")}`, "status=none"];
   await mustRun(exec, { file: "dd", args: readme, stdin: volumeReadme(name), deadlineMs: fileDeadlineMs, signal });
-  await mustRun(exec, { file: "sync", args: ["--file-system", "--", filesDir], deadlineMs: syncDeadlineMs, signal });
+  await syncFilesystem(exec, filesDir, signal);
 }
 
 async function removeImage(host: Host, { imagePath }: Connected, run: RunContext): Promise<void> {

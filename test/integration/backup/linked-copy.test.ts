@@ -276,21 +276,15 @@ test("a parent that becomes a link after the look leads nowhere", rootOnly, asyn
   writeFileSync(join(source, "d", "f"), "mine");
   await machine.backup();
   writeFileSync(join(source, "d", "f"), "mine, changed");
-  for (const step of ["link", "copy"]) {
-    meanwhile = {
-      [step]: () => {
-        renameSync(join(source, "d"), join(source, "moved"));
-        symlinkSync(join(closed, "open"), join(source, "d"));
-      },
-    };
-    await machine.backup();
-    const everything = new Map<string, string>();
-    describe(Buffer.from(machine.newest), everything);
-    const secret = createHash("sha256").update("somebody else's secret").digest("hex");
-    assert.ok(![...everything.values()].some((described) => described.includes(secret)));
-    rmSync(join(source, "d"));
-    renameSync(join(source, "moved"), join(source, "d"));
-  }
+  meanwhile.copy = () => {
+    renameSync(join(source, "d"), join(source, "moved"));
+    symlinkSync(join(closed, "open"), join(source, "d"));
+  };
+  await machine.backup();
+  const everything = new Map<string, string>();
+  describe(Buffer.from(machine.newest), everything);
+  const secret = createHash("sha256").update("somebody else's secret").digest("hex");
+  assert.ok(![...everything.values()].some((described) => described.includes(secret)));
 });
 
 test("what has gone or moved since the look is a case for rsync, which finds it", rootOnly, async (context) => {
@@ -299,7 +293,7 @@ test("what has gone or moved since the look is a case for rsync, which finds it"
   writeFileSync(join(source, "old"), "old");
   await machine.backup();
   writeFileSync(join(source, "new"), "new");
-  meanwhile.link = () => renameSync(join(source, "new"), join(source, "renamed"));
+  meanwhile.copy = () => renameSync(join(source, "new"), join(source, "renamed"));
   assert.equal(await machine.backup(), false);
   assert.deepEqual(await machine.differences(), []);
 });
@@ -310,19 +304,13 @@ test("a file that becomes a directory meanwhile is no directory without content"
   writeFileSync(join(source, "P"), "file");
   await machine.backup();
   writeFileSync(join(source, "P"), "changed");
-  for (const step of ["link", "copy"]) {
-    meanwhile = {
-      [step]: () => {
-        rmSync(join(source, "P"), { recursive: true });
-        mkdirSync(join(source, "P"));
-        writeFileSync(join(source, "P", "in"), "in");
-      },
-    };
-    assert.equal(await machine.backup(), false);
-    assert.deepEqual(await machine.differences(), []);
+  meanwhile.copy = () => {
     rmSync(join(source, "P"), { recursive: true });
-    writeFileSync(join(source, "P"), step);
-  }
+    mkdirSync(join(source, "P"));
+    writeFileSync(join(source, "P", "in"), "in");
+  };
+  assert.equal(await machine.backup(), false);
+  assert.deepEqual(await machine.differences(), []);
 });
 
 test("attributes that cp leaves out are on every snapshot's directories", rootOnly, async (context) => {

@@ -226,6 +226,27 @@ test("taken piece by piece, it may be of any size", async () => {
   assert.equal(stdout.length, 0);
 });
 
+test("gathered, many small pieces are few large ones, and nothing is late or missing at the end", async () => {
+  const pieces: Buffer[] = [];
+  // far longer than the test may take: what there is must come when the child ends
+  const gatherMs = longMs;
+  const script = "for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.05; done";
+  await exec({ ...sh(script), gatherMs, onStdout: (chunk) => void pieces.push(chunk), deadlineMs: longMs });
+  assert.equal(Buffer.concat(pieces).toString(), "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+  assert.ok(pieces.length <= 4, `${pieces.length} pieces`);
+});
+
+test("gathered as well, it may be of any size", async () => {
+  const size = 3 * 2 ** 20;
+  let bytes = 0;
+  const onStdout = (chunk: Buffer) => {
+    bytes += chunk.length;
+  };
+  const args = ["-c", `${size}`, "/dev/zero"];
+  await exec({ file: "head", args, gatherMs: 10, onStdout, deadlineMs: longMs });
+  assert.equal(bytes, size);
+});
+
 test("one who cannot take any more ends the child", async () => {
   const reason = new RangeError("no more");
   for (const onStdout of [

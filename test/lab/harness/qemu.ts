@@ -32,6 +32,9 @@ export function qemuArguments(spec: MachineSpec): string[] {
     "reboot=t",
     // there are no secrets of anybody in the guest, and emulated mitigations cost time
     "mitigations=off",
+    // the emulator keeps translated code by its address: with random ones each start of a program translates it anew,
+    // which takes as long again as everything else about it
+    "norandmaps",
     ...(spec.tscKhz === undefined || spec.accelerator === "kvm" ? [] : trustedTsc(spec.tscKhz)),
     ...Object.entries(spec.settings).map(([key, value]) => `lab.${key}=${value}`),
   ];

@@ -1,0 +1,16 @@
+/** sync(1): what was written to a file system is on its disk when this returns. */
+
+import { type Exec, mustRun } from "../../common/exec.ts";
+
+/** Everything that a run left in memory crosses the link. */
+const deadlineMs = 6 * 3_600_000;
+
+/**
+ * syncfs(2), which reports what earlier writes failed with (Linux 5.8).
+ * @param path anything on the file system
+ * @throws {LuksmithError} "tool_failed" when something did not get there
+ */
+export async function syncFilesystem(exec: Exec, path: string, signal: AbortSignal): Promise<void> {
+  // brief, although it may take long: while it waits nothing could end it anyway
+  await mustRun(exec, { file: "sync", args: ["--file-system", "--", path], brief: true, deadlineMs, signal });
+}
