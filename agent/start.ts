@@ -22,7 +22,7 @@ import { traced } from "./system/traced-exec.ts";
 import { PinStore } from "./volume/pin.ts";
 
 /** What is left to say is one small message a watcher. */
-const lastWordsMs = 1000;
+const lastWordsMs = 5000;
 
 export async function startAgent(up: Up, config: AgentConfig, configPath: string, log: Log): Promise<void> {
   const libc = openLibc();

@@ -28,6 +28,7 @@ const agent: readonly DebianPackage[] = [
 const checks: readonly DebianPackage[] = [
   { name: "acl", because: "tests compare ACLs" },
   { name: "attr", because: "tests compare extended attributes" },
+  { name: "systemd", because: "the unit file is tried under it (nothing is started here)" },
 ];
 
 const rivals: readonly DebianPackage[] = [

@@ -69,7 +69,7 @@ async function runOne({ source, bundle }: LabTest, out: string, signal: AbortSig
     booted = `, ${formatDuration(machine.bootMs)} of it the boot`;
     exitCode = await machine.run({
       argv: [
-        ...["node", "--test"],
+        ...["node", "--test", "--test-isolation=none"],
         ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
         ...["--test-reporter=tap", `--test-reporter-destination=/out/${report}`, bundle],
       ],

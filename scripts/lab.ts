@@ -64,7 +64,7 @@ async function main(signal: AbortSignal): Promise<number> {
   if (tests) {
     const locations = new SourceLocations();
     return await machine.run({
-      argv: ["node", "--test", "--test-reporter=spec", ...bundles],
+      argv: ["node", "--test", "--test-isolation=none", "--test-reporter=spec", ...bundles],
       onStdout: locations.line((text) => process.stdout.write(text)),
       onStderr: locations.line((text) => process.stderr.write(text)),
     });

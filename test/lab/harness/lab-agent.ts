@@ -20,6 +20,7 @@ import type { SecondHost } from "./second-host.ts";
 const { exec, start } = makeExec();
 const bundles = resolve("dist");
 const startDeadlineMs = 60_000;
+const startPollMs = 100;
 const cliDeadlineMs = 300_000;
 
 export const configPath = "/etc/luksmith/agent.yaml";
@@ -30,7 +31,7 @@ export const identityFile = "/etc/luksmith/ssh/id_ed25519";
 /** The cheap key derivation is for the emulated processor alone. */
 export const cheapKdf = "kdf: { type: pbkdf2, iterations: 1000 }";
 
-export function remoteLine(host: SecondHost): string {
+export function remoteLine(host: Pick<SecondHost, "address" | "user">): string {
   return `remotes: { vault: { host: ${host.address}, user: ${host.user}, path: images, identity: ${identityFile} } }`;
 }
 
@@ -78,7 +79,11 @@ export class LabAgent implements AsyncDisposable {
       },
       graceMs: 120_000,
     });
-    this.#client = new AgentServiceClient(`unix:${runtimeDir}/agent.sock`, credentials.createInsecure());
+    this.#client = new AgentServiceClient(`unix:${runtimeDir}/agent.sock`, credentials.createInsecure(), {
+      // left alone, it tries again only seconds after the agent has begun to listen
+      "grpc.initial_reconnect_backoff_ms": startPollMs,
+      "grpc.max_reconnect_backoff_ms": startPollMs,
+    });
   }
 
   get pid(): number {
@@ -250,7 +255,7 @@ export class LabAgent implements AsyncDisposable {
       } catch (error) {
         if (ended || systemClock.monotonicMs() > end)
           throw new Error(`the agent does not answer:\n${this.log.join("")}`, { cause: error });
-        await systemClock.sleep(50);
+        await systemClock.sleep(startPollMs);
       }
     }
   }

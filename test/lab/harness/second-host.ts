@@ -45,8 +45,11 @@ export interface SecondHostOptions {
 }
 
 export class SecondHost implements AsyncDisposable {
-  readonly address = "10.99.0.2";
-  readonly user = "lm-lab";
+  /** Known before there is one, for whoever is to speak to it. */
+  static readonly address = "10.99.0.2";
+  static readonly user = "lm-lab";
+  readonly address = SecondHost.address;
+  readonly user = SecondHost.user;
   /** On the host: the user's home. Here: the same directory, since the two share their file systems. */
   readonly storagePath = "/srv/luksmith-lab";
   /** The directory in the user's home where images go. */

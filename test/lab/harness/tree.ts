@@ -26,6 +26,13 @@ function under(directory: string, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${directory}/`), name]);
 }
 
+/** A file of each odd name, which holds its name, and a directory of one more. */
+export async function makeOddTree(root: string): Promise<void> {
+  await mkdir(root, { recursive: true });
+  for (const name of oddNames) await writeFile(under(root, name), name);
+  await mkdir(under(root, Buffer.from([0x64, 0xfe, 0x0a, 0x64])));
+}
+
 /** Owners, modes, ACLs, xattrs, hard links, holes, devices, sub-second times, odd names. Needs root. */
 export async function makeRichTree(root: string): Promise<void> {
   await mkdir(join(root, "sub", "deep"), { recursive: true });
@@ -49,10 +56,7 @@ export async function makeRichTree(root: string): Promise<void> {
   await writeFile(join(root, "xattr"), "xattr");
   await run("setfattr", ["-n", "user.colour", "-v", "blue", join(root, "xattr")]);
   await run("setfattr", ["-n", "trusted.secret", "-v", "0x00ff10", join(root, "xattr")]);
-  const odd = join(root, "odd");
-  await mkdir(odd);
-  for (const name of oddNames) await writeFile(under(odd, name), name);
-  await mkdir(under(odd, Buffer.from([0x64, 0xfe, 0x0a, 0x64])));
+  await makeOddTree(join(root, "odd"));
   await run("touch", [
     "--no-dereference",
     "--date=2001-02-03T04:05:06.789012345Z",

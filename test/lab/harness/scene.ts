@@ -1,0 +1,66 @@
+/** What most lab tests begin with and end with: an agent, its backup host, and at last nothing that either has left. */
+
+import assert from "node:assert/strict";
+import { after, afterEach, before } from "node:test";
+import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
+import { type Followed, identityFile, LabAgent, remoteLine } from "./lab-agent.ts";
+import { assertNothingLeft } from "./leak-check.ts";
+import { SecondHost } from "./second-host.ts";
+
+export interface SceneOptions {
+  /** What the agent's configuration says besides the backup host, which is the remote `vault`. */
+  readonly config: string;
+  /** Makes what is to be there before the agent starts: sources, mostly. */
+  readonly prepare?: () => Promise<unknown>;
+  /** The host's key is trusted and these volumes are created. Default: nobody has spoken to the host yet. */
+  readonly volumes?: readonly string[];
+}
+
+export class Scene {
+  readonly #config: string;
+  #host: SecondHost | undefined;
+  #agent: LabAgent | undefined;
+
+  /** To be called in a `describe`: registers its hooks there. Host and agent are there when the first test begins. */
+  static set({ config, prepare, volumes }: SceneOptions): Scene {
+    const scene = new Scene(config);
+    before(async () => {
+      await LabAgent.forget();
+      await prepare?.();
+      // the agent does not look for the host before it has to; on two processors, side by side is seconds sooner
+      [scene.#host] = await Promise.all([SecondHost.create({ identityFile }), scene.startAgent()]);
+      if (volumes === undefined) return;
+      await scene.agent.trust();
+      for (const volume of volumes) assertDone(await scene.agent.create(volume));
+    });
+    afterEach(() => assertNothingLeft());
+    after(async () => {
+      await Promise.all([scene.#agent?.[Symbol.asyncDispose](), scene.#host?.[Symbol.asyncDispose]()]);
+      await assertNothingLeft();
+    });
+    return scene;
+  }
+
+  private constructor(config: string) {
+    this.#config = config;
+  }
+
+  get host(): SecondHost {
+    assert.ok(this.#host, "the scene is set when the first test begins");
+    return this.#host;
+  }
+
+  get agent(): LabAgent {
+    assert.ok(this.#agent, "the scene is set when the first test begins");
+    return this.#agent;
+  }
+
+  /** In place of one that the test has stopped. @param change what is another in the configuration from now on */
+  async startAgent(change: (config: string) => string = (config) => config): Promise<void> {
+    this.#agent = await LabAgent.start(`${remoteLine(SecondHost)}\n${change(this.#config)}`);
+  }
+}
+
+export function assertDone({ run }: Followed): void {
+  assert.equal(run.state, RunState.DONE, run.error?.message);
+}
