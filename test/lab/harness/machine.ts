@@ -18,7 +18,7 @@ import { type DebianKernel, debianKernel } from "./debian-kernel.ts";
 import { hostTscKhz, memoryForGuest } from "./host-facts.ts";
 import { writeInitramfs } from "./initramfs.ts";
 import { MarkedStream } from "./marked-stream.ts";
-import { qemuArguments } from "./qemu.ts";
+import { asSetting, qemuArguments } from "./qemu.ts";
 
 export interface MachineOptions {
   /** Told what is worth knowing: downloads, boots that hang. */
@@ -127,7 +127,7 @@ export class Machine implements AsyncDisposable {
         args: qemuArguments({
           kernel: kernel.image,
           initramfs: paths.initramfs,
-          settings: { modules: kernel.modules },
+          settings: { modules: kernel.modules, checkout: asSetting(process.cwd()) },
           // opt-in: a broken KVM does not fail, it hangs or takes the emulator down
           accelerator: process.env.LUKSMITH_LAB_ACCEL === "kvm" ? "kvm" : "tcg",
           cpus: options.cpus ?? Math.min(2, availableParallelism()),

@@ -65,6 +65,14 @@ export function qemuArguments(spec: MachineSpec): string[] {
   ];
 }
 
+/** A path as a setting: the kernel's command line is cut at blanks. guest/init.sh reads it with printf's %b. */
+export function asSetting(path: string): string {
+  return Array.from(Buffer.from(path), (byte) => {
+    const character = String.fromCharCode(byte);
+    return /[\w/.-]/.test(character) ? character : `\\x${byte.toString(16).padStart(2, "0")}`;
+  }).join("");
+}
+
 /**
  * "reliable", because otherwise the guest distrusts the counter for lack of a second clock and falls back to counting
  * its 4 ms ticks: delays of the link would be rounded up to that, and time would stand still while the host is busy.

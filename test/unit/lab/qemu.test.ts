@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type MachineSpec, qemuArguments } from "../../lab/harness/qemu.ts";
+import { asSetting, type MachineSpec, qemuArguments } from "../../lab/harness/qemu.ts";
 
 const spec: MachineSpec = {
   kernel: "/cache/kernel",
@@ -42,5 +42,10 @@ describe("the emulator's command line", () => {
     assert.match(commandLine({}) ?? "", / tsc_early_khz=2600000 tsc=reliable( |$)/);
     assert.doesNotMatch(commandLine({ tscKhz: undefined }) ?? "", /tsc/);
     assert.doesNotMatch(commandLine({ accelerator: "kvm" }) ?? "", /tsc/);
+  });
+
+  it("takes a path of any characters for a setting", () => {
+    assert.equal(asSetting("/tmp/luksmith-1.0_x"), "/tmp/luksmith-1.0_x");
+    assert.equal(asSetting("/tmp/a b\\c\u00e9"), "/tmp/a\\x20b\\x5cc\\xc3\\xa9");
   });
 });

@@ -44,6 +44,15 @@ share out /root/out access=client
 modules=$(sed -n 's/.*lab\.modules=\([^ ]*\).*/\1/p' /root/proc/cmdline)
 mount --bind "/lower$modules" /root/lib/modules
 
+# a checkout below /tmp or /run is there as well, although these are empty
+checkout=$(printf %b "$(sed -n 's/.*lab\.checkout=\([^ ]*\).*/\1/p' /root/proc/cmdline)")
+case $checkout in
+  /tmp/* | /run/*)
+    mkdir -p "/root$checkout"
+    mount --bind "/lower$checkout" "/root$checkout"
+    ;;
+esac
+
 ip link set lo up
 hostname lab
 
