@@ -16,7 +16,17 @@ const cpusPerMachine = Math.max(1, Math.floor(availableParallelism() / machines)
 /** The longest file takes a twentieth of that on a quiet machine, and several times as long on a busy one. */
 const fileDeadlineMs = 20 * 60_000;
 /** So that no long one begins when the other machine is done; what is not named is short. */
-const longestFirst = ["resize", "own-restore", "full-volume", "agent-stop", "thinning", "backup", "verify", "lock"];
+const longestFirst = [
+  "service",
+  "resize",
+  "own-restore",
+  "full-volume",
+  "agent-stop",
+  "thinning",
+  "backup",
+  "verify",
+  "lock",
+];
 
 interface LabTest {
   readonly source: string;

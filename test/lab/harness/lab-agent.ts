@@ -53,7 +53,12 @@ export class LabAgent implements AsyncDisposable {
     await mkdir("/etc/luksmith", { recursive: true, mode: 0o755 });
     await writeFile(configPath, config, { mode: 0o600 });
     const agent = new LabAgent();
-    await agent.#answers();
+    try {
+      await agent.#answers();
+    } catch (error) {
+      await agent[Symbol.asyncDispose]();
+      throw error;
+    }
     return agent;
   }
 

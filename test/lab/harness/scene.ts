@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before } from "node:test";
+import { allOrFirstError } from "../../../common/all-settled.ts";
 import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
 import { type Followed, identityFile, LabAgent, remoteLine } from "./lab-agent.ts";
 import { assertNothingLeft } from "./leak-check.ts";
@@ -28,7 +29,11 @@ export class Scene {
       await LabAgent.forget();
       await prepare?.();
       // the agent does not look for the host before it has to; on two processors, side by side is seconds sooner
-      [scene.#host] = await Promise.all([SecondHost.create({ identityFile }), scene.startAgent()]);
+      const host = SecondHost.create({ identityFile }).then((created) => {
+        // known at once, whatever becomes of the agent: what nobody takes away keeps the test from ending
+        scene.#host = created;
+      });
+      await allOrFirstError(host, scene.startAgent());
       if (volumes === undefined) return;
       await scene.agent.trust();
       for (const volume of volumes) assertDone(await scene.agent.create(volume));

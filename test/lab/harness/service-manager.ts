@@ -11,7 +11,7 @@ import { type Child, type Finished, makeExec, mustRun } from "../../../common/ex
 
 const { exec, start } = makeExec();
 const units = "/run/systemd/system";
-const deadlineMs = 120_000;
+const deadlineMs = 300_000;
 
 /** Replaces itself with systemd, which takes the place of the shell as process 1. */
 const begin = [
