@@ -19,10 +19,11 @@ import { RunManager } from "./runs/run-manager.ts";
 import { RunStore } from "./runs/run-store.ts";
 import { releaseLeftovers } from "./stack/leftovers.ts";
 import { traced } from "./system/traced-exec.ts";
+import { waitUntil } from "./system/wait-until.ts";
 import { PinStore } from "./volume/pin.ts";
 
 /** What is left to say is one small message a watcher. */
-const lastWordsMs = 5000;
+const lastWordsMs = 1000;
 
 export async function startAgent(up: Up, config: AgentConfig, configPath: string, log: Log): Promise<void> {
   const libc = openLibc();
@@ -54,23 +55,22 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
     AgentServiceService,
     agentService({ config, configPath, host, pins, runs, access, startedAt: systemClock.now() }),
   );
-  up.own("end the calls", () => endCalls(server));
+  let connections = async () => 0;
+  up.own("end the calls", () => endCalls(server, () => connections()));
   up.own("end the runs", () => runs.close());
   const gid = await users.groupId(config.socket.group);
   if (gid === undefined) log.warn({ group: config.socket.group }, "there is no such group: only root can connect");
   const socket = await serveUnix({ claim, gid, server, libc, log });
+  connections = () => socket.connections();
   up.own("stop listening", () => socket.close());
   log.info({ version, socket: config.socket.path, config: configPath }, "ready");
 }
 
-/** Watchers get to hear how their run ended; whoever does not read is cut off. */
-async function endCalls(server: Server): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, lastWordsMs);
-    server.tryShutdown(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+/**
+ * Watchers get to hear how their run ended, and go; whoever stays is cut off. grpc-js's own tryShutdown knows nothing of
+ * connections that were accepted elsewhere and handed to it, and would let what is on its way to them be lost.
+ */
+async function endCalls(server: Server, connections: () => Promise<number>): Promise<void> {
+  await waitUntil(systemClock, lastWordsMs, async () => (await connections()) === 0);
   server.forceShutdown();
 }

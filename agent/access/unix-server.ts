@@ -30,6 +30,8 @@ export interface UnixServer extends AsyncDisposable {
    * them is up to the gRPC server (tryShutdown, forceShutdown).
    */
   close(): Promise<void>;
+  /** How many are connected. */
+  connections(): Promise<number>;
 }
 
 /** @throws {LuksmithError} "internal" when the path cannot be listened on */
@@ -63,7 +65,11 @@ export async function serveUnix({ claim, gid, server, libc, log }: UnixServerOpt
     await close();
     throw error;
   }
-  return { close, [Symbol.asyncDispose]: close };
+  const connections = () =>
+    new Promise<number>((resolve, reject) => {
+      listener.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+    });
+  return { close, connections, [Symbol.asyncDispose]: close };
 }
 
 /** For its owner alone from the first moment on: listen() binds before it returns, and only so long is the umask narrow. */

@@ -80,7 +80,8 @@ jobs:
     assert.equal(stopped.exitCode, 0, stopped.stderr);
     await assertNothingLeft();
     assert.equal(await systemd.show(unit, "Result"), "success");
-    assert.equal((await backup).exitCode, 130);
+    const { exitCode, stderr } = await backup;
+    assert.equal(exitCode, 130, stderr);
   });
 
   it("starts the agent again when it was killed, which releases what it held", async () => {
