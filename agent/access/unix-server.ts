@@ -27,7 +27,7 @@ export interface UnixServerOptions {
 export interface UnixServer extends AsyncDisposable {
   /**
    * Takes no more connections and removes the socket; safe to call twice. Calls that are under way go on: ending
-   * them is up to the gRPC server (tryShutdown, forceShutdown).
+   * them is up to the gRPC server (forceShutdown; its tryShutdown does not know of connections that were handed to it).
    */
   close(): Promise<void>;
   /** How many are connected. */

@@ -3,20 +3,15 @@
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { describe, it } from "node:test";
-import { cheapKdf, cli } from "./harness/lab-agent.ts";
-import { Scene } from "./harness/scene.ts";
+import { cli } from "./harness/lab-agent.ts";
+import { homeAndDocs, Scene } from "./harness/scene.ts";
 
 const source = "/srv/people";
 
 describe("people", () => {
   Scene.set({
     prepare: () => mkdir(source, { recursive: true }),
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  docs: { volume: home, sources: [${source}] }
-`,
+    config: homeAndDocs(source),
     volumes: [],
   });
 

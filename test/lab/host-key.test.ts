@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { cheapKdf } from "./harness/lab-agent.ts";
-import { assertDone, Scene } from "./harness/scene.ts";
+import { assertDone, homeAndDocs, Scene } from "./harness/scene.ts";
 
 const source = "/tmp/host-key-source";
 
@@ -17,12 +16,7 @@ async function makeSource(): Promise<void> {
 describe("a backup host", () => {
   const scene = Scene.set({
     prepare: makeSource,
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  docs: { volume: home, sources: [${source}] }
-`,
+    config: homeAndDocs(source),
     volumes: ["home"],
   });
 

@@ -7,8 +7,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
 import { assertSwapRefused, type ImageSwap } from "./harness/image-swap.ts";
-import { cheapKdf } from "./harness/lab-agent.ts";
-import { Scene } from "./harness/scene.ts";
+import { homeAndDocs, Scene } from "./harness/scene.ts";
 
 const run = promisify(execFile);
 const source = "/tmp/image-source";
@@ -21,12 +20,7 @@ async function makeSource(): Promise<void> {
 describe("the image that a hostile backup host shows", () => {
   const scene = Scene.set({
     prepare: makeSource,
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  docs: { volume: home, sources: [${source}] }
-`,
+    config: homeAndDocs(source),
     volumes: ["home"],
   });
 

@@ -5,8 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { FileEntry_Type } from "../../proto/gen/luksmith/v1/types.ts";
-import { cheapKdf } from "./harness/lab-agent.ts";
-import { assertDone, Scene } from "./harness/scene.ts";
+import { assertDone, homeAndDocs, Scene } from "./harness/scene.ts";
 import { makeOddTree, oddNames } from "./harness/tree.ts";
 
 const source = "/tmp/listing-source";
@@ -19,12 +18,7 @@ async function makeSource(): Promise<void> {
 describe("a listing", () => {
   const scene = Scene.set({
     prepare: makeSource,
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  docs: { volume: home, sources: [${source}] }
-`,
+    config: homeAndDocs(source),
     volumes: ["home"],
   });
 

@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { cheapKdf } from "./harness/lab-agent.ts";
-import { assertDone, Scene } from "./harness/scene.ts";
+import { assertDone, homeAndDocs, Scene } from "./harness/scene.ts";
 import { makeOddTree, oddNames } from "./harness/tree.ts";
 
 const source = "/tmp/overwrite-source";
@@ -14,12 +13,7 @@ const target = "/tmp/overwrite-target";
 describe("a restore", () => {
   const scene = Scene.set({
     prepare: () => makeOddTree(join(source, "odd")),
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  docs: { volume: home, sources: [${source}] }
-`,
+    config: homeAndDocs(source),
     volumes: ["home"],
   });
 

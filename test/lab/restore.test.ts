@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { mkdir, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { cheapKdf } from "./harness/lab-agent.ts";
-import { assertDone, Scene } from "./harness/scene.ts";
+import { assertDone, homeAndDocs, Scene } from "./harness/scene.ts";
 import { makeOddTree, oddNames } from "./harness/tree.ts";
 
 const source = "/tmp/restore-source";
@@ -20,12 +19,7 @@ async function makeSource(): Promise<void> {
 describe("a restore", () => {
   const scene = Scene.set({
     prepare: makeSource,
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  docs: { volume: home, sources: [${source}] }
-`,
+    config: homeAndDocs(source),
     volumes: ["home"],
   });
 

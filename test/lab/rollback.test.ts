@@ -6,8 +6,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
-import { cheapKdf } from "./harness/lab-agent.ts";
-import { assertDone, Scene } from "./harness/scene.ts";
+import { assertDone, homeAndDocs, Scene } from "./harness/scene.ts";
 
 const run = promisify(execFile);
 const source = "/tmp/rollback-source";
@@ -20,12 +19,7 @@ async function makeSource(): Promise<void> {
 describe("an image that is rolled back", () => {
   const scene = Scene.set({
     prepare: makeSource,
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  docs: { volume: home, sources: [${source}] }
-`,
+    config: homeAndDocs(source),
     volumes: ["home"],
   });
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before } from "node:test";
 import { allOrFirstError } from "../../../common/all-settled.ts";
 import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
-import { type Followed, identityFile, LabAgent, remoteLine } from "./lab-agent.ts";
+import { cheapKdf, type Followed, identityFile, LabAgent, remoteLine } from "./lab-agent.ts";
 import { assertNothingLeft } from "./leak-check.ts";
 import { SecondHost } from "./second-host.ts";
 
@@ -15,6 +15,16 @@ export interface SceneOptions {
   readonly prepare?: () => Promise<unknown>;
   /** The host's key is trusted and these volumes are created. Default: nobody has spoken to the host yet. */
   readonly volumes?: readonly string[];
+}
+
+/** A volume `home`, and a job `docs` that backs `source` up into it: enough for most. */
+export function homeAndDocs(source: string): string {
+  return `
+volumes:
+  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
+jobs:
+  docs: { volume: home, sources: [${source}] }
+`;
 }
 
 export class Scene {
