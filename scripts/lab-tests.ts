@@ -1,11 +1,12 @@
-/** The lab tier: virtual machines take the test files from one queue, the longest first. */
+/** The lab tier: two virtual machines take the test files from one queue, the longest first. */
 
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { hasErrno, LuksmithError } from "../common/errors.ts";
 import { formatDuration } from "../common/units.ts";
-import { Machine } from "../test/lab/harness/machine.ts";
+import { savedVolumesVariable } from "../test/lab/harness/saved-volumes.ts";
+import { SharedMachine } from "../test/lab/harness/shared-machine.ts";
 import { bundleForLab } from "./lab-bundle.ts";
 import { SourceLocations } from "./source-locations.ts";
 import { addCounts, noTests, parseTapCounts, showCounts, type TestCounts } from "./test-counts.ts";
@@ -51,17 +52,27 @@ export async function runLabTier(names: readonly string[], signal: AbortSignal):
   }
 }
 
+/** One machine for all that this one takes from the queue. */
 async function workThrough(queue: LabTest[], out: string, signal: AbortSignal): Promise<TestCounts> {
   let counts = noTests;
+  await using machines = new SharedMachine({ out, cpus: cpusPerMachine, signal });
   for (let test = queue.shift(); test !== undefined; test = queue.shift()) {
-    // a machine for each: no file can spoil the next one's, and one that dies takes only its own file along
-    counts = addCounts(counts, await runOne(test, out, signal));
+    const ofThis = await runOne(test, out, machines, signal);
+    counts = addCounts(counts, ofThis);
+    if (ofThis.failed > 0) await machines.giveUp();
+    for (const left of await machines.inspect())
+      console.log(`  lab: another machine, since ${test.source} left: ${left}`);
   }
   return counts;
 }
 
 /** @throws the signal's reason; what goes wrong with the machine is a failed test */
-async function runOne({ source, bundle }: LabTest, out: string, signal: AbortSignal): Promise<TestCounts> {
+async function runOne(
+  { source, bundle }: LabTest,
+  out: string,
+  machines: SharedMachine,
+  signal: AbortSignal,
+): Promise<TestCounts> {
   const startedAt = performance.now();
   const report = `${basename(bundle)}.tap`;
   const printed: string[] = [];
@@ -70,19 +81,16 @@ async function runOne({ source, bundle }: LabTest, out: string, signal: AbortSig
   let exitCode: number | undefined;
   let booted = "";
   try {
-    await using machine = await Machine.boot({
-      say: (line) => console.log(`  ${line} (${basename(source)})`),
-      out,
-      cpus: cpusPerMachine,
-      signal,
-    });
-    booted = `, ${formatDuration(machine.bootMs)} of it the boot`;
+    const { machine, bootMs } = await machines.get((line) => console.log(`  ${line} (${basename(source)})`));
+    if (bootMs !== undefined) booted = `, ${formatDuration(bootMs)} of it the boot`;
     exitCode = await machine.run({
       argv: [
         ...["node", "--test", "--test-isolation=none"],
         ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
         ...["--test-reporter=tap", `--test-reporter-destination=/out/${report}`, bundle],
       ],
+      freshRoot: true,
+      env: { [savedVolumesVariable]: "yes" },
       onStdout: keep,
       onStderr: keep,
       deadlineMs: fileDeadlineMs,

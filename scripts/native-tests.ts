@@ -3,9 +3,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { noTests, parseTapCounts, type TestCounts } from "./test-counts.ts";
+
+/** By default node --test leaves one processor free: of two, that is half of them. */
+const concurrency = [`--test-concurrency=${availableParallelism()}`];
 
 export type NativeTier = "unit" | "integration";
 
@@ -20,7 +23,7 @@ export async function runNativeTier(tier: NativeTier, signal: AbortSignal): Prom
       ...["--test-reporter=dot", "--test-reporter-destination=stdout"],
       ...["--test-reporter=tap", `--test-reporter-destination=${report}`],
     ];
-    const runner = spawn(process.execPath, ["--test", ...reporters, ...files], {
+    const runner = spawn(process.execPath, ["--test", ...concurrency, ...reporters, ...files], {
       stdio: ["ignore", "inherit", "inherit"],
       // thousands of modules are stripped of their types and compiled once rather than by every test file
       env: { ...process.env, NODE_COMPILE_CACHE: "node_modules/.cache/node-compile" },

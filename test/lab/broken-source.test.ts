@@ -29,6 +29,7 @@ jobs:
   after(async () => {
     await run("umount", [broken]);
     await run("dmsetup", ["remove", "broken"]);
+    await run("losetup", ["--detach-all"]);
   });
 
   it("is incomplete when a file cannot be read, and names it", async () => {

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, open, rm, statfs, truncate, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, open, readFile, rm, statfs, truncate, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -39,6 +40,29 @@ async function greeting(host: SecondHost, deadlineMs: number): Promise<number> {
 function kinds(held: readonly Held[]): string[] {
   return [...new Set(held.map(({ what }) => what))].sort();
 }
+
+describe("a fresh root", () => {
+  const fresh = (...argv: string[]) => run("bash", ["/run/lab/fresh-root.sh", ...argv]);
+
+  it("shows nothing of what others have written, and keeps nothing", async () => {
+    await writeFile("/etc/ours", "ours\n");
+    await run("mount", ["-t", "tmpfs", "ours", "/srv"]);
+    try {
+      const theirs = `test ! -e /etc/ours; if mountpoint -q /srv; then exit 1; fi; echo theirs >/etc/theirs; mount -t tmpfs theirs /mnt; cat /etc/theirs`;
+      const { stdout } = await fresh("bash", "-euc", theirs);
+      assert.equal(stdout, "theirs\n");
+      assert.equal(existsSync("/etc/theirs"), false);
+      assert.doesNotMatch(await readFile("/proc/self/mountinfo", "utf8"), / theirs /);
+    } finally {
+      await run("umount", ["/srv"]);
+      await rm("/etc/ours");
+    }
+  });
+
+  it("gives back what the command ends with", async () => {
+    await assert.rejects(fresh("bash", "-c", "exit 7"), { code: 7 });
+  });
+});
 
 describe("the leak check", () => {
   let host: SecondHost;

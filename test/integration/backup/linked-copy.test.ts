@@ -22,7 +22,7 @@ import { canBeLinked, linkedCopy } from "../../../agent/backup/linked-copy.ts";
 import { selectionArgs } from "../../../agent/backup/selection.ts";
 import type { JobConfig } from "../../../agent/config/job.ts";
 import { copy } from "../../../agent/tools/rsync.ts";
-import { itemFormat } from "../../../agent/tools/rsync-output.ts";
+import { itemFormat, type RsyncStats } from "../../../agent/tools/rsync-output.ts";
 import { systemClock } from "../../../common/clock.ts";
 import { makeExec } from "../../../common/exec.ts";
 import { at, latin1, oddNames, rootOnly, scratch } from "../tools/scratch.ts";
@@ -93,14 +93,22 @@ class Machine {
   async backup(): Promise<boolean> {
     const base = this.#count === 0 ? undefined : this.newest;
     this.#count += 1;
+    let recorded: RsyncStats | undefined;
     if (base !== undefined) {
       const spec = {
         job: this.job,
         selection: this.#selection,
         base,
         partial: this.newest,
+        beside: async (stats: RsyncStats) => {
+          recorded = stats;
+        },
       };
-      if (canBeLinked(this.sources) && (await linkedCopy(host, spec, run, never)) !== undefined) return true;
+      const result = canBeLinked(this.sources) ? await linkedCopy(host, spec, run, never) : undefined;
+      if (result !== undefined) {
+        assert.deepEqual(recorded, result.stats, "what is written down is what was done");
+        return true;
+      }
       assert.equal(existsSync(this.newest), false, "what was not done leaves nothing behind");
     }
     await this.backupByRsync(base, this.newest);

@@ -1,4 +1,4 @@
-/** The guest's first file system: busybox, the modules that reach the root, and the two scripts in guest/. */
+/** The guest's first file system: busybox, the modules that reach the root, and the scripts in guest/. */
 
 import { copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -20,6 +20,8 @@ const modules = [
 const applets = ["cp", "hostname", "insmod", "ip", "ln", "mkdir", "mkfifo", "mount", "sed", "sh", "switch_root"];
 
 const guestScripts = join(import.meta.dirname, "guest");
+/** What init.sh puts into the guest's /run/lab. */
+const guestPrograms = ["serve.sh", "fresh-root.sh", "traces.sh"];
 
 /**
  * Writes an initramfs for `kernel` to `file`, using the empty directory `work`. It is not compressed: it is read once,
@@ -27,7 +29,7 @@ const guestScripts = join(import.meta.dirname, "guest");
  * @throws {LuksmithError} "tool_failed"
  */
 export async function writeInitramfs(exec: Exec, kernel: DebianKernel, work: string, file: string): Promise<void> {
-  const files = ["init", "serve.sh", "bin/busybox"];
+  const files = ["init", ...guestPrograms, "bin/busybox"];
   const directories = ["bin", "dev", "lower", "modules", "proc", "root", "sys", "writes"];
   for (const directory of directories) await mkdir(join(work, directory));
   await copyFile(kernel.busybox, join(work, "bin/busybox"));
@@ -37,7 +39,9 @@ export async function writeInitramfs(exec: Exec, kernel: DebianKernel, work: str
   }
   // written rather than copied: they have to be executable, whatever a checkout made of their modes
   await writeFile(join(work, "init"), await readFile(join(guestScripts, "init.sh")), { mode: 0o755 });
-  await writeFile(join(work, "serve.sh"), await readFile(join(guestScripts, "serve.sh")), { mode: 0o755 });
+  for (const name of guestPrograms) {
+    await writeFile(join(work, name), await readFile(join(guestScripts, name)), { mode: 0o755 });
+  }
 
   const order: string[] = [];
   for (const path of await modulesInOrder(exec, kernel)) {

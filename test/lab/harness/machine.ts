@@ -38,6 +38,8 @@ export interface GuestCommand {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: the root of the repository. */
   readonly cwd?: string;
+  /** It sees nothing of what earlier commands have written, and what it writes goes with it. */
+  readonly freshRoot?: boolean;
   readonly onStdout: (piece: Buffer) => void;
   readonly onStderr: (piece: Buffer) => void;
   /** Makes a terminal the command's input and output; all that it prints then goes to onStdout. */
@@ -176,7 +178,8 @@ export class Machine implements AsyncDisposable {
       ? [this.#listen("terminal", mark, command.onStdout)]
       : [this.#listen("stdout", mark, command.onStdout), this.#listen("stderr", mark, command.onStderr)];
     const status = said(this.#sockets, /done (\d+)\n/);
-    const argv = ["env", "--chdir", command.cwd ?? repository, ...environment(command.env), ...command.argv];
+    const root = command.freshRoot ? ["bash", "/run/lab/fresh-root.sh"] : [];
+    const argv = [...root, "env", "--chdir", command.cwd ?? repository, ...environment(command.env), ...command.argv];
     const size = terminal ? `${terminal.rows} ${terminal.columns}` : "";
     this.#sockets.write("control", [mark, size, `${argv.length}`, ...argv].map((field) => `${field}\0`).join(""));
     terminal?.onInput((bytes) => this.#sockets.write("terminal", bytes));

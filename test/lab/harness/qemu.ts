@@ -35,6 +35,8 @@ export function qemuArguments(spec: MachineSpec): string[] {
     // the emulator keeps translated code by its address: with random ones each start of a program translates it anew,
     // which takes as long again as everything else about it
     "norandmaps",
+    // nothing that is tried here depends on them, and each costs something in every process or page
+    ...["init_on_alloc=0", "apparmor=0", "audit=0", "cryptomgr.notests"],
     ...(spec.tscKhz === undefined || spec.accelerator === "kvm" ? [] : trustedTsc(spec.tscKhz)),
     ...Object.entries(spec.settings).map(([key, value]) => `lab.${key}=${value}`),
   ];

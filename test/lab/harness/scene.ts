@@ -6,6 +6,7 @@ import { allOrFirstError } from "../../../common/all-settled.ts";
 import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
 import { cheapKdf, type Followed, identityFile, LabAgent, remoteLine } from "./lab-agent.ts";
 import { assertNothingLeft } from "./leak-check.ts";
+import { SavedVolumes } from "./saved-volumes.ts";
 import { SecondHost } from "./second-host.ts";
 
 export interface SceneOptions {
@@ -13,7 +14,7 @@ export interface SceneOptions {
   readonly config: string;
   /** Makes what is to be there before the agent starts: sources, mostly. */
   readonly prepare?: () => Promise<unknown>;
-  /** The host's key is trusted and these volumes are created. Default: nobody has spoken to the host yet. */
+  /** The host's key is trusted and these volumes are there. Default: nobody has spoken to the host yet. */
   readonly volumes?: readonly string[];
 }
 
@@ -35,18 +36,23 @@ export class Scene {
   /** To be called in a `describe`: registers its hooks there. Host and agent are there when the first test begins. */
   static set({ config, prepare, volumes }: SceneOptions): Scene {
     const scene = new Scene(config);
+    const saved = SavedVolumes.of(config, volumes ?? []);
     before(async () => {
       await LabAgent.forget();
       await prepare?.();
+      const isSaved = (await saved?.putBackState()) ?? false;
       // the agent does not look for the host before it has to; on two processors, side by side is seconds sooner
-      const host = SecondHost.create({ identityFile }).then((created) => {
+      const keys = saved && isSaved ? { hostKey: saved.hostKey } : {};
+      const host = SecondHost.create({ identityFile, ...keys }).then(async (created) => {
         // known at once, whatever becomes of the agent: what nobody takes away keeps the test from ending
         scene.#host = created;
+        if (isSaved) await saved?.putBackImages(created);
       });
       await allOrFirstError(host, scene.startAgent());
-      if (volumes === undefined) return;
+      if (volumes === undefined || isSaved) return;
       await scene.agent.trust();
       for (const volume of volumes) assertDone(await scene.agent.create(volume));
+      await saved?.save(scene.host);
     });
     afterEach(() => assertNothingLeft());
     after(async () => {

@@ -4,7 +4,7 @@
  */
 
 import { existsSync } from "node:fs";
-import { chown, mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasErrno } from "../../../common/errors.ts";
 import { type Child, makeExec, mustRun } from "../../../common/exec.ts";
@@ -42,6 +42,8 @@ export interface SecondHostOptions {
   readonly storageBytes?: number;
   /** The user may run commands as well. Default: nothing but SFTP, which is all that luksmith may need. */
   readonly shell?: boolean;
+  /** Private keys (with .pub beside them) that there are already: its own, and the client's at `identityFile`. */
+  readonly hostKey?: string;
 }
 
 export class SecondHost implements AsyncDisposable {
@@ -54,6 +56,7 @@ export class SecondHost implements AsyncDisposable {
   readonly storagePath = "/srv/luksmith-lab";
   /** The directory in the user's home where images go. */
   readonly imagesPath = join(this.storagePath, "images");
+  readonly hostKeyFile = join(root, "host_key");
   #sshd: Child | undefined;
   #shape: LinkShape = { rttMs: 0 };
 
@@ -67,8 +70,9 @@ export class SecondHost implements AsyncDisposable {
     await Promise.all([
       host.#makeStorage(options.storageBytes),
       host.#makeLink(),
-      makeKey(options.identityFile),
-      makeKey(join(root, "host_key")),
+      ...(options.hostKey === undefined
+        ? [makeKey(options.identityFile), makeKey(host.hostKeyFile)]
+        : [copyKey(options.hostKey, host.hostKeyFile)]),
       host.#writeSshdConfig(options.shell ?? false),
     ]);
     await writeFile(join(root, "authorized_keys"), await readFile(`${options.identityFile}.pub`));
@@ -78,13 +82,13 @@ export class SecondHost implements AsyncDisposable {
 
   /** As OpenSSH prints it: "SHA256:..." */
   async hostKeyFingerprint(): Promise<string> {
-    return (await run("ssh-keygen", "-l", "-f", join(root, "host_key.pub"))).split(" ")[1] ?? "";
+    return (await run("ssh-keygen", "-l", "-f", `${this.hostKeyFile}.pub`)).split(" ")[1] ?? "";
   }
 
   /** The host comes back as another one, as far as SSH can tell. */
   async replaceHostKey(): Promise<void> {
     await this.stop();
-    await makeKey(join(root, "host_key"));
+    await makeKey(this.hostKeyFile);
     await this.start();
   }
 
@@ -186,7 +190,7 @@ export class SecondHost implements AsyncDisposable {
   async #writeSshdConfig(shell: boolean): Promise<void> {
     await mkdir("/run/sshd", { recursive: true, mode: 0o755 });
     const config = [
-      `HostKey ${root}/host_key`,
+      `HostKey ${this.hostKeyFile}`,
       `ListenAddress ${this.address}`,
       `AuthorizedKeysFile ${root}/authorized_keys`,
       "StrictModes no",
@@ -231,6 +235,11 @@ async function ipBatch(options: readonly string[], lines: readonly string[]): Pr
 async function makeKey(path: string): Promise<void> {
   for (const file of [path, `${path}.pub`]) await rm(file, { force: true });
   await run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path);
+}
+
+async function copyKey(from: string, to: string): Promise<void> {
+  for (const end of ["", ".pub"]) await copyFile(`${from}${end}`, `${to}${end}`);
+  await chmod(to, 0o600);
 }
 
 function kill(pid: number): void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { allOrFirstError, bothOrNeither } from "../../../common/all-settled.ts";
+import { allOrFirstError, allOrNone } from "../../../common/all-settled.ts";
 
 test("all the values, in their order", async () => {
   assert.deepEqual(await allOrFirstError<[number, string]>(Promise.resolve(1), Promise.resolve("two")), [1, "two"]);
@@ -26,12 +26,12 @@ test("the failure of one ends the other, and is what is thrown", async () => {
   const other = new Promise<void>((_, reject) => {
     either.signal.addEventListener("abort", () => reject(new Error("stopped")));
   });
-  await assert.rejects(bothOrNeither(Promise.reject(new Error("cause")), other, either), /cause/);
+  await assert.rejects(allOrNone(either, Promise.reject(new Error("cause")), other), /cause/);
   assert.match(String(either.signal.reason), /cause/);
 });
 
 test("both", async () => {
   const either = new AbortController();
-  assert.deepEqual(await bothOrNeither(Promise.resolve(1), Promise.resolve("b"), either), [1, "b"]);
+  assert.deepEqual(await allOrNone(either, Promise.resolve(1), Promise.resolve("b")), [1, "b"]);
   assert.equal(either.signal.aborted, false);
 });

@@ -38,7 +38,7 @@ mount -t fusectl fusectl /root/sys/fs/fuse/connections
 
 mount -t tmpfs -o mode=755 run /root/run
 mount -t tmpfs -o mode=1777 tmp /root/tmp
-mkdir -p /root/run/lock /root/run/lab /root/out /root/lib/modules
+mkdir -p /root/run/lock /root/run/lab/lower /root/out /root/lib/modules
 share out /root/out access=client
 # the rest of the kernel's modules; the harness names their directory on the kernel's command line
 modules=$(sed -n 's/.*lab\.modules=\([^ ]*\).*/\1/p' /root/proc/cmdline)
@@ -58,5 +58,7 @@ hostname lab
 
 # Commands get a FIFO for their output: a port can be open once only, while programs may open /dev/stdout again.
 mkfifo -m 666 /root/run/lab/stdout /root/run/lab/stderr
-cp /serve.sh /root/run/lab/serve.sh
+cp /serve.sh /fresh-root.sh /traces.sh /root/run/lab/
+# for fresh-root.sh
+mount --move /lower /root/run/lab/lower
 exec switch_root /root /bin/bash /run/lab/serve.sh
