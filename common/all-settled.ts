@@ -21,12 +21,17 @@ export async function allOrFirstError<T extends readonly unknown[]>(
   return settled.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : undefined)) as unknown as T;
 }
 
-/** For two that are of no use without each other: the first failure aborts `either`, and is thrown when both have ended. */
-export async function bothOrNeither<A, B>(a: Promise<A>, b: Promise<B>, either: AbortController): Promise<[A, B]> {
-  const onFailure = (error: unknown) => {
-    if (!either.signal.aborted) either.abort(error);
-  };
-  a.catch(onFailure);
-  b.catch(onFailure);
-  return allOrFirstError<[A, B]>(a, b);
+/**
+ * For several that are of no use without one another: the first failure aborts `any`, and is thrown when all have ended.
+ */
+export async function allOrNone<T extends readonly unknown[]>(
+  any: AbortController,
+  ...promises: { readonly [K in keyof T]: Promise<T[K]> }
+): Promise<T> {
+  for (const promise of promises) {
+    promise.catch((error: unknown) => {
+      if (!any.signal.aborted) any.abort(error);
+    });
+  }
+  return allOrFirstError<T>(...promises);
 }

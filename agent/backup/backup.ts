@@ -13,7 +13,7 @@ import type { RunContext, RunResult } from "../runs/context.ts";
 import { pointLatest } from "../snapshots/latest.ts";
 import { partialName } from "../snapshots/name.ts";
 import { appendRecord } from "../snapshots/record.ts";
-import { type Attached, type Target, withVolume } from "../stack/attach.ts";
+import { type Attached, type AttachOptions, type Target, withVolume } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 import { type CopyResult, copy } from "../tools/rsync.ts";
@@ -58,9 +58,7 @@ export async function backup(
         return { state: "skipped", summary: `job ${job.name}: a before hook said that there is nothing to do now` };
       }
     }
-    await requireSources(host.exec, job, run);
-    const attach = { mode: "write", acceptRollback: options.acceptRollback, job: job.name } as const;
-    const result = await withVolume(host, pins, target, attach, run, (attached) =>
+    const result = await withVolume(host, pins, target, attachOptions(host, job, options), run, (attached) =>
       makeSnapshot(host, job, attached, run),
     );
     outcome = result.state;
@@ -79,6 +77,11 @@ export async function backup(
   }
 }
 
+function attachOptions({ exec }: Host, job: JobConfig, { dryRun, acceptRollback }: BackupOptions): AttachOptions {
+  const precondition = (signal: AbortSignal) => requireSources(exec, job, signal);
+  return { mode: dryRun ? "read" : "write", acceptRollback, job: job.name, precondition };
+}
+
 async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run: RunContext): Promise<RunResult> {
   const jobDir = join(attached.filesDir, job.name);
   const { signal } = attached;
@@ -90,18 +93,18 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     (await isOfSameSelection(host.stateDir, job, partialName(plan.base)));
   const bases = await prepare(host, job, attached, plan, run);
   const partial = join(jobDir, partialName(plan.name));
-  const { stats, incomplete, warnings, isSynced } = await copyInto(host, job, attached, partial, bases, linkable, run);
+  // serves listings alone, and does no harm without its snapshot
+  const record = ({ stats: { files, bytes, bytesCopied }, warnings, incomplete }: Recorded) => {
+    const figures = { files, bytes, bytesCopied, warnings, incomplete };
+    const line = { snapshot: plan.name, run: run.runId, sources: [...job.sources], ...figures };
+    return appendRecord(host.exec, attached.filesDir, job.name, line, signal);
+  };
+  const copied = await copyInto(host, job, attached, { partial, bases, linkable, record }, run);
+  const { stats, incomplete, warnings } = copied;
 
   await run.step("seal", async () => {
-    // serves listings alone, and does no harm without its snapshot
-    const { files, bytes, bytesCopied } = stats;
-    const figures = { files, bytes, bytesCopied, warnings, incomplete };
-    const record = { snapshot: plan.name, run: run.runId, sources: [...job.sources], ...figures };
     // the files first, then the name that says that they are all there
-    await allOrFirstError(
-      appendRecord(host.exec, attached.filesDir, job.name, record, signal),
-      isSynced ? Promise.resolve() : syncFilesystem(host.exec, partial, signal),
-    );
+    if (!copied.isSealable) await allOrFirstError(record(copied), syncFilesystem(host.exec, partial, signal));
     const args = ["--no-target-directory", "--", partial, join(jobDir, plan.name)];
     await mustRun(host.exec, { file: "mv", args, brief: true, deadlineMs: fileDeadlineMs, signal });
     await pointLatest(host.exec, jobDir, plan.name, signal);
@@ -164,15 +167,27 @@ async function prepare(
   return bases;
 }
 
+/** What is written down of a snapshot. */
+interface Recorded extends CopyResult {
+  /** How many files were left out. */
+  readonly warnings: number;
+}
+
+interface Destination {
+  readonly partial: string;
+  readonly bases: readonly string[];
+  readonly linkable: boolean;
+  readonly record: (recorded: Recorded) => Promise<void>;
+}
+
+/** @returns isSealable: it is written down, and its content is on the backup host's disk */
 async function copyInto(
   host: Host,
   job: JobConfig,
   attached: Attached,
-  partial: string,
-  bases: readonly string[],
-  linkable: boolean,
+  { partial, bases, linkable, record }: Destination,
   run: RunContext,
-) {
+): Promise<Recorded & { readonly isSealable: boolean }> {
   const { exec, clock } = host;
   const { signal } = attached;
   let warnings = 0;
@@ -186,9 +201,10 @@ async function copyInto(
   const [base] = bases;
   try {
     if (linkable && base !== undefined && bases.length === 1) {
-      const spec = { job, selection, base: join(dirname(partial), base), partial };
+      const beside = (stats: CopyResult["stats"]) => record({ stats, warnings, incomplete: false });
+      const spec = { job, selection, base: join(dirname(partial), base), partial, beside };
       const result = await linkedCopy(host, spec, run, signal);
-      if (result !== undefined) return { ...result, warnings, isSynced: true };
+      if (result !== undefined) return { ...result, warnings, isSealable: true };
     }
     const result = await run.step("copy", async () => {
       const make = ["--parents", "--mode=0755", "--", dirname(partial), partial];
@@ -196,7 +212,7 @@ async function copyInto(
       const onProgress = copyProgress(clock, run, "copy");
       return copy(exec, { args, volume: job.volume, onProgress, onComplaint }, signal);
     });
-    return { ...result, warnings, isSynced: false };
+    return { ...result, warnings, isSealable: false };
   } catch (error) {
     if (error instanceof LuksmithError && error.code === "full")
       throw await explainFull(host, job, attached, partial, bases, error).catch(() => error);
@@ -245,9 +261,7 @@ async function dryRun(
   options: BackupOptions,
   run: RunContext,
 ): Promise<RunResult> {
-  await requireSources(host.exec, job, run);
-  const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name } as const;
-  return withVolume(host, pins, target, attach, run, async (attached) => {
+  return withVolume(host, pins, target, attachOptions(host, job, options), run, async (attached) => {
     const { filesDir, entries, signal } = attached;
     const base = entries.findLast((entry) => !entry.partial)?.name;
     // against an empty directory with the snapshot to link from, just as the real run would

@@ -15,6 +15,10 @@ export interface Changes {
   readonly copy: readonly Change[];
 }
 
+export function isNone({ remove, copy }: Changes): boolean {
+  return remove.length === 0 && copy.length === 0;
+}
+
 export interface Change {
   readonly path: Buffer;
   /** As rsync itemizes it: f, d, L, D (device), S (FIFO or socket). */

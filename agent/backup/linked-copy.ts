@@ -9,7 +9,7 @@
  * something is not understood, it is undone, and rsync does all of it.
  */
 
-import { allOrFirstError, bothOrNeither } from "../../common/all-settled.ts";
+import { allOrFirstError, allOrNone } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
 import type { JobConfig } from "../config/job.ts";
@@ -20,7 +20,7 @@ import { removeTree } from "../tools/remove-tree.ts";
 import { archiveArgs, type CopyResult, type CopySpec, copy } from "../tools/rsync.ts";
 import { itemFormat, noStats, parseItem, type RsyncKind, type RsyncStats, rsyncKinds } from "../tools/rsync-output.ts";
 import { syncFilesystem } from "../tools/sync.ts";
-import { type Change, ChangeCollector, type Changes } from "./changes.ts";
+import { type Change, ChangeCollector, type Changes, isNone } from "./changes.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { includeRules } from "./include-rules.ts";
 import { copyArgs, deletingArgs } from "./selection.ts";
@@ -40,6 +40,8 @@ export interface LinkedCopySpec {
   readonly base: string;
   /** Absolute path of the new one, which is not there yet. */
   readonly partial: string;
+  /** What else is to be written when it is known what there is, beside the last of the work. May be for nothing. */
+  readonly beside: (stats: RsyncStats) => Promise<void>;
 }
 
 /** Whether this way can be taken: entries below two sources would be counted twice. */
@@ -49,7 +51,8 @@ export function canBeLinked(sources: readonly string[]): boolean {
 }
 
 /**
- * What it has made is on the backup host's disk when it returns.
+ * The contents that it has brought are on the backup host's disk when it returns. Names, links and attributes alone may
+ * not be: the journal commits such changes in their order, so that none of ours that comes later is there before them.
  * @returns undefined when this is a case for rsync alone (hard links changed, files that cannot be read, many changes,
  *   files that came and went meanwhile); `partial` is then not there
  * @throws {LuksmithError} "full" when there is no room left; "tool_failed". What there is of `partial` then is an
@@ -61,19 +64,32 @@ export async function linkedCopy(
   run: Steps,
   signal: AbortSignal,
 ): Promise<CopyResult | undefined> {
-  const { exec } = host;
   const looked = await run.step("compare", () => lookAndLink(host, spec, run, signal));
-  const copied = looked && (await run.step("copy", () => exchange(host, spec, looked.changes, run, signal)));
-  if (looked && copied) {
-    const [whole] = await allOrFirstError(
-      isWhole(exec, spec, looked.changes.copy, looked.stats, signal),
-      syncFilesystem(exec, spec.partial, signal),
-    );
-    const { filesCopied, bytesCopied } = copied.stats;
-    if (whole) return { incomplete: false, stats: { ...looked.stats, filesCopied, bytesCopied } };
-  }
-  await removeTree(exec, spec.partial, treeDeadlineMs, signal);
+  const stats = looked && (await bringChanges(host, spec, looked, run, signal));
+  if (stats) return { incomplete: false, stats };
+  await removeTree(host.exec, spec.partial, treeDeadlineMs, signal);
   return undefined;
+}
+
+/** @returns undefined when the snapshot did not become what was found on the machine */
+async function bringChanges(
+  host: Tools,
+  spec: LinkedCopySpec,
+  { changes, stats }: Looked,
+  run: Steps,
+  signal: AbortSignal,
+): Promise<RsyncStats | undefined> {
+  if (isNone(changes)) return unchanged(stats);
+  const copied = await run.step("copy", () => exchange(host, spec, changes, run, signal));
+  if (copied === undefined) return undefined;
+  const { filesCopied, bytesCopied } = copied.stats;
+  const all = { ...stats, filesCopied, bytesCopied };
+  const [whole] = await allOrFirstError(
+    isWhole(host.exec, spec, changes.copy, stats, signal),
+    syncFilesystem(host.exec, spec.partial, signal),
+    spec.beside(all),
+  );
+  return whole ? all : undefined;
 }
 
 interface Looked {
@@ -85,8 +101,8 @@ interface Looked {
 const notSimple = new Error("a case for rsync alone");
 
 /**
- * Looking for what differs waits for the machine's disk, linking for the volume's: neither needs the other, and in
- * most backups both are needed.
+ * Looking for what differs waits for the machine's disk, linking for the volume's: neither waits for the other, and in
+ * most backups both are needed. When nothing differs, the snapshot is done with here.
  */
 async function lookAndLink(
   host: Tools,
@@ -96,12 +112,14 @@ async function lookAndLink(
 ): Promise<Looked | undefined> {
   const either = new AbortController();
   const both = AbortSignal.any([signal, either.signal]);
+  const looking = findChanges(host, spec, run, both);
+  const linking = linkAll(host.exec, spec, signal, both);
+  const attributing = linking.then(() => copyDirectoryAttributes(host.exec, spec, both));
+  const finishing = allOrFirstError(looking, linking).then(async ([{ changes, stats }]) => {
+    if (isNone(changes)) await finishUnchanged(host.exec, spec, stats, signal);
+  });
   try {
-    const [looked] = await bothOrNeither(
-      findChanges(host, spec, run, both),
-      linkAll(host.exec, spec, signal, both),
-      either,
-    );
+    const [looked] = await allOrNone(either, looking, attributing, finishing);
     return looked;
   } catch (error) {
     if (error === notSimple) return undefined;
@@ -109,7 +127,22 @@ async function lookAndLink(
   }
 }
 
-/** What differs between the machine and the snapshot. @throws notSimple when that cannot be said for sure */
+/** Beside what is still done to the directories. @throws notSimple */
+async function finishUnchanged(exec: Exec, spec: LinkedCopySpec, stats: RsyncStats, signal: AbortSignal) {
+  const [whole] = await allOrFirstError(
+    isWhole(exec, spec, [], stats, signal),
+    // most of what the last sync would wait for; not to be broken off by the others, since nothing can end it
+    syncFilesystem(exec, spec.partial, signal),
+    spec.beside(unchanged(stats)),
+  );
+  if (!whole) throw notSimple;
+}
+
+function unchanged(stats: RsyncStats): RsyncStats {
+  return { ...stats, filesCopied: 0, bytesCopied: 0 };
+}
+
+/** What differs between the machine and the snapshot. @throws notSimple when rsync has to see the whole of it */
 async function findChanges(host: Tools, spec: LinkedCopySpec, run: Steps, signal: AbortSignal): Promise<Looked> {
   const { job, selection, base } = spec;
   const collector = new ChangeCollector();
@@ -128,6 +161,7 @@ async function findChanges(host: Tools, spec: LinkedCopySpec, run: Steps, signal
   const looked = await copyWithoutComplaint(host.exec, look, signal);
   const changes = collector.changes();
   if (looked === undefined || changes === undefined) throw notSimple;
+  if (await anyHardLinked(host.exec, changes.copy, signal)) throw notSimple;
   return { changes, stats: looked.stats };
 }
 
@@ -143,10 +177,7 @@ async function linkAll(
 ): Promise<void> {
   const args = ["--archive", "--link", "--no-target-directory", "--", base, partial];
   const linked = await exec({ file: "cp", args, deadlineMs: treeDeadlineMs, signal: both });
-  if (linked.exitCode === 0) {
-    if (!(await copyDirectoryAttributes(exec, base, partial, both))) throw notSimple;
-    return;
-  }
+  if (linked.exitCode === 0) return;
   if (!/No space left on device|Disk quota exceeded/.test(linked.stderr)) throw notSimple;
   // nothing but links and directories, which take the last of the room
   await removeTree(exec, partial, treeDeadlineMs, signal);
@@ -156,15 +187,15 @@ async function linkAll(
 /**
  * cp leaves out extended attributes that /etc/xattr.conf (libattr) names, and says nothing of any that it could not set.
  * Files keep theirs with their inodes. Nothing but directories gets through, which no snapshot shares.
+ * @throws notSimple when rsync complains
  */
 async function copyDirectoryAttributes(
   exec: Exec,
-  base: string,
-  partial: string,
+  { base, partial }: LinkedCopySpec,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<void> {
   const args = [...archiveArgs, "--include=*/", "--exclude=*", "--", `${base}/`, `${partial}/`];
-  return (await copyWithoutComplaint(exec, { args }, signal)) !== undefined;
+  if ((await copyWithoutComplaint(exec, { args }, signal)) === undefined) throw notSimple;
 }
 
 /** @returns undefined when rsync complained of anything */
@@ -201,7 +232,7 @@ async function anyHardLinked(exec: Exec, changed: readonly Change[], signal: Abo
 
 /**
  * Takes out of the copy what differs, and brings what there is instead.
- * @returns undefined when rsync complains, or has to know other names of a changed file
+ * @returns undefined when rsync complains
  */
 async function exchange(
   host: Tools,
@@ -211,13 +242,11 @@ async function exchange(
   signal: AbortSignal,
 ): Promise<CopyResult | undefined> {
   const { job, selection, partial } = spec;
-  if (await anyHardLinked(host.exec, changes.copy, signal)) return undefined;
   if (changes.remove.length > 0) {
     await mustRun(host.exec, {
       file: "xargs",
       args: ["--null", "--", "rm", "--recursive", "--force", "--one-file-system", "--"],
-      cwd: partial,
-      stdin: nullTerminated(changes.remove, "./"),
+      stdin: nullTerminated(changes.remove, `${partial}/`),
       deadlineMs: treeDeadlineMs,
       signal,
     });
@@ -244,7 +273,7 @@ async function isWhole(
   const paths = changed.map(({ path }) => path);
   const [kinds, there] = await allOrFirstError(
     countKinds(exec, partial, signal),
-    existing(exec, { cwd: partial, paths, as: undefined }, signal),
+    existing(exec, { below: partial, paths, as: undefined }, signal),
   );
   const found = new Map(there.map(({ path, type }) => [path.toString("latin1"), kindOf(type)]));
   const isThere = changed.every(({ path, type }) => found.get(path.toString("latin1")) === kindOfItem[type]);

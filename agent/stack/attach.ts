@@ -6,7 +6,7 @@
 
 import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { allOrFirstError, bothOrNeither } from "../../common/all-settled.ts";
+import { allOrFirstError, allOrNone } from "../../common/all-settled.ts";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { UndoStack } from "../../common/undo.ts";
 import type { RemoteConfig } from "../config/remote.ts";
@@ -133,20 +133,25 @@ export class Stack implements AsyncDisposable {
    * the mapping, then the mapping compared with the pin.
    * @param mode for reading, through the page cache: the kernel then reads ahead in the image, beyond the end of each
    *   small file; for writing past it, so that what is written is not held twice and is on its way at once
-   * @param prepareImage makes or changes the image on the connected transport; it is looked at again afterwards
+   * @param spec.prepareImage makes or changes the image on the connected transport; it is looked at again afterwards
+   * @param spec.meanwhile is done beside the connecting; when it fails, so does this
    */
   async open(
     target: Target,
     mode: AttachMode,
     run: RunContext,
-    prepareImage?: (connected: Connected) => Promise<void>,
+    spec: {
+      prepareImage?: (connected: Connected) => Promise<void>;
+      meanwhile?: (signal: AbortSignal) => Promise<void>;
+    } = {},
   ): Promise<Opened> {
+    const { prepareImage, meanwhile } = spec;
     const host = this.#host;
     const key = await readKeyFile(target.volume.keyFile);
     const either = new AbortController();
     const signal = AbortSignal.any([run.signal, either.signal]);
 
-    const placeholder = createPlaceholder(host, this.names, target.pin.imageBytes, signal);
+    const placeholder = createPlaceholder(host, this.names, target.pin.imageBytes);
     const image = async (): Promise<{ connected: Connected; loop: string }> => {
       const connected = await this.connect(target, run, signal);
       await prepareImage?.(connected);
@@ -160,17 +165,22 @@ export class Stack implements AsyncDisposable {
     };
     const mapping = async (): Promise<DmDevice> => {
       const imageDevice = await placeholder;
-      const spec = {
+      const luks = {
         headerFile: target.headerFile,
         device: imageDevice.path,
         name: this.names.mapping,
         key,
         discards: false,
       };
-      await run.step("unlock", () => openMapping(host.exec, spec, signal));
+      await run.step("unlock", () => openMapping(host.exec, luks, signal));
       return imageDevice;
     };
-    const [reached, unlocked] = await bothOrNeither(image(), mapping(), either).finally(() => key.fill(0));
+    const [reached, unlocked] = await allOrNone(
+      either,
+      image(),
+      mapping().finally(() => key.fill(0)),
+      meanwhile?.(signal) ?? Promise.resolve(),
+    );
 
     const { connected, loop } = reached;
     await connectImage(host, this.names, connected.signal);
@@ -221,6 +231,8 @@ export interface AttachOptions {
   readonly acceptRollback: boolean;
   /** Its directory is read while the volume's identity is: what is in it is {@link Attached.entries}. */
   readonly job?: string;
+  /** Asked beside the connecting: what it throws ends the attachment before the volume is mounted. */
+  readonly precondition?: (signal: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -237,11 +249,14 @@ export async function withVolume<T>(
 ): Promise<T> {
   const { volume, pin } = target;
   const writing = options.mode === "write";
-  if (writing) await pins.write(volume.name, { ...pin, unclean: true });
+  const meanwhile = async (signal: AbortSignal) => {
+    await options.precondition?.(signal);
+    if (writing) await pins.write(volume.name, { ...pin, unclean: true });
+  };
   const stack = new Stack(host, volume.name);
   let generation = pin.generation;
   const result = await withRelease(stack, run, async () => {
-    const opened = await stack.open(target, options.mode, run);
+    const opened = await stack.open(target, options.mode, run, { meanwhile });
     await stack.mount(target, opened, options.mode, run);
     const { filesDir } = stack.names;
     const [identity, entries] = await allOrFirstError(
@@ -258,7 +273,7 @@ export async function withVolume<T>(
     const either = new AbortController();
     const signal = AbortSignal.any([opened.signal, either.signal]);
     const recorded = writeIdentity(host.exec, filesDir, { ...identity, generation }, signal);
-    const [, done] = await bothOrNeither(recorded, work({ ...attached, recorded, signal }), either);
+    const [, done] = await allOrNone(either, recorded, work({ ...attached, recorded, signal }));
     return done;
   });
   // only now is the new generation sure to be on the backup host's disk

@@ -17,8 +17,8 @@ import type { StackNames } from "./names.ts";
 const goneDeadlineMs = 10_000;
 
 /** @returns the device's path, readable at once as zeros */
-export async function createPlaceholder(host: Host, names: StackNames, bytes: number, signal: AbortSignal) {
-  await createDm(host.exec, names.imageDevice, `0 ${bytes / bytesPerDmSector} zero`, signal);
+export async function createPlaceholder(host: Host, names: StackNames, bytes: number) {
+  await createDm(host.exec, names.imageDevice, `0 ${bytes / bytesPerDmSector} zero`);
   const device = await dmDevice(names.imageDevice);
   if (device === undefined) throw new LuksmithError("tool_failed", `${names.imageDevice} did not appear`);
   return device;

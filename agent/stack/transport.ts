@@ -43,6 +43,7 @@ export class SshfsTransport {
   readonly #host: Host;
   readonly #names: StackNames;
   #child: Child | undefined;
+  #wasMounted = false;
   /** What it said, once it has ended. */
   #ended: string | undefined;
 
@@ -91,6 +92,7 @@ export class SshfsTransport {
     await mkdir(join(runtimeDir, "ssh"), { recursive: true, mode: 0o700 });
     await writeFile(sshConfigFile, renderSshConfig(remote, knownHostsFile(this.#host, remote)), { mode: 0o600 });
 
+    signal.throwIfAborted();
     const lost = new AbortController();
     const child = startSshfs(start, {
       alias: sshAlias(remote),
@@ -113,7 +115,8 @@ export class SshfsTransport {
     await waitUntil(clock, remote.connectTimeoutMs + connectExtraMs, settled, signal);
     const mount = await mountedAt(remoteDir);
     const device = mount?.source === fsname ? mount.device : "";
-    if (device !== "") await widenFuse(device);
+    this.#wasMounted = device !== "";
+    if (this.#wasMounted) await widenFuse(device);
     return { device, lost: lost.signal };
   }
 
@@ -140,7 +143,7 @@ export class SshfsTransport {
         this.#host.log.warn({ err: error, volume: this.#names.volume }, "sshfs does not unmount: breaking it");
       });
     }
-    if (await gone()) {
+    if (this.#wasMounted && (await gone())) {
       // without its mount it ends by itself, after the last bytes have left
       await waitUntil(clock, exitDeadlineMs, () => this.#child === undefined || this.#ended !== undefined);
     }
@@ -150,6 +153,7 @@ export class SshfsTransport {
       throw new LuksmithError("tool_failed", `${remoteDir} is still mounted`, { hint: "luksmith doctor" });
     }
     this.#child = undefined;
+    this.#wasMounted = false;
   }
 
   /** Makes everything that waits on the mount fail now. */

@@ -14,8 +14,12 @@ export interface DmTarget {
   readonly args: readonly string[];
 }
 
-export async function createDm(exec: Exec, name: string, table: string, signal: AbortSignal): Promise<void> {
-  await mustRun(exec, { file: "dmsetup", args: ["create", name, "--table", table], brief: true, deadlineMs, signal });
+/**
+ * Waits for nothing but the kernel, and cannot be cancelled: ended between its ioctls, it would leave a device without a
+ * table, which sysfs does not show (Linux 5.15).
+ */
+export async function createDm(exec: Exec, name: string, table: string): Promise<void> {
+  await mustRun(exec, { file: "dmsetup", args: ["create", name, "--table", table], brief: true, deadlineMs });
 }
 
 /** Holds another table ready for a live device, which goes on with the one it has. */

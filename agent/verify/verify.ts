@@ -31,8 +31,8 @@ export async function verify(
   options: VerifyOptions,
   run: RunContext,
 ): Promise<RunResult> {
-  await requireSources(host.exec, job, run);
-  const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name } as const;
+  const precondition = (signal: AbortSignal) => requireSources(host.exec, job, signal);
+  const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name, precondition } as const;
   return withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal }) => {
     const snapshot = selectSnapshot(entries, job.name, options.snapshot);
     const counts = { equal: 0, differs: 0, changed: 0, added: 0 };

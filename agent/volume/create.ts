@@ -136,11 +136,12 @@ async function makeImage(host: Host, target: Target, run: RunContext): Promise<v
   let made: Connected | undefined;
   await withRelease(stack, run, async () => {
     try {
-      const opened = await stack.open(target, "write", run, async (connected) => {
+      const prepareImage = async (connected: Connected) => {
         await claimImage(host, target, connected);
         made = connected;
         connected.signal.throwIfAborted();
-      });
+      };
+      const opened = await stack.open(target, "write", run, { prepareImage });
       const { signal } = opened;
       await run.step("make the file system", () =>
         allOrFirstError(

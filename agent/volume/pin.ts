@@ -23,7 +23,7 @@ const pinSchema = z.strictObject({
   sectorBytes: z.int().positive(),
   dataOffsetBytes: z.int().positive(),
   generation: z.int().nonnegative(),
-  /** Set before an attachment for writing, cleared after its clean end. */
+  /** Set before the volume is mounted for writing, cleared after the clean end of that. */
   unclean: z.boolean(),
 });
 

@@ -4,7 +4,7 @@ import { LuksmithError } from "../../common/errors.ts";
 import { mustRun } from "../../common/exec.ts";
 import { formatBytes } from "../../common/units.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
-import { Stack, type Target, withRelease } from "../stack/attach.ts";
+import { type Connected, Stack, type Target, withRelease } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
 import { growExt4 } from "../tools/ext4.ts";
 import { readIdentity, requireIdentity } from "./identity.ts";
@@ -27,11 +27,12 @@ export async function resizeVolume(host: Host, pins: PinStore, target: Target, r
   const grown = { ...target, pin };
   const stack = new Stack(host, name);
   await withRelease(stack, run, async () => {
-    const opened = await stack.open(grown, "write", run, async ({ imagePath, signal }) => {
+    const prepareImage = async ({ imagePath, signal }: Connected) => {
       // ">N" enlarges and never shrinks (truncate(1))
       const args = ["--no-create", `--size=>${sizeBytes}`, "--", imagePath];
       await mustRun(host.exec, { file: "truncate", args, deadlineMs: truncateDeadlineMs, signal });
-    });
+    };
+    const opened = await stack.open(grown, "write", run, { prepareImage });
     // A file system smaller than its device is harmless, a larger one is not: the pin goes first.
     await pins.write(name, pin);
     await run.step("grow the file system", () => growExt4(host.exec, opened.device, opened.signal));
