@@ -86,12 +86,12 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
   const jobDir = join(attached.filesDir, job.name);
   const { signal } = attached;
   const plan = planBackup(attached.entries, host.clock.now());
-  // before prepare() marks the new one
+  // before the new one is marked
   const linkable =
     plan.base !== undefined &&
     canBeLinked(job.sources) &&
     (await isOfSameSelection(host.stateDir, job, partialName(plan.base)));
-  const bases = await prepare(host, job, attached, plan, run);
+  const { bases, isMarked } = await prepare(host, job, attached, plan, run);
   const partial = join(jobDir, partialName(plan.name));
   // serves listings alone, and does no harm without its snapshot
   const record = ({ stats: { files, bytes, bytesCopied }, warnings, incomplete }: Recorded) => {
@@ -99,7 +99,11 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     const line = { snapshot: plan.name, run: run.runId, sources: [...job.sources], ...figures };
     return appendRecord(host.exec, attached.filesDir, job.name, line, signal);
   };
-  const copied = await copyInto(host, job, attached, { partial, bases, linkable, record }, run);
+  const [copied] = await allOrFirstError(
+    copyInto(host, job, attached, { partial, bases, linkable, record }, run),
+    // need not be first: what is not marked as this one's is gone on with in the way that is always right
+    isMarked ? Promise.resolve() : markPartial(host.stateDir, job, partialName(plan.name)),
+  );
   const { stats, incomplete, warnings } = copied;
 
   await run.step("seal", async () => {
@@ -128,7 +132,8 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
  * Makes NAME.partial, or goes on with an interrupted one of the same selection: in its own directory when nothing in it
  * is shared with a finished snapshot, otherwise by sharing its files. Of a file that it finds in place rsync changes
  * owner, mode and attributes in place too (rsync(1), --link-dest), and so those of the finished snapshot.
- * @returns what unchanged files may be shared with, newest first, as names in the job's directory
+ * @returns bases: what unchanged files may be shared with, newest first, as names in the job's directory; isMarked: the
+ *   new one is marked as being of this selection
  */
 async function prepare(
   host: Host,
@@ -136,7 +141,7 @@ async function prepare(
   attached: Attached,
   plan: BackupPlan,
   run: RunContext,
-): Promise<string[]> {
+): Promise<{ bases: string[]; isMarked: boolean }> {
   const { exec } = host;
   const { filesDir, signal } = attached;
   const jobDir = join(filesDir, job.name);
@@ -159,12 +164,11 @@ async function prepare(
       await markPartial(host.stateDir, job, partialName(plan.name));
       const args = ["--no-target-directory", "--", join(jobDir, interrupted), partial];
       await mustRun(exec, { file: "mv", args, deadlineMs: fileDeadlineMs, signal });
-      return bases;
+      return { bases, isMarked: true };
     }
     bases.unshift(interrupted);
   }
-  await markPartial(host.stateDir, job, partialName(plan.name));
-  return bases;
+  return { bases, isMarked: false };
 }
 
 /** What is written down of a snapshot. */

@@ -100,17 +100,19 @@ export class Stack implements AsyncDisposable {
     const breakTransport = () => this.transport.break();
     this.#undo.add("disconnect", () => this.transport.release());
     this.#undo.add("release the loop device", () => releaseLoops(host, names, this.#loops));
-    this.#undo.add("close the mapping", async () => {
-      const image = await dmDevice(names.imageDevice);
-      const below = image ? await devicesBelow(image).catch(() => []) : [];
-      for (const loop of below) this.#loops.add(loop);
-      // ours as long as our device lies on it; it goes when that does (LO_FLAGS_AUTOCLEAR)
-      const detaching = below.map((loop) => detachLoop(host.exec, loop).catch(() => undefined));
-      await allOrFirstError(releaseDms(host, names, breakTransport), ...detaching);
+    this.#undo.add("close the mapping", () => releaseDms(host, names, breakTransport));
+    this.#undo.add("unmount the file system", async () => {
+      const unmounting = releaseFilesystem(host, names, () => this.#lost?.aborted ?? true, breakTransport);
+      await allOrFirstError(unmounting, this.#letLoopsGo());
     });
-    this.#undo.add("unmount the file system", () =>
-      releaseFilesystem(host, names, () => this.#lost?.aborted ?? true, breakTransport),
-    );
+  }
+
+  /** A loop device is ours as long as our device lies on it; it goes when that does (LO_FLAGS_AUTOCLEAR). */
+  async #letLoopsGo(): Promise<void> {
+    const image = await dmDevice(this.names.imageDevice);
+    const below = image ? await devicesBelow(image).catch(() => []) : [];
+    for (const loop of below) this.#loops.add(loop);
+    await Promise.all(below.map((loop) => detachLoop(this.#host.exec, loop).catch(() => undefined)));
   }
 
   async connect(target: Target, run: RunContext, signal: AbortSignal): Promise<Connected> {

@@ -12,7 +12,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
-import { cheapKdf, type Followed, identityFile, LabAgent, remoteLine } from "./harness/lab-agent.ts";
+import { type Followed, identityFile, LabAgent, remoteLine } from "./harness/lab-agent.ts";
 import { assertNothingLeft } from "./harness/leak-check.ts";
 import { programStartMs } from "./harness/program-start.ts";
 import { SecondHost } from "./harness/second-host.ts";
@@ -31,6 +31,8 @@ const { values } = parseArgs({
     tools: { type: "string", default: "" },
     /** How often the recipe and luksmith do each thing but creating and the first backup; the others do it once. */
     rounds: { type: "string", default: "3" },
+    /** What a key derivation takes on this machine: as long as cryptsetup wants it to by default. 0: as short as it can be. */
+    "kdf-seconds": { type: "string", default: "2" },
     /** Prints what each program took, ours in the agent's log, to see where the time goes. */
     trace: { type: "boolean", default: false },
   },
@@ -48,6 +50,8 @@ interface Tool {
 }
 
 let host: SecondHost;
+/** Of PBKDF2, which takes as long each time: both tools use it, so that both derive for as long. */
+let kdfIterations = 1000;
 
 async function run(file: string, args: readonly string[], env: Record<string, string> = {}): Promise<void> {
   const started = performance.now();
@@ -106,7 +110,7 @@ function byHand(): Tool {
         "--pbkdf",
         "pbkdf2",
         "--pbkdf-force-iterations",
-        "1000",
+        `${kdfIterations}`,
         image,
         key,
       ]);
@@ -219,6 +223,20 @@ async function measureRestore(tool: string, row: string, rttMs: number, work: ()
   await measure(tool, row, rttMs, work);
 }
 
+/** As cryptsetup finds it out: cryptsetup(8), --iter-time. */
+async function iterationsOf(seconds: number): Promise<number> {
+  const image = "/tmp/kdf.luks";
+  const key = "/tmp/kdf.key";
+  await writeFile(key, randomBytes(64), { mode: 0o400 });
+  await exec("truncate", ["--size=32M", image]);
+  const pbkdf = ["--pbkdf", "pbkdf2", "--iter-time", `${seconds * 1000}`];
+  await exec("cryptsetup", ["luksFormat", "--batch-mode", ...pbkdf, image, key]);
+  const { stdout } = await exec("cryptsetup", ["luksDump", image]);
+  for (const path of [image, key]) await rm(path);
+  // the first is the key slot's, the second the digest's
+  return Number(/^\s*Iterations:\s*(\d+)/m.exec(stdout)?.[1]);
+}
+
 async function bench(rttMs: number): Promise<void> {
   host = await SecondHost.create({ identityFile, shell: true });
   await rm(source, { recursive: true, force: true });
@@ -232,7 +250,7 @@ async function bench(rttMs: number): Promise<void> {
   await LabAgent.forget();
   if (values.trace) process.env.LUKSMITH_LAB_VERBOSE = "yes";
   const agent = await LabAgent.start(`${remoteLine(host)}
-volumes: { home: { remote: vault, image: home.luks, size: ${imageMiB}M, ${cheapKdf} } }
+volumes: { home: { remote: vault, image: home.luks, size: ${imageMiB}M, kdf: { type: pbkdf2, iterations: ${kdfIterations} } } }
 jobs: { files: { volume: home, sources: [${source}] } }
 log: { level: ${values.trace ? "debug" : "info"} }
 `);
@@ -255,5 +273,6 @@ log: { level: ${values.trace ? "debug" : "info"} }
   await assertNothingLeft();
 }
 
+if (Number(values["kdf-seconds"]) > 0) kdfIterations = await iterationsOf(Number(values["kdf-seconds"]));
 process.stdout.write(`${JSON.stringify({ programStartMs: await programStartMs() })}\n`);
 for (const rtt of values.rtt.split(",")) await bench(Number(rtt));
