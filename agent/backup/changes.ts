@@ -23,6 +23,27 @@ export interface Change {
   readonly path: Buffer;
   /** As rsync itemizes it: f, d, L, D (device), S (FIFO or socket). */
   readonly type: string;
+  /** It is to be made anew: everything but a directory that is in the older snapshot as well. */
+  readonly isNew: boolean;
+}
+
+/** What is to be made anew and has not been yet; rsync's items cross it off. */
+export class Outstanding {
+  readonly #types: Map<string, string>;
+
+  constructor(copy: readonly Change[]) {
+    this.#types = new Map(copy.flatMap(({ path, type, isNew }) => (isNew ? [[key(path), type]] : [])));
+  }
+
+  crossOff({ changes, path: shown }: RsyncItem): void {
+    const path = key(bare(shown));
+    // a "+" for every attribute: there was nothing before
+    if (changes[1] === this.#types.get(path) && changes[2] === "+") this.#types.delete(path);
+  }
+
+  get isEmpty(): boolean {
+    return this.#types.size === 0;
+  }
 }
 
 /**
@@ -63,8 +84,9 @@ export class ChangeCollector {
       return;
     }
     // a directory that is there already keeps what is in it
-    if (type !== "d" || update === "c") put(this.#remove, path);
-    this.#copy.set(key(path), { path, type });
+    const isNew = type !== "d" || update === "c";
+    if (isNew) put(this.#remove, path);
+    this.#copy.set(key(path), { path, type, isNew });
   }
 
   changes(): Changes | undefined {
@@ -73,7 +95,7 @@ export class ChangeCollector {
     // what is below something that is removed goes with it
     const remove = [...this.#remove.values()].filter((path) => !ancestors(path).some(gone));
     for (const path of this.#touched.values()) {
-      if (!gone(path) && !ancestors(path).some(gone)) this.#copy.set(key(path), { path, type: "d" });
+      if (!gone(path) && !ancestors(path).some(gone)) this.#copy.set(key(path), { path, type: "d", isNew: false });
     }
     return { remove, copy: [...this.#copy.values()] };
   }

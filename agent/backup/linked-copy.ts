@@ -15,12 +15,11 @@ import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
-import { existing } from "../tools/existing.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 import { archiveArgs, type CopyResult, type CopySpec, copy } from "../tools/rsync.ts";
 import { itemFormat, noStats, parseItem, type RsyncKind, type RsyncStats, rsyncKinds } from "../tools/rsync-output.ts";
 import { syncFilesystem } from "../tools/sync.ts";
-import { type Change, ChangeCollector, type Changes, isNone } from "./changes.ts";
+import { type Change, ChangeCollector, type Changes, isNone, Outstanding } from "./changes.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { includeRules } from "./include-rules.ts";
 import { copyArgs, deletingArgs } from "./selection.ts";
@@ -85,7 +84,7 @@ async function bringChanges(
   const { filesCopied, bytesCopied } = copied.stats;
   const all = { ...stats, filesCopied, bytesCopied };
   const [whole] = await allOrFirstError(
-    isWhole(host.exec, spec, changes.copy, stats, signal),
+    isWhole(host.exec, spec, stats, signal),
     syncFilesystem(host.exec, spec.partial, signal),
     spec.beside(all),
   );
@@ -130,7 +129,7 @@ async function lookAndLink(
 /** Beside what is still done to the directories. @throws notSimple */
 async function finishUnchanged(exec: Exec, spec: LinkedCopySpec, stats: RsyncStats, signal: AbortSignal) {
   const [whole] = await allOrFirstError(
-    isWhole(exec, spec, [], stats, signal),
+    isWhole(exec, spec, stats, signal),
     // most of what the last sync would wait for; not to be broken off by the others, since nothing can end it
     syncFilesystem(exec, spec.partial, signal),
     spec.beside(unchanged(stats)),
@@ -219,6 +218,7 @@ async function anyHardLinked(exec: Exec, changed: readonly Change[], signal: Abo
   const { exitCode, stdout } = await exec({
     file: "find",
     args: ["-files0-from", "-", ...tests],
+    brief: true,
     // one that has gone since it was seen makes exit code 1
     stdin: nullTerminated(
       changed.map(({ path }) => path),
@@ -232,7 +232,7 @@ async function anyHardLinked(exec: Exec, changed: readonly Change[], signal: Abo
 
 /**
  * Takes out of the copy what differs, and brings what there is instead.
- * @returns undefined when rsync complains
+ * @returns undefined when rsync complains, or did not make all of it as what it was
  */
 async function exchange(
   host: Tools,
@@ -252,34 +252,36 @@ async function exchange(
     });
   }
   if (changes.copy.length === 0) return { incomplete: false, stats: noStats };
-  const args = [
-    ...[...selection, ...copyArgs(job), "--from0", "--include-from=-", "--exclude=*"],
-    ...["--", ...job.sources, `${partial}/`],
-  ];
-  const onProgress = copyProgress(host.clock, run, "copy");
   const paths = changes.copy.map(({ path }) => path);
-  const stdin = includeRules(paths, job.sources);
-  return copyWithoutComplaint(host.exec, { args, stdin, volume: job.volume, onProgress }, signal);
+  const outstanding = new Outstanding(changes.copy);
+  const exchanged = {
+    args: [
+      ...[...selection, ...copyArgs(job), `--out-format=${itemFormat}`, "--from0", "--include-from=-", "--exclude=*"],
+      ...["--", ...job.sources, `${partial}/`],
+    ],
+    stdin: includeRules(paths, job.sources),
+    volume: job.volume,
+    onProgress: copyProgress(host.clock, run, "copy"),
+    onLine: (line: Buffer) => {
+      const item = parseItem(line);
+      if (item !== undefined) outstanding.crossOff(item);
+    },
+  };
+  const copied = await copyWithoutComplaint(host.exec, exchanged, signal);
+  return outstanding.isEmpty ? copied : undefined;
 }
 
-/** Whether everything that was to be copied is there as what it was, and nothing is there that rsync did not count. */
+/** Whether there is as much of each kind as rsync counted on the machine. */
 async function isWhole(
   exec: Exec,
   { job, partial }: LinkedCopySpec,
-  changed: readonly Change[],
   stats: RsyncStats,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const paths = changed.map(({ path }) => path);
-  const [kinds, there] = await allOrFirstError(
-    countKinds(exec, partial, signal),
-    existing(exec, { below: partial, paths, as: undefined }, signal),
-  );
-  const found = new Map(there.map(({ path, type }) => [path.toString("latin1"), kindOf(type)]));
-  const isThere = changed.every(({ path, type }) => found.get(path.toString("latin1")) === kindOfItem[type]);
+  const kinds = await countKinds(exec, partial, signal);
   // of a source "/" rsync counts the root directory as well
   const own = job.sources.some((source) => /^\/+$/.test(source)) ? 1 : 0;
-  return isThere && rsyncKinds.every((kind) => kinds[kind] + (kind === "dir" ? own : 0) === stats.kinds[kind]);
+  return rsyncKinds.every((kind) => kinds[kind] + (kind === "dir" ? own : 0) === stats.kinds[kind]);
 }
 
 /** Without the snapshot's own directory. */
@@ -288,6 +290,8 @@ async function countKinds(exec: Exec, directory: string, signal: AbortSignal): P
   await mustRun(exec, {
     file: "find",
     args: [directory, "-mindepth", "1", "-printf", "%y"],
+    // although it may take long: it only reads, and the mount goes when we do
+    brief: true,
     deadlineMs: treeDeadlineMs,
     signal,
     onStdout: (chunk) => {
@@ -301,8 +305,6 @@ async function countKinds(exec: Exec, directory: string, signal: AbortSignal): P
 function kindOf(letter: string): RsyncKind {
   return ({ f: "reg", d: "dir", l: "link", b: "dev", c: "dev" } as const)[letter] ?? "special";
 }
-
-const kindOfItem: Record<string, RsyncKind> = { f: "reg", d: "dir", L: "link", D: "dev", S: "special" };
 
 function nullTerminated(paths: readonly Buffer[], start: string): Buffer {
   return Buffer.concat(paths.flatMap((path) => [Buffer.from(start), path, Buffer.from("\0")]));

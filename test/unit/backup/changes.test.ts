@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ChangeCollector } from "../../../agent/backup/changes.ts";
+import { ChangeCollector, Outstanding } from "../../../agent/backup/changes.ts";
 
 function collect(...items: [changes: string, path: string][]) {
   const collector = new ChangeCollector();
@@ -99,4 +99,23 @@ test("very many changes are none of ours", () => {
     collector.add({ changes: ">f+++++++++", size: 1, path: Buffer.from(`srv/${index}`) });
   }
   assert.equal(collector.changes(), undefined);
+});
+
+test("what is to be made anew is crossed off when it was made, as what it was", () => {
+  const collector = new ChangeCollector();
+  const item = (changes: string, path: string) => ({ changes, size: 0, path: Buffer.from(path) });
+  for (const [changes, path] of [
+    [">f.st......", "/srv/file"],
+    ["cd+++++++++", "/srv/new/"],
+    [".d..t......", "/srv/"],
+  ] as const) {
+    collector.add(item(changes, path));
+  }
+  const outstanding = new Outstanding(collector.changes()?.copy ?? []);
+  outstanding.crossOff(item(">f.st......", "/srv/file"));
+  outstanding.crossOff(item("cd+++++++++", "/srv/file/"));
+  outstanding.crossOff(item("cd+++++++++", "/srv/new/"));
+  assert.equal(outstanding.isEmpty, false, "a file that was there, or is a directory now, is not the new one");
+  outstanding.crossOff(item(">f+++++++++", "/srv/file"));
+  assert.equal(outstanding.isEmpty, true, "of a directory that was there nothing has to be heard");
 });
