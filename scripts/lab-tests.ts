@@ -18,6 +18,7 @@ const cpusPerMachine = Math.max(1, Math.floor(availableParallelism() / machines)
 const fileDeadlineMs = 20 * 60_000;
 /** So that no long one begins when the other machine is done; what is not named is short. */
 const longestFirst = [
+  "service-end",
   "service",
   "resize",
   "own-restore",

@@ -247,6 +247,8 @@ async function exchange(
       file: "xargs",
       args: ["--null", "--", "rm", "--recursive", "--force", "--one-file-system", "--"],
       stdin: nullTerminated(changes.remove, `${partial}/`),
+      // it works in the volume alone, which goes when we do
+      brief: true,
       deadlineMs: treeDeadlineMs,
       signal,
     });
