@@ -1,6 +1,7 @@
 /** The demonstration, inside the lab: a machine, a backup host, and the main job from beginning to end, for real. */
 
 import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
 import { cp, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { formatBytes, formatCount } from "../../common/units.ts";
@@ -38,17 +39,19 @@ async function type(program: "luksmith" | "shell", ...words: string[]): Promise<
   if (code !== 0) throw new Error(`that ended with ${code}`);
 }
 
-/** A real directory: programs of this machine, up to a size. */
+/** A real directory: programs and libraries of this machine, up to a size. */
 async function makeDocuments(): Promise<{ files: number; bytes: number }> {
   await mkdir(documents, { recursive: true });
   let files = 0;
   let bytes = 0;
-  for (const entry of await readdir("/usr/bin", { withFileTypes: true })) {
-    if (!entry.isFile() || bytes >= sourceBytes) continue;
-    const from = join("/usr/bin", entry.name);
-    await cp(from, join(documents, entry.name));
-    files += 1;
-    bytes += (await stat(from)).size;
+  for (const directory of ["/usr/bin", "/usr/sbin", ...globSync("/usr/lib/*-linux-gnu")]) {
+    for (const entry of await readdir(directory, { withFileTypes: true })) {
+      if (!entry.isFile() || bytes >= sourceBytes) continue;
+      const from = join(directory, entry.name);
+      await cp(from, join(documents, entry.name));
+      files += 1;
+      bytes += (await stat(from)).size;
+    }
   }
   return { files, bytes };
 }
