@@ -1,11 +1,12 @@
 /** The real agent and the real command line in the lab, as the bundles that are installed. */
 
+import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { credentials, type ServiceError } from "@grpc/grpc-js";
 import { systemClock } from "../../../common/clock.ts";
 import { fromErrorDetail, fromServiceError } from "../../../common/error-wire.ts";
-import { type Child, type Finished, makeExec } from "../../../common/exec.ts";
+import { type Child, type Finished, makeExec, mustRun } from "../../../common/exec.ts";
 import type * as Agent from "../../../proto/gen/luksmith/v1/agent.ts";
 import { AgentServiceClient } from "../../../proto/gen/luksmith/v1/agent.ts";
 import {
@@ -273,15 +274,27 @@ function throwIfFailed({ kind }: RunEvent): void {
 }
 
 /** Types a command. @param as another user */
-export function cli(
+export async function cli(
   args: readonly string[],
   options: { as?: { uid: number; gid: number }; stdin?: string } = {},
 ): Promise<Finished> {
+  const checkout = resolve(".");
+  const seen = options.as === undefined ? checkout : await checkoutForOthers(checkout);
+  const path = (file: string) => (file.startsWith(`${checkout}/`) ? join(seen, relative(checkout, file)) : file);
   return exec({
-    file: process.execPath,
-    args: [join(bundles, "luksmith.mjs"), ...args],
+    file: path(process.execPath),
+    args: [path(join(bundles, "luksmith.mjs")), ...args],
     deadlineMs: cliDeadlineMs,
     env: { TZ: "UTC" },
     ...options,
   });
+}
+
+/** Where other users find the checkout, which may lie in a directory that is closed to them, such as /root. */
+async function checkoutForOthers(checkout: string): Promise<string> {
+  const place = "/srv/luksmith-checkout";
+  if (existsSync(join(place, "package.json"))) return place;
+  await mkdir(place, { recursive: true, mode: 0o755 });
+  await mustRun(exec, { file: "mount", args: ["--bind", "--", checkout, place], deadlineMs: cliDeadlineMs });
+  return place;
 }
