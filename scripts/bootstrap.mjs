@@ -23,27 +23,26 @@ const oldestForAll = 22;
 if (!existsSync(installed) || !existsSync(node) || statSync(installed).mtimeMs < statSync(lock).mtimeMs) {
   process.stdout.write("installing the npm packages, with a Node of their own (npm ci; half a minute, once)\n");
   // The system's Node is older than what the packages ask for, of which npm would warn for each: ours is among them.
-  install("npm", npmArgs);
+  if (!install("npm", npmArgs)) process.exit(1);
   const npm = process.env.npm_execpath;
   if (npm !== undefined && Number.parseInt(process.versions.node, 10) < oldestForAll) {
     // once more, by that Node: a copy, since npm begins by removing it
     const directory = mkdtempSync(join(tmpdir(), "luksmith-node-"));
     const copy = join(directory, "node");
     copyFileSync(node, copy);
-    try {
-      install(copy, [npm, ...npmArgs]);
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
-    }
+    const complete = install(copy, [npm, ...npmArgs]);
+    rmSync(directory, { recursive: true, force: true });
+    if (!complete) process.exit(1);
   }
 }
 
+/** @returns whether it worked; what went wrong has been said otherwise */
 function install(program, args) {
   const { status, error } = spawnSync(program, args, { stdio: ["ignore", "inherit", "inherit"] });
-  if (status === 0 && existsSync(node)) return;
+  if (status === 0 && existsSync(node)) return true;
   process.stderr.write(`error: npm ci failed${error ? `: ${error.message}` : ""}\n`);
   process.stderr.write("hint: `npm ci` by hand says more; it has to be allowed to run install scripts\n");
-  process.exit(1);
+  return false;
 }
 
 const child = spawn(node, process.argv.slice(2), { stdio: "inherit" });

@@ -78,17 +78,22 @@ async function bringChanges(
   run: Steps,
   signal: AbortSignal,
 ): Promise<RsyncStats | undefined> {
-  if (isNone(changes)) return unchanged(stats);
+  if (isNone(changes)) return stats;
   const copied = await run.step("copy", () => exchange(host, spec, changes, run, signal));
   if (copied === undefined) return undefined;
   const { filesCopied, bytesCopied } = copied.stats;
   const all = { ...stats, filesCopied, bytesCopied };
+  return (await finish(host.exec, spec, all, signal)) ? all : undefined;
+}
+
+/** Looks whether all of it is there, has it on the disk, and lets it be written down, all at once. @returns whether it is */
+async function finish(exec: Exec, spec: LinkedCopySpec, stats: RsyncStats, signal: AbortSignal): Promise<boolean> {
   const [whole] = await allOrFirstError(
-    isWhole(host.exec, spec, stats, signal),
-    syncFilesystem(host.exec, spec.partial, signal),
-    spec.beside(all),
+    isWhole(exec, spec, stats, signal),
+    syncFilesystem(exec, spec.partial, signal),
+    spec.beside(stats),
   );
-  return whole ? all : undefined;
+  return whole;
 }
 
 interface Looked {
@@ -115,7 +120,8 @@ async function lookAndLink(
   const linking = linkAll(host.exec, spec, signal, both);
   const attributing = linking.then(() => copyDirectoryAttributes(host.exec, spec, both));
   const finishing = allOrFirstError(looking, linking).then(async ([{ changes, stats }]) => {
-    if (isNone(changes)) await finishUnchanged(host.exec, spec, stats, signal);
+    // beside what is still done to the directories; not to be broken off by it, since nothing can end a sync
+    if (isNone(changes) && !(await finish(host.exec, spec, stats, signal))) throw notSimple;
   });
   try {
     const [looked] = await allOrNone(either, looking, attributing, finishing);
@@ -124,21 +130,6 @@ async function lookAndLink(
     if (error === notSimple) return undefined;
     throw error;
   }
-}
-
-/** Beside what is still done to the directories. @throws notSimple */
-async function finishUnchanged(exec: Exec, spec: LinkedCopySpec, stats: RsyncStats, signal: AbortSignal) {
-  const [whole] = await allOrFirstError(
-    isWhole(exec, spec, stats, signal),
-    // most of what the last sync would wait for; not to be broken off by the others, since nothing can end it
-    syncFilesystem(exec, spec.partial, signal),
-    spec.beside(unchanged(stats)),
-  );
-  if (!whole) throw notSimple;
-}
-
-function unchanged(stats: RsyncStats): RsyncStats {
-  return { ...stats, filesCopied: 0, bytesCopied: 0 };
 }
 
 /** What differs between the machine and the snapshot. @throws notSimple when rsync has to see the whole of it */

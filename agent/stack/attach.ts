@@ -107,7 +107,10 @@ export class Stack implements AsyncDisposable {
     });
   }
 
-  /** A loop device is ours as long as our device lies on it; it goes when that does (LO_FLAGS_AUTOCLEAR). */
+  /**
+   * A loop device is ours as long as our device lies on it; it goes when that does (LO_FLAGS_AUTOCLEAR). What fails here is
+   * tried again, and told, by {@link releaseLoops}.
+   */
   async #letLoopsGo(): Promise<void> {
     const image = await dmDevice(this.names.imageDevice);
     const below = image ? await devicesBelow(image).catch(() => []) : [];

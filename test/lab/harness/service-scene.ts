@@ -34,7 +34,7 @@ export class ServiceScene {
       await LabAgent.forget();
       scene.#host = await SecondHost.create({ identityFile });
       await mkdir(serviceSource, { recursive: true });
-      await scene.changeSource();
+      await writeFile(join(serviceSource, "large"), randomBytes(3_000_000));
       await writeFile(configPath, config, { mode: 0o600 });
       scene.#systemd = await ServiceManager.start();
       const text = await readFile(`deploy/systemd/${agentUnit}`, "utf8");
@@ -52,10 +52,6 @@ export class ServiceScene {
   get systemd(): ServiceManager {
     assert.ok(this.#systemd, "the scene is set when the first test begins");
     return this.#systemd;
-  }
-
-  async changeSource(): Promise<void> {
-    await writeFile(join(serviceSource, "large"), randomBytes(3_000_000));
   }
 
   luksmith(...args: string[]): Promise<Finished> {
