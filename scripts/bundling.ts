@@ -1,8 +1,9 @@
 /** How everything of ours is bundled, for release and for the lab alike. */
 
 import type { BuildOptions } from "esbuild";
+import { builtinImports } from "./builtin-imports.ts";
 
-export const bundling = {
+export const bundling: BuildOptions = {
   outExtension: { ".js": ".mjs" },
   bundle: true,
   platform: "node",
@@ -10,10 +11,7 @@ export const bundling = {
   target: "node24",
   // carries a native library, which it finds beside itself
   external: ["koffi"],
-  // packages that are still CommonJS call require
-  banner: {
-    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-  },
+  plugins: [builtinImports],
   sourcemap: "linked",
   logLevel: "warning",
-} as const satisfies BuildOptions;
+};

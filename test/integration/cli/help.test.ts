@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtempDisposable, readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { build } from "esbuild";
+import { buildPrograms } from "../../../scripts/build.ts";
 import { CliProcess, jsonLines, mainFile, runCli } from "./cli-process.ts";
 
 const loadedModules = new URL("./loaded-modules.ts", import.meta.url).href;
@@ -66,40 +66,40 @@ test("the version, for people and for programs", async () => {
 });
 
 test("the help loads neither gRPC nor protobuf", async () => {
-  const directory = await mkdtemp(join(tmpdir(), "luksmith-help-"));
-  try {
-    const env = { LOADED_MODULES: join(directory, "modules") };
-    const { exitCode } = await runCli(["--help"], { env, nodeOptions: ["--import", loadedModules] });
-    assert.equal(exitCode, 0);
-    const loaded = (await readFile(env.LOADED_MODULES, "utf8")).trimEnd().split("\n");
-    assert.ok(loaded.some((url) => url.endsWith("/cli/commands/backup.ts")));
-    // a table of numbers, and nothing behind it
-    const harmless = /@grpc\/grpc-js\/build\/src\/constants\.js$/;
-    const heavy = loaded.filter(
-      (url) => /@grpc|protobuf|proto\/gen|cli-table3|execa|pino/.test(url) && !harmless.test(url),
-    );
-    assert.deepEqual(heavy, []);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+  const loaded = await loadedByHelp(mainFile);
+  assert.ok(loaded.some((url) => url.endsWith("/cli/commands/backup.ts")));
+  // a table of numbers, and nothing behind it
+  const harmless = /@grpc\/grpc-js\/build\/src\/constants\.js$/;
+  const heavy = loaded.filter(
+    (url) => /@grpc|protobuf|proto\/gen|cli-table3|execa|pino/.test(url) && !harmless.test(url),
+  );
+  assert.deepEqual(heavy, []);
 });
 
-test("bundled, the help answers", async () => {
-  const directory = await mkdtemp(join(tmpdir(), "luksmith-bundle-"));
-  try {
-    const outfile = join(directory, "luksmith.mjs");
-    await build({
-      entryPoints: [mainFile],
-      outfile,
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      target: "node24",
-      banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-    });
-    const { exitCode } = await new CliProcess(process.execPath, [outfile, "--help"], {}).ended;
-    assert.equal(exitCode, 0);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+test("built, the help reads its own part of the program alone", async () => {
+  await using directory = await mkdtempDisposable(join(tmpdir(), "luksmith-build-"));
+  await buildPrograms(directory.path);
+  const loaded = await loadedByHelp(join(directory.path, "luksmith.mjs"));
+  const own = loaded.filter((url) => url.startsWith("file:"));
+  assert.ok(own.length > 0);
+  let bytes = 0;
+  for (const url of own) bytes += (await stat(new URL(url))).size;
+  // gRPC alone is a million
+  assert.ok(bytes < 250_000, `${bytes} bytes in ${own.join(", ")}`);
+  // imported as ES modules, these make Node load much that nobody asked for
+  assert.deepEqual(
+    loaded.filter((url) => url.startsWith("node:")),
+    [],
+  );
 });
+
+/** @returns the URLs of all that was imported, of the program's own and Node's */
+async function loadedByHelp(file: string): Promise<string[]> {
+  await using directory = await mkdtempDisposable(join(tmpdir(), "luksmith-help-"));
+  const env = { LOADED_MODULES: join(directory.path, "modules") };
+  const argv = ["--import", loadedModules, file, "--help"];
+  const { exitCode, stdout } = await new CliProcess(process.execPath, argv, { env }).ended;
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /First steps/);
+  return (await readFile(env.LOADED_MODULES, "utf8")).trimEnd().split("\n");
+}

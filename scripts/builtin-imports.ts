@@ -1,0 +1,40 @@
+/**
+ * Imports of Node's own modules, made cheap for bundles. `import { writeFileSync } from "node:fs"` in an ES module makes
+ * Node read every export of that module, and many of them are getters that load further modules: node:process alone
+ * takes 12 ms, more than everything the help of luksmith does. Here only what is named is read.
+ */
+
+import { builtinModules } from "node:module";
+import type { Plugin } from "esbuild";
+
+/** "fs", "node:fs" and "fs/promises", but neither "yaml" nor "./fs.ts". */
+const anyBuiltin = new RegExp(`^(?:node:)?(?:${builtinModules.map((name) => name.replace(/^node:/, "")).join("|")})$`);
+
+const identifier = /^[A-Za-z_$][\w$]*$/;
+
+export const builtinImports: Plugin = {
+  name: "builtin-imports",
+  setup(build) {
+    build.onResolve({ filter: anyBuiltin }, ({ path, kind }) => ({
+      path: path.replace(/^(?:node:)?/, "node:"),
+      namespace: kind === "require-call" ? "required-builtin" : "imported-builtin",
+    }));
+    build.onLoad({ filter: /^/, namespace: "required-builtin" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule("${path}");`,
+    }));
+    build.onLoad({ filter: /^/, namespace: "imported-builtin" }, ({ path }) => ({ contents: lazyExports(path) }));
+  },
+};
+
+/** Marked as pure, so that esbuild leaves out what nobody imports. */
+function lazyExports(path: string): string {
+  const names = Object.keys(process.getBuiltinModule(path) ?? {}).filter(
+    (name) => identifier.test(name) && name !== "default",
+  );
+  return [
+    `const builtin = /* @__PURE__ */ process.getBuiltinModule("${path}");`,
+    "const read = (name) => builtin[name];",
+    "export default builtin;",
+    ...names.map((name) => `const _${name} = /* @__PURE__ */ read("${name}"); export { _${name} as ${name} };`),
+  ].join("\n");
+}
