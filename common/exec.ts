@@ -24,12 +24,15 @@ export interface Command {
   readonly deadlineMs?: number;
   readonly signal?: AbortSignal | undefined;
   /**
-   * It asks or does one small thing and ends: not worth the second exec that makes it die with us. Should it hang, it
-   * does so on a mount whose sshfs dies with us. Has no effect together with `cwd` or `as`.
+   * It asks or does one small thing and ends, or works in a volume and nowhere else: not worth the second exec that makes
+   * it die with us. What it hangs on, or works on, is a mount whose sshfs dies with us. Has no effect together with `cwd`
+   * or `as`.
    */
   readonly brief?: boolean;
   /** Run as this user with their groups and without a way back. Default: as we are. */
   readonly as?: { readonly uid: number; readonly gid: number } | undefined;
+  /** What it prints on standard output is nobody's concern: it goes to /dev/null, which spares a pipe. */
+  readonly silent?: boolean;
   /** Gets standard output piece by piece, which is then not kept. Throwing or rejecting ends the child. */
   readonly onStdout?: (chunk: Buffer) => void | Promise<void>;
   /**
@@ -99,7 +102,7 @@ function startChild(command: Command, path: string): Child {
       env: { ...fixedEnvironment, PATH: path, ...command.env },
       extendEnv: false,
       stdin: command.stdin === undefined ? "ignore" : "pipe",
-      stdout: "pipe",
+      stdout: command.silent === true ? "ignore" : "pipe",
       stderr: "pipe",
       buffer: false,
       encoding: "buffer",
@@ -251,18 +254,21 @@ class RunningChild implements Child {
 
   async #readStdout(): Promise<void> {
     const { onStdout, gatherMs, file } = this.#command;
-    if (!this.#child.stdout) return;
-    for await (const chunk of this.#child.stdout as AsyncIterable<Buffer>) {
-      if (onStdout) {
-        this.#taking = true;
-        await onStdout(chunk);
-        this.#taking = false;
-        if (gatherMs !== undefined && chunk.length < muchBytes) await this.#restUntilExit(gatherMs);
-        continue;
-      }
-      this.#stdoutBytes += chunk.length;
-      if (this.#stdoutBytes > stdoutLimitBytes) throw new LuksmithError("tool_failed", `${file} printed too much`);
-      this.#stdout.push(chunk);
+    const pipe = this.#child.stdout;
+    if (!pipe) return;
+    if (onStdout === undefined) {
+      await readAll(pipe, (chunk) => {
+        this.#stdoutBytes += chunk.length;
+        if (this.#stdoutBytes > stdoutLimitBytes) throw new LuksmithError("tool_failed", `${file} printed too much`);
+        this.#stdout.push(chunk);
+      });
+      return;
+    }
+    for await (const chunk of pipe as AsyncIterable<Buffer>) {
+      this.#taking = true;
+      await onStdout(chunk);
+      this.#taking = false;
+      if (gatherMs !== undefined && chunk.length < muchBytes) await this.#restUntilExit(gatherMs);
     }
   }
 
@@ -282,10 +288,10 @@ class RunningChild implements Child {
 
   async #readStderr(): Promise<void> {
     if (!this.#child.stderr) return;
-    for await (const chunk of this.#child.stderr as AsyncIterable<Buffer>) {
+    await readAll(this.#child.stderr, (chunk) => {
       this.#command.onStderr?.(chunk);
       this.#stderr = lastLines(this.#stderr + chunk.toString("latin1"));
-    }
+    });
   }
 
   /** Ends the group: politely, then not. */
@@ -324,6 +330,24 @@ class RunningChild implements Child {
   }
 }
 
+/**
+ * Until the pipe is closed. Half of what `for await` costs, which is for those who are waited for.
+ * @throws what `take` throws, or reading fails with
+ */
+function readAll(pipe: Readable, take: (chunk: Buffer) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    pipe.on("data", (chunk: Buffer) => {
+      try {
+        take(chunk);
+      } catch (error) {
+        pipe.pause();
+        reject(error);
+      }
+    });
+    pipe.once("error", reject).once("close", resolve);
+  });
+}
+
 function missing(file: string): LuksmithError {
   return new LuksmithError("tool_failed", `${file} is not installed`, { hint: "luksmith doctor" });
 }
@@ -344,7 +368,16 @@ export function lastWords(finished: Finished): string {
 }
 
 /** Runs a command that has to succeed. @throws {LuksmithError} "tool_failed" with the tool's last words */
-export async function mustRun(exec: Exec, command: Command): Promise<Finished> {
+export async function mustRun(exec: Exec, command: Command): Promise<void> {
+  await succeeding(exec, { ...command, silent: command.onStdout === undefined });
+}
+
+/** As {@link mustRun}. @returns what it printed on standard output */
+export async function mustRead(exec: Exec, command: Command): Promise<Buffer> {
+  return (await succeeding(exec, command)).stdout;
+}
+
+async function succeeding(exec: Exec, command: Command): Promise<Finished> {
   const finished = await exec(command);
   if (finished.exitCode !== 0) {
     throw new LuksmithError("tool_failed", `${command.file} failed: ${lastWords(finished)}`, { cause: finished });

@@ -6,7 +6,7 @@
 
 import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
-import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
+import { type Exec, lastWords, mustRead } from "../../common/exec.ts";
 
 export interface Account {
   /** Of several names for one uid, the one that the system gives. "#1234" when it knows none. */
@@ -62,12 +62,12 @@ export class UserDatabase {
     if (name === undefined || name === "" || idOf(entry ?? [], "passwd") !== uid)
       return { name: `#${uid}`, groups: [] };
     // by number, because id(1) fails over a group that has no name
-    const said = await mustRun(this.#exec, {
+    const said = await mustRead(this.#exec, {
       file: "id",
       args: ["-G", "-z", "--", name],
       deadlineMs: lookupDeadlineMs,
     });
-    const ids = said.stdout
+    const ids = said
       .toString()
       .split("\0")
       .filter((id) => /^\d+$/.test(id));

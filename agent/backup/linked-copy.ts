@@ -79,7 +79,14 @@ async function bringChanges(
   signal: AbortSignal,
 ): Promise<RsyncStats | undefined> {
   if (isNone(changes)) return stats;
-  const copied = await run.step("copy", () => exchange(host, spec, changes, run, signal));
+  const copied = await run.step("copy", async () => {
+    const [result, hardLinked] = await allOrFirstError(
+      exchange(host, spec, changes, run, signal),
+      // nothing that the exchange does is for good
+      anyHardLinked(host.exec, changes.copy, signal),
+    );
+    return hardLinked ? undefined : result;
+  });
   if (copied === undefined) return undefined;
   const { filesCopied, bytesCopied } = copied.stats;
   const all = { ...stats, filesCopied, bytesCopied };
@@ -88,10 +95,11 @@ async function bringChanges(
 
 /** Looks whether all of it is there, has it on the disk, and lets it be written down, all at once. @returns whether it is */
 async function finish(exec: Exec, spec: LinkedCopySpec, stats: RsyncStats, signal: AbortSignal): Promise<boolean> {
-  const [whole] = await allOrFirstError(
+  const [, whole] = await allOrFirstError(
+    // first: while the journal is committed it would have to wait
+    spec.beside(stats),
     isWhole(exec, spec, stats, signal),
     syncFilesystem(exec, spec.partial, signal),
-    spec.beside(stats),
   );
   return whole;
 }
@@ -151,7 +159,6 @@ async function findChanges(host: Tools, spec: LinkedCopySpec, run: Steps, signal
   const looked = await copyWithoutComplaint(host.exec, look, signal);
   const changes = collector.changes();
   if (looked === undefined || changes === undefined) throw notSimple;
-  if (await anyHardLinked(host.exec, changes.copy, signal)) throw notSimple;
   return { changes, stats: looked.stats };
 }
 
@@ -166,7 +173,7 @@ async function linkAll(
   both: AbortSignal,
 ): Promise<void> {
   const args = ["--archive", "--link", "--no-target-directory", "--", base, partial];
-  const linked = await exec({ file: "cp", args, deadlineMs: treeDeadlineMs, signal: both });
+  const linked = await exec({ file: "cp", args, brief: true, silent: true, deadlineMs: treeDeadlineMs, signal: both });
   if (linked.exitCode === 0) return;
   if (!/No space left on device|Disk quota exceeded/.test(linked.stderr)) throw notSimple;
   // nothing but links and directories, which take the last of the room
@@ -185,7 +192,7 @@ async function copyDirectoryAttributes(
   signal: AbortSignal,
 ): Promise<void> {
   const args = [...archiveArgs, "--include=*/", "--exclude=*", "--", `${base}/`, `${partial}/`];
-  if ((await copyWithoutComplaint(exec, { args }, signal)) === undefined) throw notSimple;
+  if ((await copyWithoutComplaint(exec, { args, brief: true }, signal)) === undefined) throw notSimple;
 }
 
 /** @returns undefined when rsync complained of anything */

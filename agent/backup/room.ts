@@ -1,14 +1,14 @@
 /** How much is missing when a volume is full. */
 
-import { type Exec, mustRun } from "../../common/exec.ts";
+import { type Exec, mustRead } from "../../common/exec.ts";
 
 const dfDeadlineMs = 60_000;
 
 /** Bytes that can still be written. Source: df(1) --output=avail */
 export async function freeBytes(exec: Exec, filesDir: string, signal: AbortSignal): Promise<number> {
   const args = ["--block-size=1", "--output=avail", "--", filesDir];
-  const { stdout } = await mustRun(exec, { file: "df", args, deadlineMs: dfDeadlineMs, signal });
-  return Number(stdout.toString().trim().split("\n").at(-1));
+  const said = await mustRead(exec, { file: "df", args, deadlineMs: dfDeadlineMs, signal });
+  return Number(said.toString().trim().split("\n").at(-1));
 }
 
 /** Beside the files themselves: inodes, directories, the blocks' uneven ends. */

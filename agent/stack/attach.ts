@@ -14,7 +14,7 @@ import type { VolumeConfig } from "../config/volume.ts";
 import type { RunContext } from "../runs/context.ts";
 import { readJobDirectory } from "../snapshots/list.ts";
 import type { SnapshotEntry } from "../snapshots/select.ts";
-import { type DmDevice, devicesBelow, dmDevice, loopDevices } from "../system/block-devices.ts";
+import { type DmDevice, devicesBelow, dmDevice, loopDevices, passesFlushesOn } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { openMapping } from "../tools/cryptsetup.ts";
 import { dmTables } from "../tools/dmsetup.ts";
@@ -28,10 +28,11 @@ import {
   type AttachMode,
   connectImage,
   createPlaceholder,
+  letPlaceholderGo,
   loopOnImage,
-  prepareConnection,
   releaseDms,
   releaseLoops,
+  removePlaceholderFile,
 } from "./image-device.ts";
 import { type ImageStat, missingImage, requireImage, statImage } from "./image-file.ts";
 import { requireTables } from "./mapping.ts";
@@ -98,6 +99,7 @@ export class Stack implements AsyncDisposable {
       this.#undo.add(`remove ${directory}`, () => removeDirectory(directory));
     }
     const breakTransport = () => this.transport.break();
+    this.#undo.add("remove the placeholder", () => removePlaceholderFile(names));
     this.#undo.add("disconnect", () => this.transport.release());
     this.#undo.add("release the loop device", () => releaseLoops(host, names, this.#loops));
     this.#undo.add("close the mapping", () => releaseDms(host, names, breakTransport));
@@ -134,8 +136,8 @@ export class Stack implements AsyncDisposable {
   }
 
   /**
-   * Brings up everything but the mount: the connection and the key derivation side by side, then the image put under
-   * the mapping, then the mapping compared with the pin.
+   * Brings up everything but the mount: the connection and the image on it beside the key derivation, then the mapping
+   * compared with the pin.
    * @param mode for reading, through the page cache: the kernel then reads ahead in the image, beyond the end of each
    *   small file; for writing past it, so that what is written is not held twice and is on its way at once
    * @param spec.prepareImage makes or changes the image on the connected transport; it is looked at again afterwards
@@ -157,6 +159,7 @@ export class Stack implements AsyncDisposable {
     const signal = AbortSignal.any([run.signal, either.signal]);
 
     const placeholder = createPlaceholder(host, this.names, target.pin.imageBytes);
+    const letGo = placeholder.then((created) => letPlaceholderGo(host, this.names, created));
     const image = async (): Promise<{ connected: Connected; loop: string }> => {
       const connected = await this.connect(target, run, signal);
       await prepareImage?.(connected);
@@ -165,11 +168,11 @@ export class Stack implements AsyncDisposable {
       const loop = await loopOnImage(host, connected.imagePath, mode, connected.signal);
       this.#loops.add(loop);
       await placeholder;
-      await prepareConnection(host, this.names, loop, target.pin.imageBytes, connected.signal);
+      await connectImage(host, this.names, loop, target.pin.imageBytes, connected.signal);
       return { connected, loop };
     };
     const mapping = async (): Promise<DmDevice> => {
-      const imageDevice = await placeholder;
+      const { device: imageDevice } = await placeholder;
       const luks = {
         headerFile: target.headerFile,
         device: imageDevice.path,
@@ -185,17 +188,17 @@ export class Stack implements AsyncDisposable {
       image(),
       mapping().finally(() => key.fill(0)),
       meanwhile?.(signal) ?? Promise.resolve(),
+      letGo,
     );
 
     const { connected, loop } = reached;
-    await connectImage(host, this.names, connected.signal);
     const opened = await dmDevice(this.names.mapping);
     const device = opened?.path ?? "";
-    const [tables, loops, superblock] = await allOrFirstError(
-      dmTables(host.exec, connected.signal),
-      loopDevices(),
+    const [superblock, tables, loops] = await allOrFirstError(
       // only looked at, and by a program: nothing is mounted before the tables have been compared
       prepareImage ? Promise.resolve(undefined) : readSuperblock(host.exec, device, connected.signal),
+      dmTables(host.exec, connected.signal),
+      loopDevices(),
     );
     requireTables(tables, target.pin, {
       mapping: this.names.mapping,
@@ -203,6 +206,7 @@ export class Stack implements AsyncDisposable {
       imageDeviceNumber: unlocked.device,
       loopNumber: loops.find((candidate) => candidate.path === loop)?.device ?? "none",
     });
+    if (mode === "write") await requireFlushes([unlocked.path, device]);
     await setReadAhead(device);
     return { ...connected, device, superblock };
   }
@@ -264,11 +268,11 @@ export async function withVolume<T>(
     const opened = await stack.open(target, options.mode, run, { meanwhile });
     await stack.mount(target, opened, options.mode, run);
     const { filesDir } = stack.names;
-    const [identity, entries] = await allOrFirstError(
-      readIdentity(host.exec, filesDir, opened.signal),
+    const [entries, identity] = await allOrFirstError(
       options.job === undefined
         ? Promise.resolve([])
         : readJobDirectory(host.exec, filesDir, options.job, opened.signal),
+      readIdentity(host.exec, filesDir, opened.signal),
     );
     requireIdentity(identity, pin, volume.name, options.acceptRollback);
     // after an accepted rollback as well it is one that no copy of the image has had
@@ -312,6 +316,16 @@ async function requireImageAt(host: Host, target: Target, connected: Connected, 
     device: connected.transport.device,
     bytes: target.pin.imageBytes,
   });
+}
+
+/** Without them a sync would say that all is on the backup host's disk, while it is not. */
+async function requireFlushes(devices: readonly string[]): Promise<void> {
+  for (const device of devices) {
+    if (await passesFlushesOn(device)) continue;
+    throw new LuksmithError("tool_failed", `${device} passes no flushes on: a sync would not reach the backup host`, {
+      hint: `nothing was mounted; see /sys/block/${basename(device)}/queue/write_cache`,
+    });
+  }
 }
 
 async function setReadAhead(device: string): Promise<void> {

@@ -2,12 +2,18 @@
  * The device layer: a loop device on the image, below a linear device-mapper device of the pinned size.
  *
  * The linear device is what lets the slow halves of an attach run side by side. LUKS's key derivation (seconds of CPU)
- * needs a device to be opened on, but not its bytes: it gets this one while it still reads as zeros, and the loop
- * device is put under it when the connection stands and the image has been looked at.
+ * needs a device to be opened on, but not its bytes: it gets this one while it still lies on an empty file here, and
+ * the image is put under it when the connection stands and the image has been looked at.
+ *
+ * An empty file, and not the zero target of device-mapper: the mapping asks the device that it is loaded on whether
+ * flushes have to be passed on, and only then. Above one that says no, every sync of the file system is done at once,
+ * while what it wrote is still on its way to the backup host.
  */
 
+import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
-import { dmDevice, type LoopDevice, loopDevices } from "../system/block-devices.ts";
+import { type DmDevice, dmDevice, type LoopDevice, loopDevices } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { waitUntil } from "../system/wait-until.ts";
 import { bytesPerDmSector, createDm, loadDmTable, removeDm, switchDmTable } from "../tools/dmsetup.ts";
@@ -16,27 +22,48 @@ import type { StackNames } from "./names.ts";
 
 const goneDeadlineMs = 10_000;
 
-/** @returns the device's path, readable at once as zeros */
-export async function createPlaceholder(host: Host, names: StackNames, bytes: number) {
-  await createDm(host.exec, names.imageDevice, `0 ${bytes / bytesPerDmSector} zero`);
-  const device = await dmDevice(names.imageDevice);
-  if (device === undefined) throw new LuksmithError("tool_failed", `${names.imageDevice} did not appear`);
-  return device;
+export interface Placeholder {
+  readonly device: DmDevice;
+  /** What it lies on until the image is there. */
+  readonly loop: string;
 }
 
-/** Makes the image ready to be put, through a loop device, under the placeholder: with {@link connectImage}. */
-export async function prepareConnection(
+/** @returns a device that reads as zeros. Cannot be cancelled: what it makes is told to the releases by its name. */
+export async function createPlaceholder({ exec }: Host, names: StackNames, bytes: number): Promise<Placeholder> {
+  const { directory, placeholderFile, imageDevice } = names;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await writeFile(placeholderFile, "", { mode: 0o600 });
+  await truncate(placeholderFile, bytes);
+  const loop = await attachLoop(exec, placeholderFile, "read");
+  await createDm(exec, imageDevice, linear(loop, bytes));
+  const device = await dmDevice(imageDevice);
+  if (device === undefined) throw new LuksmithError("tool_failed", `${imageDevice} did not appear`);
+  return { device, loop };
+}
+
+/** The empty file and its loop device go as soon as the image, or nothing, is above them. */
+export async function letPlaceholderGo({ exec }: Host, names: StackNames, { loop }: Placeholder): Promise<void> {
+  await Promise.all([detachLoop(exec, loop), removePlaceholderFile(names)]);
+}
+
+export async function removePlaceholderFile(names: StackNames): Promise<void> {
+  await rm(names.placeholderFile, { force: true });
+}
+
+/** Puts the image, through a loop device, under the placeholder, which may be in use. */
+export async function connectImage(
   host: Host,
   names: StackNames,
   loop: string,
   bytes: number,
   signal: AbortSignal,
 ): Promise<void> {
-  await loadDmTable(host.exec, names.imageDevice, `0 ${bytes / bytesPerDmSector} linear ${loop} 0`, signal);
+  await loadDmTable(host.exec, names.imageDevice, linear(loop, bytes), signal);
+  await switchDmTable(host.exec, names.imageDevice, signal);
 }
 
-export async function connectImage(host: Host, names: StackNames, signal: AbortSignal): Promise<void> {
-  await switchDmTable(host.exec, names.imageDevice, signal);
+function linear(loop: string, bytes: number): string {
+  return `0 ${bytes / bytesPerDmSector} linear ${loop} 0`;
 }
 
 export type AttachMode = "read" | "write";
@@ -52,6 +79,12 @@ export async function loopOnImage(
   const loop = (await loopDevices()).find((device) => device.path === path);
   if (loop?.backingFile !== imagePath) {
     throw new LuksmithError("tool_failed", `${path} is not on ${imagePath} but on ${loop?.backingFile ?? "nothing"}`);
+  }
+  // losetup takes what it gets
+  if (mode === "write" && loop.readOnly) {
+    throw new LuksmithError("tool_failed", `${basename(imagePath)} cannot be written on the backup host`, {
+      hint: "it must be writable for the user that luksmith logs in as: ls -l there",
+    });
   }
   if (mode === "write" && !loop.directIo) {
     throw new LuksmithError("tool_failed", `${path} refused direct I/O`, { hint: "luksmith doctor" });
@@ -86,14 +119,14 @@ async function present(names: readonly string[]): Promise<string[]> {
 }
 
 /**
- * Lets go of every loop device whose file is below the volume's own mount point.
+ * Lets go of every loop device whose file is below the volume's own directory.
  * @param own paths of devices that were this volume's: they go as well when the mount has been detached from the tree,
  *   where their file shows as "/IMAGE". One that shows another path is somebody else's by now
  */
 export async function releaseLoops(host: Host, names: StackNames, own: ReadonlySet<string>): Promise<void> {
   const detached = ({ path, backingFile }: LoopDevice) => own.has(path) && /^\/[^/]+$/.test(backingFile);
   const ours = async () =>
-    (await loopDevices()).filter((loop) => loop.backingFile.startsWith(`${names.remoteDir}/`) || detached(loop));
+    (await loopDevices()).filter((loop) => loop.backingFile.startsWith(`${names.directory}/`) || detached(loop));
   for (const loop of await ours()) await detachLoop(host.exec, loop.path);
   // detaching one that is still in use succeeds and takes effect later (LO_FLAGS_AUTOCLEAR)
   if (!(await waitUntil(host.clock, goneDeadlineMs, async () => (await ours()).length === 0))) {

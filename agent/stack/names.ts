@@ -4,8 +4,10 @@ import { join } from "node:path";
 
 export interface StackNames {
   readonly volume: string;
-  /** Holds the two mount points; for root alone. */
+  /** Holds the two mount points and the placeholder; for root alone. */
   readonly directory: string;
+  /** A sparse file that stands for the image until that is reachable. */
+  readonly placeholderFile: string;
   /** Where the remote directory is mounted. */
   readonly remoteDir: string;
   /** Where the file system in the image is mounted. */
@@ -31,6 +33,7 @@ export function stackNames(runtimeDir: string, volume: string): StackNames {
   return {
     volume,
     directory,
+    placeholderFile: join(directory, "placeholder"),
     remoteDir: join(directory, "remote"),
     filesDir: join(directory, "files"),
     fsname: `luksmith:${volume}`,

@@ -12,6 +12,7 @@ export interface LoopDevice {
   /** As the kernel knows it; " (deleted)" is appended by it when the file was removed. */
   readonly backingFile: string;
   readonly directIo: boolean;
+  readonly readOnly: boolean;
 }
 
 export interface DmDevice {
@@ -28,11 +29,13 @@ export async function loopDevices(): Promise<LoopDevice[]> {
     (await blockDevices("loop")).map(async (name) => {
       const backingFile = await readAttribute(`/sys/block/${name}/loop/backing_file`);
       if (backingFile === undefined) return [];
-      const [dio, device] = await Promise.all([
+      const [dio, ro, device] = await Promise.all([
         readAttribute(`/sys/block/${name}/loop/dio`),
+        readAttribute(`/sys/block/${name}/ro`),
         readAttribute(`/sys/block/${name}/dev`),
       ]);
-      return [{ path: `/dev/${name}`, device: device ?? "", backingFile, directIo: dio === "1" }];
+      const flags = { directIo: dio === "1", readOnly: ro === "1" };
+      return [{ path: `/dev/${name}`, device: device ?? "", backingFile, ...flags }];
     }),
   );
   return found.flat();
@@ -64,6 +67,16 @@ export async function devicesBelow(dm: DmDevice): Promise<string[]> {
     if (hasErrno(error, "ENOENT")) return [];
     throw error;
   }
+}
+
+/**
+ * Whether a sync of what is on the device is one of what the device lies on. A device-mapper device learns that from
+ * those below it when its table is loaded, and never again. Source: Documentation/ABI/stable/sysfs-block,
+ * "queue/write_cache"; Documentation/block/writeback_cache_control.rst
+ * @param path "/dev/dm-3"
+ */
+export async function passesFlushesOn(path: string): Promise<boolean> {
+  return (await readAttribute(`/sys/block/${basename(path)}/queue/write_cache`)) === "write back";
 }
 
 async function blockDevices(prefix: string): Promise<string[]> {

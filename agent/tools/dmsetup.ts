@@ -1,6 +1,6 @@
 /** dmsetup(8): device-mapper tables. Nothing here asks for keys: without --showkeys dmsetup hides them. */
 
-import { type Exec, mustRun } from "../../common/exec.ts";
+import { type Exec, mustRead, mustRun } from "../../common/exec.ts";
 
 const deadlineMs = 20_000;
 export const bytesPerDmSector = 512;
@@ -42,8 +42,8 @@ export async function removeDm(exec: Exec, names: readonly string[], how: "plain
 }
 
 export async function dmTables(exec: Exec, signal: AbortSignal): Promise<DmTarget[]> {
-  const { stdout } = await mustRun(exec, { file: "dmsetup", args: ["table"], brief: true, deadlineMs, signal });
-  return parseDmTables(stdout.toString());
+  const tables = await mustRead(exec, { file: "dmsetup", args: ["table"], brief: true, deadlineMs, signal });
+  return parseDmTables(tables.toString());
 }
 
 export function parseDmTables(text: string): DmTarget[] {

@@ -1,7 +1,7 @@
 /** losetup(8) of util-linux. */
 
 import { LuksmithError } from "../../common/errors.ts";
-import { type Exec, mustRun } from "../../common/exec.ts";
+import { type Exec, mustRead, mustRun } from "../../common/exec.ts";
 
 const deadlineMs = 30_000;
 /** LUKS2 sectors of 4096 bytes; direct I/O needs the device's sectors to be no smaller than the file's block. */
@@ -17,16 +17,17 @@ export async function attachLoop(
   exec: Exec,
   file: string,
   mode: "read" | "write",
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<string> {
   const directIo = `--direct-io=${mode === "write" ? "on" : "off"}`;
   const args = ["--find", "--show", directIo, `--sector-size=${sectorBytes}`, "--", file];
-  const { stdout } = await mustRun(exec, { file: "losetup", args, brief: true, deadlineMs, signal });
-  const device = stdout.toString().trim();
+  const said = await mustRead(exec, { file: "losetup", args, brief: true, deadlineMs, signal });
+  const device = said.toString().trim();
   if (!/^\/dev\/loop\d+$/.test(device)) throw new LuksmithError("tool_failed", "losetup named no device");
   return device;
 }
 
+/** Takes effect when nothing uses the device any more (LO_FLAGS_AUTOCLEAR). */
 export async function detachLoop(exec: Exec, device: string): Promise<void> {
   await mustRun(exec, { file: "losetup", args: ["--detach", device], brief: true, deadlineMs });
 }

@@ -26,6 +26,8 @@ export interface CopySpec {
   readonly cwd?: string;
   readonly stdin?: Uint8Array;
   readonly as?: Command["as"];
+  /** See {@link Command.brief}. */
+  readonly brief?: boolean;
   readonly onProgress?: (progress: RsyncProgress) => void;
   /** The volume that the destination lies in, when it does: damage there is the backup host's doing. */
   readonly volume?: string;
@@ -70,6 +72,7 @@ export async function copy(exec: Exec, spec: CopySpec, signal: AbortSignal): Pro
     ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
     ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
     as: spec.as,
+    ...(spec.brief === undefined ? {} : { brief: spec.brief }),
     signal,
     onStdout,
     gatherMs: outputGatherMs,

@@ -35,9 +35,16 @@ describe("an image", () => {
       },
       { code: "tampered", message: /truncated: 40\.0 MiB are there of 64\.0 MiB/ },
     );
-    await assertRefused((path) => run("dd", ["if=/dev/urandom", `of=${path}`, "bs=1M", "count=64"]), {
-      code: "tampered",
-      message: /does not hold the file system of this volume/,
+    await assertRefused(
+      async (path, aside) => {
+        await run("cp", ["--preserve=ownership,mode", "--sparse=always", aside, path]);
+        await run("dd", ["if=/dev/urandom", `of=${path}`, "bs=1M", "count=64", "conv=notrunc"]);
+      },
+      { code: "tampered", message: /does not hold the file system of this volume/ },
+    );
+    await assertRefused((path, aside) => run("cp", ["--sparse=always", "--no-preserve=mode,ownership", aside, path]), {
+      code: "tool_failed",
+      message: /home\.luks cannot be written on the backup host/,
     });
     assertDone(await scene.agent.backup("docs"));
   });

@@ -9,7 +9,7 @@ import { type TestContext, test } from "node:test";
 import { waitUntil } from "../../../agent/system/wait-until.ts";
 import { systemClock } from "../../../common/clock.ts";
 import { LuksmithError } from "../../../common/errors.ts";
-import { fixedEnvironment, lastWords, makeExec, mustRun } from "../../../common/exec.ts";
+import { fixedEnvironment, lastWords, makeExec, mustRead, mustRun } from "../../../common/exec.ts";
 import { nobody, rootOnly, scratch } from "../tools/scratch.ts";
 import { hasEnded, isRunning } from "./process-state.ts";
 
@@ -337,7 +337,8 @@ test("complaints are readable even when somebody still holds the pipe", async (c
 test("last words, and a command that has to succeed", async () => {
   assert.equal(lastWords(await exec(sh("echo a >&2; echo '  b  ' >&2; echo >&2; exit 1"))), "b");
   assert.equal(lastWords(await exec(sh("exit 4"))), "exit code 4");
-  assert.equal((await mustRun(exec, sh("echo x"))).stdout.toString(), "x\n");
+  assert.equal((await mustRead(exec, sh("echo x"))).toString(), "x\n");
+  await mustRun(exec, sh("echo x"));
   await assert.rejects(mustRun(exec, sh("echo no >&2; exit 4")), { code: "tool_failed", message: "sh failed: no" });
 });
 

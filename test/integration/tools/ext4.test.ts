@@ -3,7 +3,7 @@ import { truncateSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { checkExt4, growExt4, makeExt4, readSuperblock } from "../../../agent/tools/ext4.ts";
-import { makeExec, mustRun } from "../../../common/exec.ts";
+import { makeExec, mustRead, mustRun } from "../../../common/exec.ts";
 import { scratch, writeFile } from "./scratch.ts";
 
 const { exec } = makeExec();
@@ -12,7 +12,7 @@ const uuid = "0b8a2c3e-5d0b-4a3c-9c1e-6a2a8f5b7d11";
 const bytes = 16 * 2 ** 20;
 
 async function field(file: string, name: string): Promise<string | undefined> {
-  const { stdout } = await mustRun(exec, { file: "dumpe2fs", args: ["-h", file] });
+  const stdout = await mustRead(exec, { file: "dumpe2fs", args: ["-h", file] });
   return new RegExp(`^${name}:[ \\t]+(.*)$`, "m").exec(stdout.toString())?.[1];
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { makeExec, mustRun } from "../../../common/exec.ts";
+import { makeExec, mustRead } from "../../../common/exec.ts";
 import { showName } from "../../../common/file-name.ts";
 import { latin1, oddNames } from "./scratch.ts";
 
@@ -12,7 +12,7 @@ test("what is shown in $'...' is what bash reads back, byte for byte", async () 
   const quoted = names.map(showName).filter((shown) => shown.startsWith("$'"));
   assert.ok(quoted.length > 10);
   const args = ["-c", `printf '%s\\0' ${quoted.join(" ")}`];
-  const { stdout } = await mustRun(exec, { file: "bash", args });
+  const stdout = await mustRead(exec, { file: "bash", args });
   const read = stdout.toString("latin1").split("\0").slice(0, -1);
   assert.deepEqual(
     read,

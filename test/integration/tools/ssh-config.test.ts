@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { type RemoteConfig, remoteFileSchema, toRemoteConfig } from "../../../agent/config/remote.ts";
 import { renderSshConfig, sshAlias } from "../../../agent/remote/ssh-config.ts";
-import { makeExec, mustRun } from "../../../common/exec.ts";
+import { makeExec, mustRead } from "../../../common/exec.ts";
 import { sampleRemote } from "../../unit/remote/sample-remote.ts";
 import { scratch, writeFile } from "./scratch.ts";
 
@@ -15,7 +15,7 @@ const remote: RemoteConfig = sampleRemote;
 async function understood(directory: string, of: RemoteConfig, knownHosts: string): Promise<Map<string, string[]>> {
   const file = join(directory, "config");
   writeFile(file, renderSshConfig(of, knownHosts));
-  const { stdout } = await mustRun(exec, { file: "ssh", args: ["-G", "-F", file, "--", sshAlias(of)] });
+  const stdout = await mustRead(exec, { file: "ssh", args: ["-G", "-F", file, "--", sshAlias(of)] });
   const found = new Map<string, string[]>();
   for (const line of stdout.toString().trimEnd().split("\n")) {
     const [key = "", ...value] = line.split(" ");

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseKnownHosts } from "../../../agent/tools/ssh-keyscan.ts";
-import { makeExec, mustRun } from "../../../common/exec.ts";
+import { makeExec, mustRead, mustRun } from "../../../common/exec.ts";
 import { scratch } from "./scratch.ts";
 
 const { exec } = makeExec();
@@ -21,7 +21,7 @@ for (const [type, bits] of [
       file: "ssh-keygen",
       args: ["-q", "-t", type, "-b", bits, "-N", "", "-C", "x y", "-f", file],
     });
-    const { stdout } = await mustRun(exec, { file: "ssh-keygen", args: ["-l", "-f", `${file}.pub`] });
+    const stdout = await mustRead(exec, { file: "ssh-keygen", args: ["-l", "-f", `${file}.pub`] });
     const [, printed] = stdout.toString().split(" ");
     const [key, ...others] = parseKnownHosts(`vault ${readFileSync(`${file}.pub`, "utf8")}`);
     assert.equal(key?.fingerprint, printed);

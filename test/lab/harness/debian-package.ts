@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hasErrno, LuksmithError } from "../../../common/errors.ts";
-import { type Exec, mustRun } from "../../../common/exec.ts";
+import { type Exec, mustRead, mustRun } from "../../../common/exec.ts";
 
 /** A download may be slow, but not for ever. */
 const downloadDeadlineMs = 10 * 60_000;
@@ -15,14 +15,14 @@ const unpackDeadlineMs = 2 * 60_000;
  * @throws {LuksmithError} "tool_failed" when apt does not know the package
  */
 export async function firstDependency(exec: Exec, name: string): Promise<string> {
-  const { stdout } = await mustRun(exec, {
+  const said = await mustRead(exec, {
     file: "apt-cache",
     args: ["show", "--no-all-versions", name],
     deadlineMs: unpackDeadlineMs,
   }).catch((cause: unknown) => {
     throw new LuksmithError("tool_failed", `apt does not know the package ${name}`, { hint: "apt-get update", cause });
   });
-  const dependency = /^Depends: *([^ ,|(\n]+)/m.exec(stdout.toString())?.[1];
+  const dependency = /^Depends: *([^ ,|(\n]+)/m.exec(said.toString())?.[1];
   if (dependency === undefined) throw new LuksmithError("tool_failed", `package ${name} depends on nothing`);
   return dependency;
 }

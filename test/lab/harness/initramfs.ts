@@ -2,7 +2,7 @@
 
 import { copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { type Exec, mustRun } from "../../../common/exec.ts";
+import { type Exec, mustRead } from "../../../common/exec.ts";
 import type { DebianKernel } from "./debian-kernel.ts";
 
 /**
@@ -53,27 +53,27 @@ export async function writeInitramfs(exec: Exec, kernel: DebianKernel, work: str
   await writeFile(join(work, "modules/order"), `${order.join("\n")}\n`);
   files.push("modules/order");
 
-  const archive = await mustRun(exec, {
+  const archive = await mustRead(exec, {
     file: kernel.busybox,
     args: ["cpio", "-o", "-H", "newc"],
     cwd: work,
     stdin: [...directories, ...files].map((name) => `${name}\n`).join(""),
     deadlineMs: 30_000,
   });
-  await writeFile(file, archive.stdout);
+  await writeFile(file, archive);
 }
 
 /** Paths of the modules, each after those that it needs. Source: modprobe(8), --show-depends. */
 async function modulesInOrder(exec: Exec, kernel: DebianKernel): Promise<string[]> {
   const paths = new Set<string>();
   for (const name of modules) {
-    const { stdout } = await mustRun(exec, {
+    const steps = await mustRead(exec, {
       file: "modprobe",
       args: ["--dirname", kernel.tree, "--set-version", kernel.version, "--show-depends", name],
       deadlineMs: 30_000,
     });
     // "insmod /path/x.ko" per line; "builtin x" for those that are part of the kernel
-    for (const [, path] of stdout.toString().matchAll(/^insmod (\S+)/gm)) if (path !== undefined) paths.add(path);
+    for (const [, path] of steps.toString().matchAll(/^insmod (\S+)/gm)) if (path !== undefined) paths.add(path);
   }
   return [...paths];
 }
@@ -81,5 +81,5 @@ async function modulesInOrder(exec: Exec, kernel: DebianKernel): Promise<string[
 async function readModule(exec: Exec, path: string): Promise<Buffer> {
   if (!path.endsWith(".xz")) return readFile(path);
   const args = ["--decompress", "--stdout", path];
-  return (await mustRun(exec, { file: "xz", args, deadlineMs: 30_000 })).stdout;
+  return mustRead(exec, { file: "xz", args, deadlineMs: 30_000 });
 }

@@ -13,6 +13,7 @@ const waitMs = 15_000;
 
 /** What the agent starts, and what those start. */
 const ourPrograms = new Set([
+  "cp",
   "cryptsetup",
   "e2fsck",
   "fusermount3",

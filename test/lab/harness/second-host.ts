@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { chmod, chown, copyFile, mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasErrno } from "../../../common/errors.ts";
-import { type Child, makeExec, mustRun } from "../../../common/exec.ts";
+import { type Child, makeExec, mustRead, mustRun } from "../../../common/exec.ts";
 import { withDeadline } from "./deadline.ts";
 
 const { exec, start } = makeExec();
@@ -20,7 +20,7 @@ const root = "/run/luksmith-lab";
 const storageFile = join(root, "storage.ext4");
 
 async function run(file: string, ...args: string[]): Promise<string> {
-  return (await mustRun(exec, { file, args, deadlineMs })).stdout.toString();
+  return (await mustRead(exec, { file, args, deadlineMs })).toString();
 }
 
 /** Whether it worked or not: for taking down what may have gone by itself. */

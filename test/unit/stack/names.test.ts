@@ -7,6 +7,7 @@ test("everything carries the volume's name", () => {
   assert.deepEqual(stackNames("/run/luksmith", "home"), {
     volume: "home",
     directory: "/run/luksmith/volumes/home",
+    placeholderFile: "/run/luksmith/volumes/home/placeholder",
     remoteDir: "/run/luksmith/volumes/home/remote",
     filesDir: "/run/luksmith/volumes/home/files",
     fsname: "luksmith:home",
