@@ -90,17 +90,17 @@ async function bringChanges(
   if (copied === undefined) return undefined;
   const { filesCopied, bytesCopied } = copied.stats;
   const all = { ...stats, filesCopied, bytesCopied };
-  return (await finish(host.exec, spec, all, signal)) ? all : undefined;
+  const [whole] = await allOrFirstError(
+    // written down first: while the journal is committed that would have to wait
+    finish(host.exec, spec, all, signal),
+    syncFilesystem(host.exec, spec.partial, signal),
+  );
+  return whole ? all : undefined;
 }
 
-/** Looks whether all of it is there, has it on the disk, and lets it be written down, all at once. @returns whether it is */
+/** Lets it be written down, and looks whether all of it is there. @returns whether it is */
 async function finish(exec: Exec, spec: LinkedCopySpec, stats: RsyncStats, signal: AbortSignal): Promise<boolean> {
-  const [, whole] = await allOrFirstError(
-    // first: while the journal is committed it would have to wait
-    spec.beside(stats),
-    isWhole(exec, spec, stats, signal),
-    syncFilesystem(exec, spec.partial, signal),
-  );
+  const [, whole] = await allOrFirstError(spec.beside(stats), isWhole(exec, spec, stats, signal));
   return whole;
 }
 
@@ -128,7 +128,7 @@ async function lookAndLink(
   const linking = linkAll(host.exec, spec, signal, both);
   const attributing = linking.then(() => copyDirectoryAttributes(host.exec, spec, both));
   const finishing = allOrFirstError(looking, linking).then(async ([{ changes, stats }]) => {
-    // beside what is still done to the directories; not to be broken off by it, since nothing can end a sync
+    // beside what is still done to the directories, and not to be broken off by it
     if (isNone(changes) && !(await finish(host.exec, spec, stats, signal))) throw notSimple;
   });
   try {
