@@ -18,8 +18,14 @@ async function main(args: readonly string[]): Promise<number> {
   const debug = (process.env.LUKSMITH_DEBUG ?? "") !== "";
   endQuietlyOnBrokenPipe(terminal);
   process.on("uncaughtException", (error) => {
-    void report(terminal, error, { json, debug }).then((exitCode) => process.exit(exitCode));
+    void report(terminal, error, { json, debug }).then(
+      (exitCode) => process.exit(exitCode),
+      // it can be told no further
+      () => process.exit(1),
+    );
   });
+  // what errors are told with is there before anything can go wrong, even if a newer version is installed meanwhile
+  if (json) await import("./json.ts");
 
   const help = { out: (text: string) => terminal.out(text), err: (text: string) => terminal.errLine(text.trimEnd()) };
   const program = makeProgram(invocation, help);

@@ -3,7 +3,7 @@
  * signal, a process group that is killed as a whole, secrets on standard input only, the end of stderr kept.
  *
  * Each child that works for longer than a moment dies with us (prctl(2) PR_SET_PDEATHSIG, set by setpriv(1)): an agent
- * that is killed with SIGKILL leaves no rsync writing and no ssh connected.
+ * that is killed with SIGKILL leaves no rsync reading and no ssh connected. What works in a volume alone ends with its ssh.
  */
 
 import type { ChildProcess } from "node:child_process";

@@ -1,14 +1,17 @@
 /** Bundles each program: it starts in a third of the time that its hundreds of modules take. */
 
-import { chmod, rm } from "node:fs/promises";
+import { chmod, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { bundling } from "./bundling.ts";
 
+/** A command that was started before the build may still want to read parts of itself. */
+const keepDays = 7;
+
 /** @param outdir where `luksmith.mjs`, its parts in `luksmith/`, and `luksmith-agent.mjs` are put */
 export async function buildPrograms(outdir = "dist"): Promise<void> {
   const release: BuildOptions = { ...bundling, outdir, minifySyntax: true, legalComments: "linked" };
-  await rm(join(outdir, "luksmith"), { recursive: true, force: true });
+  const began = Date.now();
   // in parts, read when they are needed: the help of the command line waits for no gRPC
   await build({
     ...release,
@@ -19,6 +22,17 @@ export async function buildPrograms(outdir = "dist"): Promise<void> {
   // in one: an agent that runs on while its files are replaced by newer ones has read all it needs
   await build({ ...release, entryPoints: { "luksmith-agent": "agent/main.ts" } });
   for (const name of ["luksmith", "luksmith-agent"]) await chmod(join(outdir, `${name}.mjs`), 0o755);
+  await finishParts(join(outdir, "luksmith"), began - keepDays * 86_400_000);
+}
+
+/** For everybody to read, whatever the umask; those that no build has made for long go. */
+async function finishParts(directory: string, sinceMs: number): Promise<void> {
+  await chmod(directory, 0o755);
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    if ((await stat(path)).mtimeMs < sinceMs) await rm(path);
+    else await chmod(path, 0o644);
+  }
 }
 
 if (import.meta.main) await buildPrograms();

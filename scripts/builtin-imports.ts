@@ -7,8 +7,10 @@
 import { builtinModules } from "node:module";
 import type { Plugin } from "esbuild";
 
-/** "fs", "node:fs" and "fs/promises", but neither "yaml" nor "./fs.ts". */
-const anyBuiltin = new RegExp(`^(?:node:)?(?:${builtinModules.map((name) => name.replace(/^node:/, "")).join("|")})$`);
+/** "fs", "node:fs", "fs/promises" and "node:test"; neither "test", which is a package, nor "./fs.ts". */
+const anyBuiltin = new RegExp(
+  `^(?:${builtinModules.map((name) => (name.startsWith("node:") ? name : `(?:node:)?${name}`)).join("|")})$`,
+);
 
 const identifier = /^[A-Za-z_$][\w$]*$/;
 

@@ -1,5 +1,5 @@
 /**
- * A backup: hooks, attach, copy into NAME.partial, sync, rename to NAME, record, `latest`, detach. What interrupts it
+ * A backup: hooks, attach, copy into NAME.partial, record and sync, rename to NAME, `latest`, sync, detach. What interrupts it
  * leaves a NAME.partial, in which the next run goes on.
  */
 

@@ -79,14 +79,7 @@ async function bringChanges(
   signal: AbortSignal,
 ): Promise<RsyncStats | undefined> {
   if (isNone(changes)) return stats;
-  const copied = await run.step("copy", async () => {
-    const [result, hardLinked] = await allOrFirstError(
-      exchange(host, spec, changes, run, signal),
-      // nothing that the exchange does is for good
-      anyHardLinked(host.exec, changes.copy, signal),
-    );
-    return hardLinked ? undefined : result;
-  });
+  const copied = await run.step("copy", () => exchangeUnlessLinked(host, spec, changes, run, signal));
   if (copied === undefined) return undefined;
   const { filesCopied, bytesCopied } = copied.stats;
   const all = { ...stats, filesCopied, bytesCopied };
@@ -96,6 +89,25 @@ async function bringChanges(
     syncFilesystem(host.exec, spec.partial, signal),
   );
   return whole ? all : undefined;
+}
+
+/** Beside one another: nothing that the exchange does is for good. */
+async function exchangeUnlessLinked(
+  host: Tools,
+  spec: LinkedCopySpec,
+  changes: Changes,
+  run: Steps,
+  signal: AbortSignal,
+): Promise<CopyResult | undefined> {
+  const either = new AbortController();
+  const both = AbortSignal.any([signal, either.signal]);
+  const looking = async () => {
+    if (await anyHardLinked(host.exec, changes.copy, both)) throw notSimple;
+  };
+  return unlessNotSimple(async () => {
+    const [copied] = await allOrNone(either, exchange(host, spec, changes, run, both), looking());
+    return copied;
+  });
 }
 
 /** Lets it be written down, and looks whether all of it is there. @returns whether it is */
@@ -111,6 +123,15 @@ interface Looked {
 
 /** Thrown by either of the two that run side by side, to end the other: this is a case for rsync alone. */
 const notSimple = new Error("a case for rsync alone");
+
+async function unlessNotSimple<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error === notSimple) return undefined;
+    throw error;
+  }
+}
 
 /**
  * Looking for what differs waits for the machine's disk, linking for the volume's: neither waits for the other, and in
@@ -131,13 +152,10 @@ async function lookAndLink(
     // beside what is still done to the directories, and not to be broken off by it
     if (isNone(changes) && !(await finish(host.exec, spec, stats, signal))) throw notSimple;
   });
-  try {
+  return unlessNotSimple(async () => {
     const [looked] = await allOrNone(either, looking, attributing, finishing);
     return looked;
-  } catch (error) {
-    if (error === notSimple) return undefined;
-    throw error;
-  }
+  });
 }
 
 /** What differs between the machine and the snapshot. @throws notSimple when rsync has to see the whole of it */

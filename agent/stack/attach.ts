@@ -159,7 +159,12 @@ export class Stack implements AsyncDisposable {
     const signal = AbortSignal.any([run.signal, either.signal]);
 
     const placeholder = createPlaceholder(host, this.names, target.pin.imageBytes);
-    const letGo = placeholder.then((created) => letPlaceholderGo(host, this.names, created));
+    const letGo = placeholder.then((created) =>
+      // tried again, and told, by the releases
+      letPlaceholderGo(host, this.names, created).catch((error: unknown) =>
+        host.log.warn({ err: error, volume: this.names.volume }, "could not let the placeholder go"),
+      ),
+    );
     const image = async (): Promise<{ connected: Connected; loop: string }> => {
       const connected = await this.connect(target, run, signal);
       await prepareImage?.(connected);
@@ -206,7 +211,8 @@ export class Stack implements AsyncDisposable {
       imageDeviceNumber: unlocked.device,
       loopNumber: loops.find((candidate) => candidate.path === loop)?.device ?? "none",
     });
-    if (mode === "write") await requireFlushes([unlocked.path, device]);
+    // nothing is written to what can only be read
+    if (loops.find(({ path }) => path === loop)?.readOnly !== true) await requireFlushes([unlocked.path, device]);
     await setReadAhead(device);
     return { ...connected, device, superblock };
   }

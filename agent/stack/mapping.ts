@@ -9,7 +9,7 @@ export interface ExpectedStack {
   readonly imageDevice: string;
   /** "major:minor" of the device-mapper device below the mapping. */
   readonly imageDeviceNumber: string;
-  /** "major:minor" of the loop device, or undefined while the placeholder is still empty. */
+  /** "major:minor" of the loop device that the image is on. */
   readonly loopNumber: string;
 }
 
