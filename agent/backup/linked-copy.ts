@@ -99,14 +99,11 @@ async function exchangeUnlessLinked(
   run: Steps,
   signal: AbortSignal,
 ): Promise<CopyResult | undefined> {
-  const either = new AbortController();
-  const both = AbortSignal.any([signal, either.signal]);
-  const looking = async () => {
-    if (await anyHardLinked(host.exec, changes.copy, both)) throw notSimple;
-  };
-  return unlessNotSimple(async () => {
-    const [copied] = await allOrNone(either, exchange(host, spec, changes, run, both), looking());
-    return copied;
+  return firstUnlessNotSimple(signal, (both) => {
+    const looking = anyHardLinked(host.exec, changes.copy, both).then((found) => {
+      if (found) throw notSimple;
+    });
+    return [exchange(host, spec, changes, run, both), looking];
   });
 }
 
@@ -124,9 +121,15 @@ interface Looked {
 /** Thrown by either of the two that run side by side, to end the other: this is a case for rsync alone. */
 const notSimple = new Error("a case for rsync alone");
 
-async function unlessNotSimple<T>(work: () => Promise<T>): Promise<T | undefined> {
+/** @param begin several side by side, on a signal with which each ends the others. @returns what the first came to */
+async function firstUnlessNotSimple<T>(
+  signal: AbortSignal,
+  begin: (both: AbortSignal) => readonly [Promise<T>, ...Promise<unknown>[]],
+): Promise<T | undefined> {
+  const either = new AbortController();
   try {
-    return await work();
+    const [first] = await allOrNone<[T, ...unknown[]]>(either, ...begin(AbortSignal.any([signal, either.signal])));
+    return first;
   } catch (error) {
     if (error === notSimple) return undefined;
     throw error;
@@ -143,18 +146,15 @@ async function lookAndLink(
   run: Steps,
   signal: AbortSignal,
 ): Promise<Looked | undefined> {
-  const either = new AbortController();
-  const both = AbortSignal.any([signal, either.signal]);
-  const looking = findChanges(host, spec, run, both);
-  const linking = linkAll(host.exec, spec, signal, both);
-  const attributing = linking.then(() => copyDirectoryAttributes(host.exec, spec, both));
-  const finishing = allOrFirstError(looking, linking).then(async ([{ changes, stats }]) => {
-    // beside what is still done to the directories, and not to be broken off by it
-    if (isNone(changes) && !(await finish(host.exec, spec, stats, signal))) throw notSimple;
-  });
-  return unlessNotSimple(async () => {
-    const [looked] = await allOrNone(either, looking, attributing, finishing);
-    return looked;
+  return firstUnlessNotSimple(signal, (both) => {
+    const looking = findChanges(host, spec, run, both);
+    const linking = linkAll(host.exec, spec, signal, both);
+    const attributing = linking.then(() => copyDirectoryAttributes(host.exec, spec, both));
+    const finishing = allOrFirstError(looking, linking).then(async ([{ changes, stats }]) => {
+      // beside what is still done to the directories, and not to be broken off by it
+      if (isNone(changes) && !(await finish(host.exec, spec, stats, signal))) throw notSimple;
+    });
+    return [looking, attributing, finishing];
   });
 }
 
