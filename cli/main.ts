@@ -7,16 +7,19 @@ import { version } from "../common/version.ts";
 import type { Invocation } from "./invocation.ts";
 import { makeProgram, versionAsked } from "./program.ts";
 import { report } from "./report.ts";
+import { StandardStream } from "./standard-stream.ts";
 import { Terminal } from "./terminal.ts";
 import { usageError } from "./usage-error.ts";
 
 async function main(args: readonly string[]): Promise<number> {
-  const terminal = new Terminal(process.stdout, process.stderr, process.env);
+  const stdout = new StandardStream(1, (error) => outputFailed(error, terminal));
+  // with nobody left to tell, the exit code is what remains
+  const stderr = new StandardStream(2, () => undefined);
+  const terminal = new Terminal(stdout, stderr, process.env);
   const invocation: Invocation = { terminal, version, environment: process.env };
   const options = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
   const json = options.includes("--json");
   const debug = (process.env.LUKSMITH_DEBUG ?? "") !== "";
-  endQuietlyOnBrokenPipe(terminal);
   process.on("uncaughtException", (error) => {
     void report(terminal, error, { json, debug }).then(
       (exitCode) => process.exit(exitCode),
@@ -27,7 +30,12 @@ async function main(args: readonly string[]): Promise<number> {
   // what errors are told with is there before anything can go wrong, even if a newer version is installed meanwhile
   if (json) await import("./json.ts");
 
-  const help = { out: (text: string) => terminal.out(text), err: (text: string) => terminal.errLine(text.trimEnd()) };
+  const help = {
+    out: (text: string) => terminal.out(text),
+    err: (text: string) => terminal.errLine(text.trimEnd()),
+    outColumns: () => stdout.columns,
+    errColumns: () => stderr.columns,
+  };
   const program = makeProgram(invocation, help);
   try {
     if (args[0] === "complete" && args[1] === "--") {
@@ -54,16 +62,12 @@ async function versionLine(): Promise<string> {
 }
 
 /** `luksmith ls home | head`: the reader has had enough, which is no fault. Source: signal(7), SIGPIPE is 13. */
-function endQuietlyOnBrokenPipe(terminal: Terminal): void {
-  process.stdout.on("error", (error) => {
-    if ("code" in error && error.code === "EPIPE") {
-      terminal.clear();
-      process.exit(128 + 13);
-    }
-    throw new LuksmithError("tool_failed", `could not write the output: ${error.message}`, { cause: error });
-  });
-  // with nobody left to tell, the exit code is what remains
-  process.stderr.on("error", () => undefined);
+function outputFailed(error: Error, terminal: Terminal): never {
+  if ("code" in error && error.code === "EPIPE") {
+    terminal.clear();
+    process.exit(128 + 13);
+  }
+  throw new LuksmithError("tool_failed", `could not write the output: ${error.message}`, { cause: error });
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -37,11 +37,17 @@ Exit codes:
 /** The code that commander's own --version ends with; how it is printed depends on --json. */
 export const versionAsked = "commander.version";
 
+/** Columns of help that no terminal shows. */
+const plainWidth = 80;
+
 export interface ProgramOutput {
   /** Help that was asked for. */
   out(text: string): void;
   /** Help that was not. */
   err(text: string): void;
+  /** How wide they may be; undefined where there is no terminal. */
+  outColumns(): number | undefined;
+  errColumns(): number | undefined;
 }
 
 export function makeProgram(invocation: Invocation, output: ProgramOutput): Command {
@@ -55,6 +61,11 @@ export function makeProgram(invocation: Invocation, output: ProgramOutput): Comm
     .configureOutput({
       writeOut: (text) => output.out(text),
       writeErr: (text) => output.err(text),
+      // what commander does by itself here opens both streams of Node
+      getOutHelpWidth: () => output.outColumns() ?? plainWidth,
+      getErrHelpWidth: () => output.errColumns() ?? plainWidth,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
       // errors are thrown, and said in one place
       outputError: () => undefined,
     })

@@ -7,10 +7,10 @@ import { styleText } from "node:util";
 
 export type Style = "bold" | "dim" | "red" | "yellow" | "green";
 
-/** The part of a stream that is needed; process.stdout and process.stderr are such. */
+/** The part of a stream that is needed; a StandardStream is such. */
 export interface Screen {
   readonly isTTY?: boolean;
-  readonly columns?: number;
+  readonly columns?: number | undefined;
   write(data: string | Uint8Array): boolean;
 }
 

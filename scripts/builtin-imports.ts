@@ -28,6 +28,12 @@ export const builtinImports: Plugin = {
   },
 };
 
+/**
+ * Loaded when the first thing in them is asked for. commander names it for commands that are programs of their own,
+ * which ours are not, and with it comes all of Node's network.
+ */
+const loadedWhenUsed = new Set(["node:child_process"]);
+
 /** Marked as pure, so that esbuild leaves out what nobody imports. */
 function lazyExports(path: string): string {
   const names = Object.keys(process.getBuiltinModule(path) ?? {}).filter(
@@ -36,7 +42,9 @@ function lazyExports(path: string): string {
   return [
     `const builtin = /* @__PURE__ */ process.getBuiltinModule("${path}");`,
     "const read = (name) => builtin[name];",
-    "export default builtin;",
+    loadedWhenUsed.has(path)
+      ? `const all = /* @__PURE__ */ new Proxy({}, { get: (_, name) => process.getBuiltinModule("${path}")[name] }); export default all;`
+      : "export default builtin;",
     ...names.map((name) => `const _${name} = /* @__PURE__ */ read("${name}"); export { _${name} as ${name} };`),
   ].join("\n");
 }

@@ -12,7 +12,7 @@ function makeTestProgram(): { program: Command; shown: string[] } {
   const show = (text: string) => void shown.push(text);
   const program = makeProgram(
     { terminal: new Terminal(silent, silent, {}), version: "9.9.9", environment: {} },
-    { out: show, err: show },
+    { out: show, err: show, outColumns: () => undefined, errColumns: () => undefined },
   );
   return { program, shown };
 }
