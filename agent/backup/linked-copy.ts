@@ -9,9 +9,10 @@
  * something is not understood, it is undone, and rsync does all of it.
  */
 
+import { isUtf8 } from "node:buffer";
 import { allOrFirstError, allOrNone } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
-import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
+import { type Command, type Exec, lastWords, mustRun } from "../../common/exec.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
@@ -27,6 +28,8 @@ import { copyArgs, deletingArgs } from "./selection.ts";
 /** For what touches every entry of a tree. */
 const treeDeadlineMs = 6 * 3_600_000;
 const lookDeadlineMs = 600_000;
+/** A fraction of what execve(2) takes at the least (ARG_MAX, 128 KiB). */
+const mostArgumentBytes = 32 * 2 ** 10;
 
 type Tools = Pick<Host, "exec" | "clock">;
 type Steps = Pick<RunContext, "step" | "progress">;
@@ -79,7 +82,7 @@ async function bringChanges(
   signal: AbortSignal,
 ): Promise<RsyncStats | undefined> {
   if (isNone(changes)) return stats;
-  const copied = await run.step("copy", () => exchangeUnlessLinked(host, spec, changes, run, signal));
+  const copied = await run.step("copy", () => exchange(host, spec, changes, run, signal));
   if (copied === undefined) return undefined;
   const { filesCopied, bytesCopied } = copied.stats;
   const all = { ...stats, filesCopied, bytesCopied };
@@ -89,22 +92,6 @@ async function bringChanges(
     syncFilesystem(host.exec, spec.partial, signal),
   );
   return whole ? all : undefined;
-}
-
-/** Beside one another: nothing that the exchange does is for good. */
-async function exchangeUnlessLinked(
-  host: Tools,
-  spec: LinkedCopySpec,
-  changes: Changes,
-  run: Steps,
-  signal: AbortSignal,
-): Promise<CopyResult | undefined> {
-  return firstUnlessNotSimple(signal, (both) => {
-    const looking = anyHardLinked(host.exec, changes.copy, both).then((found) => {
-      if (found) throw notSimple;
-    });
-    return [exchange(host, spec, changes, run, both), looking];
-  });
 }
 
 /** Lets it be written down, and looks whether all of it is there. @returns whether it is */
@@ -118,7 +105,7 @@ interface Looked {
   readonly stats: RsyncStats;
 }
 
-/** Thrown by either of the two that run side by side, to end the other: this is a case for rsync alone. */
+/** Thrown by any of those that run side by side, to end the others: this is a case for rsync alone. */
 const notSimple = new Error("a case for rsync alone");
 
 /** @param begin several side by side, on a signal with which each ends the others. @returns what the first came to */
@@ -148,13 +135,16 @@ async function lookAndLink(
 ): Promise<Looked | undefined> {
   return firstUnlessNotSimple(signal, (both) => {
     const looking = findChanges(host, spec, run, both);
+    const alone = looking.then(async ({ changes }) => {
+      if (await anyHardLinked(host.exec, changes.copy, both)) throw notSimple;
+    });
     const linking = linkAll(host.exec, spec, signal, both);
     const attributing = linking.then(() => copyDirectoryAttributes(host.exec, spec, both));
     const finishing = allOrFirstError(looking, linking).then(async ([{ changes, stats }]) => {
       // beside what is still done to the directories, and not to be broken off by it
       if (isNone(changes) && !(await finish(host.exec, spec, stats, signal))) throw notSimple;
     });
-    return [looking, attributing, finishing];
+    return [looking, alone, attributing, finishing];
   });
 }
 
@@ -260,9 +250,7 @@ async function exchange(
   const { job, selection, partial } = spec;
   if (changes.remove.length > 0) {
     await mustRun(host.exec, {
-      file: "xargs",
-      args: ["--null", "--", "rm", "--recursive", "--force", "--one-file-system", "--"],
-      stdin: nullTerminated(changes.remove, `${partial}/`),
+      ...removal(nullTerminated(changes.remove, `${partial}/`)),
       // it works in the volume alone, which goes when we do
       brief: true,
       deadlineMs: treeDeadlineMs,
@@ -287,6 +275,17 @@ async function exchange(
   };
   const copied = await copyWithoutComplaint(host.exec, exchanged, signal);
   return outstanding.isEmpty ? copied : undefined;
+}
+
+/**
+ * Names that are text, and not too many, are rm's arguments; xargs passes on what Node cannot say: any bytes, any number.
+ * @param paths each with a NUL behind it
+ */
+function removal(paths: Buffer): Pick<Command, "file" | "args" | "stdin"> {
+  const rm = ["--recursive", "--force", "--one-file-system", "--"];
+  const plain = paths.length <= mostArgumentBytes && isUtf8(paths);
+  if (plain) return { file: "rm", args: [...rm, ...paths.toString("utf8").split("\0").slice(0, -1)] };
+  return { file: "xargs", args: ["--null", "--", "rm", ...rm], stdin: paths };
 }
 
 /** Whether there is as much of each kind as rsync counted on the machine. */

@@ -159,12 +159,6 @@ export class Stack implements AsyncDisposable {
     const signal = AbortSignal.any([run.signal, either.signal]);
 
     const placeholder = createPlaceholder(host, this.names, target.pin.imageBytes);
-    const letGo = placeholder.then((created) =>
-      // tried again, and told, by the releases
-      letPlaceholderGo(host, this.names, created).catch((error: unknown) =>
-        host.log.warn({ err: error, volume: this.names.volume }, "could not let the placeholder go"),
-      ),
-    );
     const image = async (): Promise<{ connected: Connected; loop: string }> => {
       const connected = await this.connect(target, run, signal);
       await prepareImage?.(connected);
@@ -188,12 +182,20 @@ export class Stack implements AsyncDisposable {
       await run.step("unlock", () => openMapping(host.exec, luks, signal));
       return imageDevice;
     };
+    // begun when the key is being derived, for which everything else waits longest
+    const beside = async (): Promise<void> => {
+      const created = await placeholder;
+      const lettingGo = letPlaceholderGo(host, this.names, created).catch((error: unknown) =>
+        // tried again, and told, by the releases
+        host.log.warn({ err: error, volume: this.names.volume }, "could not let the placeholder go"),
+      );
+      await allOrFirstError(meanwhile?.(signal) ?? Promise.resolve(), lettingGo);
+    };
     const [reached, unlocked] = await allOrNone(
       either,
       image(),
       mapping().finally(() => key.fill(0)),
-      meanwhile?.(signal) ?? Promise.resolve(),
-      letGo,
+      beside(),
     );
 
     const { connected, loop } = reached;

@@ -73,6 +73,7 @@ export class LabAgent implements AsyncDisposable {
       file: process.execPath,
       // as in the systemd unit
       args: [
+        "--jitless",
         "--max-semi-space-size=1",
         "--v8-pool-size=1",
         join(bundles, "luksmith-agent.mjs"),
