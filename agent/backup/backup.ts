@@ -103,6 +103,7 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     copyInto(host, job, attached, { partial, bases, linkable, record }, run),
     // need not be first: what is not marked as this one's is gone on with in the way that is always right
     isMarked ? Promise.resolve() : markPartial(host.stateDir, job, partialName(plan.name)),
+    attached.record(),
   );
   const { stats, incomplete, warnings } = copied;
 
@@ -113,7 +114,6 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     await mustRun(host.exec, { file: "mv", args, brief: true, deadlineMs: fileDeadlineMs, signal });
     await pointLatest(host.exec, jobDir, plan.name, signal);
     // umount reports no errors of the writes that it waits for; this does
-    await attached.recorded;
     await syncFilesystem(host.exec, jobDir, signal);
   });
   const others = bases.filter((base) => base.endsWith(".partial"));

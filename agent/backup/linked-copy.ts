@@ -86,18 +86,13 @@ async function bringChanges(
   if (copied === undefined) return undefined;
   const { filesCopied, bytesCopied } = copied.stats;
   const all = { ...stats, filesCopied, bytesCopied };
-  const [whole] = await allOrFirstError(
-    // written down first: while the journal is committed that would have to wait
-    finish(host.exec, spec, all, signal),
+  const [, , whole] = await allOrFirstError(
+    // begun in this order: while the journal is committed the first would have to wait, and the last has the time
+    spec.beside(all),
     syncFilesystem(host.exec, spec.partial, signal),
+    isWhole(host.exec, spec, all, signal),
   );
   return whole ? all : undefined;
-}
-
-/** Lets it be written down, and looks whether all of it is there. @returns whether it is */
-async function finish(exec: Exec, spec: LinkedCopySpec, stats: RsyncStats, signal: AbortSignal): Promise<boolean> {
-  const [, whole] = await allOrFirstError(spec.beside(stats), isWhole(exec, spec, stats, signal));
-  return whole;
 }
 
 interface Looked {
@@ -141,8 +136,10 @@ async function lookAndLink(
     const linking = linkAll(host.exec, spec, signal, both);
     const attributing = linking.then(() => copyDirectoryAttributes(host.exec, spec, both));
     const finishing = allOrFirstError(looking, linking).then(async ([{ changes, stats }]) => {
+      if (!isNone(changes)) return;
       // beside what is still done to the directories, and not to be broken off by it
-      if (isNone(changes) && !(await finish(host.exec, spec, stats, signal))) throw notSimple;
+      const [, whole] = await allOrFirstError(spec.beside(stats), isWhole(host.exec, spec, stats, signal));
+      if (!whole) throw notSimple;
     });
     return [looking, alone, attributing, finishing];
   });

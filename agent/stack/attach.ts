@@ -74,8 +74,11 @@ export interface Attached extends Opened {
   readonly filesDir: string;
   /** What is in the job's directory, oldest first. */
   readonly entries: readonly SnapshotEntry[];
-  /** The new generation is in the file system: to be awaited before the work's last sync, which makes it durable. */
-  readonly recorded: Promise<void>;
+  /**
+   * Puts the new generation into the file system; once, however often it is called. To be begun when there is something
+   * else to wait for as well, and awaited before the work's last sync, which makes it durable.
+   */
+  readonly record: () => Promise<void>;
   readonly generation: number;
 }
 
@@ -120,13 +123,15 @@ export class Stack implements AsyncDisposable {
     await Promise.all(below.map((loop) => detachLoop(this.#host.exec, loop).catch(() => undefined)));
   }
 
-  async connect(target: Target, run: RunContext, signal: AbortSignal): Promise<Connected> {
+  /** @param first what goes before everything that would only wait for the host's first answer */
+  async connect(target: Target, run: RunContext, signal: AbortSignal, first: Promise<void>): Promise<Connected> {
     for (const directory of [this.names.remoteDir, this.names.filesDir]) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
     }
     const imagePath = join(this.names.remoteDir, target.volume.image);
     const onMounted = ({ lost }: Transport) => {
       this.#lost = lost;
+      return first;
     };
     const { transport, image } = await run.step("connect", () =>
       this.transport.connect(target.remote, imagePath, onMounted, signal),
@@ -159,8 +164,10 @@ export class Stack implements AsyncDisposable {
     const signal = AbortSignal.any([run.signal, either.signal]);
 
     const placeholder = createPlaceholder(host, this.names, target.pin.imageBytes);
+    // what everything else waits for longest goes first: starting a program takes a moment of ours
+    const derivationBegun = Promise.withResolvers<void>();
     const image = async (): Promise<{ connected: Connected; loop: string }> => {
-      const connected = await this.connect(target, run, signal);
+      const connected = await this.connect(target, run, signal, derivationBegun.promise);
       await prepareImage?.(connected);
       const stat = prepareImage ? await statImage(host.exec, connected.imagePath, connected.signal) : connected.image;
       await requireImageAt(host, target, connected, stat);
@@ -179,10 +186,11 @@ export class Stack implements AsyncDisposable {
         key,
         discards: false,
       };
-      await run.step("unlock", () => openMapping(host.exec, luks, signal));
+      const unlocking = run.step("unlock", () => openMapping(host.exec, luks, signal));
+      derivationBegun.resolve();
+      await unlocking;
       return imageDevice;
     };
-    // begun when the key is being derived, for which everything else waits longest
     const beside = async (): Promise<void> => {
       const created = await placeholder;
       const lettingGo = letPlaceholderGo(host, this.names, created).catch((error: unknown) =>
@@ -194,7 +202,10 @@ export class Stack implements AsyncDisposable {
     const [reached, unlocked] = await allOrNone(
       either,
       image(),
-      mapping().finally(() => key.fill(0)),
+      mapping().finally(() => {
+        derivationBegun.resolve();
+        key.fill(0);
+      }),
       beside(),
     );
 
@@ -286,12 +297,26 @@ export async function withVolume<T>(
     // after an accepted rollback as well it is one that no copy of the image has had
     generation = writing ? Math.max(identity.generation, pin.generation) + 1 : identity.generation;
     const attached = { ...opened, filesDir, entries, generation };
-    if (!writing) return work({ ...attached, recorded: Promise.resolve() });
+    if (!writing) return work({ ...attached, record: () => Promise.resolve() });
     const either = new AbortController();
     const signal = AbortSignal.any([opened.signal, either.signal]);
-    const recorded = writeIdentity(host.exec, filesDir, { ...identity, generation }, signal);
-    const [, done] = await allOrNone(either, recorded, work({ ...attached, recorded, signal }));
-    return done;
+    const failed = (error: unknown) => {
+      either.abort(error);
+      throw error;
+    };
+    let recorded: Promise<void> | undefined;
+    const record = () => {
+      recorded ??= writeIdentity(host.exec, filesDir, { ...identity, generation }, signal).catch(failed);
+      return recorded;
+    };
+    try {
+      const done = await work({ ...attached, record, signal }).catch(failed);
+      await record();
+      return done;
+    } finally {
+      // nothing is under way when the releases begin
+      await recorded?.catch(() => undefined);
+    }
   });
   // only now is the new generation sure to be on the backup host's disk
   await pins.write(volume.name, { ...pin, generation, unclean: writing ? false : pin.unclean });
