@@ -87,5 +87,6 @@ export class Session {
 
 /** @param socket where the agent listens; nothing is connected yet */
 export function openSession(invocation: Invocation, socket: string, json: boolean): Session {
+  invocation.terminal.open();
   return new Session(new AgentClient(socket), invocation.terminal, systemClock, listenForSignals(), json);
 }

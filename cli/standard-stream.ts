@@ -1,8 +1,8 @@
 /**
- * Standard output and standard error, opened no sooner than they must be. What goes to a file or into a pipe is written
- * at once, as process.stdout does it there as well ("Files: synchronous; Pipes and sockets: synchronous on Linux",
- * https://nodejs.org/api/process.html#a-note-on-process-io), but without loading Node's network for it: that takes
- * longer than everything else that `luksmith --help` does.
+ * Standard output and standard error, opened no sooner than they must be: process.stdout is a socket where it is a pipe,
+ * and loading Node's network for it takes longer than everything else that `luksmith --help` does. Until then what goes
+ * to a file or into a pipe is written directly, waiting for a reader that is slow, and a signal ends the program.
+ * With a session that would be wrong: signals are ours then, and the agent must not be kept waiting.
  */
 
 import { fstatSync, writeSync } from "node:fs";
@@ -28,6 +28,11 @@ export class StandardStream implements Screen {
 
   get columns(): number | undefined {
     return this.isTTY ? this.#opened().columns : undefined;
+  }
+
+  /** From now on Node's stream takes what there is no room for yet, and the program goes on meanwhile. */
+  open(): void {
+    this.#opened();
   }
 
   write(data: string | Uint8Array): boolean {

@@ -12,6 +12,7 @@ export interface Screen {
   readonly isTTY?: boolean;
   readonly columns?: number | undefined;
   write(data: string | Uint8Array): boolean;
+  open?(): void;
 }
 
 export interface Environment {
@@ -29,6 +30,7 @@ export class Terminal {
   /** Whether the live line can be shown. */
   readonly live: boolean;
   readonly stdoutIsTerminal: boolean;
+  readonly stderrIsTerminal: boolean;
   readonly #stdout: Screen;
   readonly #stderr: Screen;
   readonly #colour: boolean;
@@ -38,9 +40,16 @@ export class Terminal {
     this.#stdout = stdout;
     this.#stderr = stderr;
     const dumb = environment.TERM === "dumb";
-    this.live = stderr.isTTY === true && !dumb;
     this.stdoutIsTerminal = stdout.isTTY === true;
+    this.stderrIsTerminal = stderr.isTTY === true;
+    this.live = this.stderrIsTerminal && !dumb;
     this.#colour = !dumb && (environment.NO_COLOR ?? "") === "";
+  }
+
+  /** Before something goes on beside the writing. */
+  open(): void {
+    this.#stdout.open?.();
+    this.#stderr.open?.();
   }
 
   /** A result, as it is. */

@@ -103,7 +103,7 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     copyInto(host, job, attached, { partial, bases, linkable, record }, run),
     // need not be first: what is not marked as this one's is gone on with in the way that is always right
     isMarked ? Promise.resolve() : markPartial(host.stateDir, job, partialName(plan.name)),
-    attached.record(),
+    attached.recordGeneration(),
   );
   const { stats, incomplete, warnings } = copied;
 

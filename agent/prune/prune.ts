@@ -68,6 +68,6 @@ async function remove(host: Host, job: JobConfig, attached: Attached, plan: Prun
     if (doomed !== name) await operate("mv", ["--no-target-directory", "--", join(jobDir, name), join(jobDir, doomed)]);
     await operate("rm", ["--recursive", "--force", "--one-file-system", "--", join(jobDir, doomed)], removeDeadlineMs);
   }
-  await attached.record();
+  await attached.recordGeneration();
   await syncFilesystem(host.exec, filesDir, signal);
 }

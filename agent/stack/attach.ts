@@ -20,6 +20,7 @@ import { openMapping } from "../tools/cryptsetup.ts";
 import { dmTables } from "../tools/dmsetup.ts";
 import { readSuperblock, type Superblock } from "../tools/ext4.ts";
 import { detachLoop } from "../tools/losetup.ts";
+import { syncFilesystem } from "../tools/sync.ts";
 import { readIdentity, requireIdentity, writeIdentity } from "../volume/identity.ts";
 import { readKeyFile } from "../volume/key-file.ts";
 import type { Pin, PinStore } from "../volume/pin.ts";
@@ -75,10 +76,10 @@ export interface Attached extends Opened {
   /** What is in the job's directory, oldest first. */
   readonly entries: readonly SnapshotEntry[];
   /**
-   * Puts the new generation into the file system; once, however often it is called. To be begun when there is something
-   * else to wait for as well, and awaited before the work's last sync, which makes it durable.
+   * Puts the new generation into the file system; once, however often it is called. Best begun beside something else, and
+   * to be awaited before the work's last sync, which makes it durable. When it fails, {@link signal} is aborted.
    */
-  readonly record: () => Promise<void>;
+  readonly recordGeneration: () => Promise<void>;
   readonly generation: number;
 }
 
@@ -297,7 +298,7 @@ export async function withVolume<T>(
     // after an accepted rollback as well it is one that no copy of the image has had
     generation = writing ? Math.max(identity.generation, pin.generation) + 1 : identity.generation;
     const attached = { ...opened, filesDir, entries, generation };
-    if (!writing) return work({ ...attached, record: () => Promise.resolve() });
+    if (!writing) return work({ ...attached, recordGeneration: () => Promise.resolve() });
     const either = new AbortController();
     const signal = AbortSignal.any([opened.signal, either.signal]);
     const failed = (error: unknown) => {
@@ -305,13 +306,15 @@ export async function withVolume<T>(
       throw error;
     };
     let recorded: Promise<void> | undefined;
-    const record = () => {
+    const recordGeneration = () => {
       recorded ??= writeIdentity(host.exec, filesDir, { ...identity, generation }, signal).catch(failed);
       return recorded;
     };
     try {
-      const done = await work({ ...attached, record, signal }).catch(failed);
-      await record();
+      const done = await work({ ...attached, recordGeneration, signal }).catch(failed);
+      const foundNothingToDo = recorded === undefined;
+      await recordGeneration();
+      if (foundNothingToDo) await syncFilesystem(host.exec, filesDir, signal);
       return done;
     } finally {
       // nothing is under way when the releases begin

@@ -43,7 +43,7 @@ function sayTrusted(session: Session, scan: ScanRemoteResponse, key: HostKey, ch
 async function confirm(session: Session, scan: ScanRemoteResponse, key: HostKey): Promise<void> {
   const { terminal } = session;
   const remote = escapeControls(scan.remote);
-  if (session.json || !process.stdin.isTTY || !process.stderr.isTTY) {
+  if (session.json || !process.stdin.isTTY || !terminal.stderrIsTerminal) {
     throw new LuksmithError("usage", `nobody is here to say whether the key of ${remote} is right`, {
       hint: `compare it on the backup host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then: luksmith remote trust ${remote} --fingerprint SHA256:...`,
     });

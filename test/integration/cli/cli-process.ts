@@ -1,6 +1,8 @@
 /** The program under test as a process of its own: with pipes, or on a terminal. */
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const mainFile = fileURLToPath(new URL("../../../cli/main.ts", import.meta.url));
@@ -82,6 +84,17 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Cli
 /** Runs it to its end, with nothing on standard input unless there is something to say. */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<Ended> {
   return startCli(args, { stdin: "", ...options }).ended;
+}
+
+/** Whether a program's event loop waits until standard output can be written. Source: proc_pid_fdinfo(5), "tfd". */
+export function waitsForOutput(pid: number | undefined): boolean {
+  const directory = `/proc/${pid}/fdinfo`;
+  try {
+    return readdirSync(directory).some((fd) => /^tfd:\s*1\s/m.test(readFileSync(join(directory, fd), "utf8")));
+  } catch {
+    // closed between the two
+    return false;
+  }
 }
 
 /** Runs it on a terminal of so many columns; all that the terminal gets is in `stdout`. Source: script(1). */

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { closeSync, mkdtempDisposableSync, openSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { execa } from "execa";
 import { runningRun, sampleEvent, sampleFile } from "../../unit/cli/samples.ts";
-import { jsonLines, startCli } from "./cli-process.ts";
+import { CliProcess, jsonLines, mainFile, startCli, waitsForOutput } from "./cli-process.ts";
 import { type Script, scriptedAgent } from "./scripted-agent.ts";
 
 /** A run that goes on until nobody watches it any more. */
@@ -110,6 +114,26 @@ test("Ctrl-C during ls ends the listing", async () => {
   assert.equal(exitCode, 130);
   assert.equal(stderr, "");
   await left;
+});
+
+test("a reader that does not read keeps nobody from ending it", async () => {
+  using directory = mkdtempDisposableSync(join(tmpdir(), "luksmith-stopping-"));
+  const fifo = join(directory.path, "fifo");
+  await execa("mkfifo", [fifo]);
+  const unread = openSync(fifo, "r+");
+  const { script, left } = endlessListing();
+  await using agent = await scriptedAgent(script);
+  const command = ["-c", 'exec "$@" >"$0"', fifo, process.execPath, mainFile, "ls", "home"];
+  const cli = new CliProcess("sh", command, agent);
+  const isRunning = () => cli.child.exitCode === null && cli.child.signalCode === null;
+  while (isRunning() && !waitsForOutput(cli.child.pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.ok(isRunning());
+  cli.child.kill("SIGTERM");
+  // the agent hears of it at once; the program itself has lines left that the reader may still want
+  await left;
+  cli.child.kill("SIGTERM");
+  await cli.ended;
+  closeSync(unread);
 });
 
 test("a reader that has had enough is no error", async () => {
