@@ -29,8 +29,8 @@ export const builtinImports: Plugin = {
 };
 
 /**
- * Imported as a whole, these are loaded when the first thing in them is asked for. commander names it for commands that are programs of their own,
- * which ours are not, and with it comes all of Node's network.
+ * Imported as a whole, these are loaded when the first thing in them is asked for. commander names it for commands that
+ * are programs of their own, which ours are not, and with it comes all of Node's network.
  */
 const loadedWhenUsed = new Set(["node:child_process"]);
 

@@ -9,14 +9,13 @@
  * something is not understood, it is undone, and rsync does all of it.
  */
 
-import { isUtf8 } from "node:buffer";
 import { allOrFirstError, allOrNone } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
-import { type Command, type Exec, lastWords, mustRun } from "../../common/exec.ts";
+import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
-import { removeTree } from "../tools/remove-tree.ts";
+import { removeTree, removeTrees } from "../tools/remove-tree.ts";
 import { archiveArgs, type CopyResult, type CopySpec, copy } from "../tools/rsync.ts";
 import { itemFormat, noStats, parseItem, type RsyncKind, type RsyncStats, rsyncKinds } from "../tools/rsync-output.ts";
 import { syncFilesystem } from "../tools/sync.ts";
@@ -28,8 +27,6 @@ import { copyArgs, deletingArgs } from "./selection.ts";
 /** For what touches every entry of a tree. */
 const treeDeadlineMs = 6 * 3_600_000;
 const lookDeadlineMs = 600_000;
-/** A fraction of what execve(2) takes at the least (ARG_MAX, 128 KiB). */
-const mostArgumentBytes = 32 * 2 ** 10;
 
 type Tools = Pick<Host, "exec" | "clock">;
 type Steps = Pick<RunContext, "step" | "progress">;
@@ -246,13 +243,7 @@ async function exchange(
 ): Promise<CopyResult | undefined> {
   const { job, selection, partial } = spec;
   if (changes.remove.length > 0) {
-    await mustRun(host.exec, {
-      ...removal(nullTerminated(changes.remove, `${partial}/`)),
-      // it works in the volume alone, which goes when we do
-      brief: true,
-      deadlineMs: treeDeadlineMs,
-      signal,
-    });
+    await removeTrees(host.exec, nullTerminated(changes.remove, `${partial}/`), treeDeadlineMs, signal);
   }
   if (changes.copy.length === 0) return { incomplete: false, stats: noStats };
   const paths = changes.copy.map(({ path }) => path);
@@ -272,17 +263,6 @@ async function exchange(
   };
   const copied = await copyWithoutComplaint(host.exec, exchanged, signal);
   return outstanding.isEmpty ? copied : undefined;
-}
-
-/**
- * Names that are text, and not too many, are rm's arguments; xargs passes on what Node cannot say: any bytes, any number.
- * @param paths each with a NUL behind it
- */
-function removal(paths: Buffer): Pick<Command, "file" | "args" | "stdin"> {
-  const rm = ["--recursive", "--force", "--one-file-system", "--"];
-  const plain = paths.length <= mostArgumentBytes && isUtf8(paths);
-  if (plain) return { file: "rm", args: [...rm, ...paths.toString("utf8").split("\0").slice(0, -1)] };
-  return { file: "xargs", args: ["--null", "--", "rm", ...rm], stdin: paths };
 }
 
 /** Whether there is as much of each kind as rsync counted on the machine. */

@@ -11,6 +11,7 @@ import { pointLatest } from "../snapshots/latest.ts";
 import { partialName } from "../snapshots/name.ts";
 import { type Attached, type Target, withVolume } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
+import { removeTree } from "../tools/remove-tree.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { type PrunePlan, planPrune } from "./plan.ts";
@@ -56,8 +57,8 @@ export async function prune(
 async function remove(host: Host, job: JobConfig, attached: Attached, plan: PrunePlan): Promise<void> {
   const { filesDir, signal } = attached;
   const jobDir = join(filesDir, job.name);
-  const operate = (file: string, args: string[], deadlineMs = fileDeadlineMs) =>
-    mustRun(host.exec, { file, args, deadlineMs, signal });
+  const operate = (file: string, args: string[]) =>
+    mustRun(host.exec, { file, args, deadlineMs: fileDeadlineMs, signal });
   if (plan.latest !== undefined) {
     await pointLatest(host.exec, jobDir, plan.latest, signal);
   } else if (plan.empties) {
@@ -66,7 +67,7 @@ async function remove(host: Host, job: JobConfig, attached: Attached, plan: Prun
   for (const name of plan.remove) {
     const doomed = name.endsWith(".partial") ? name : partialName(name);
     if (doomed !== name) await operate("mv", ["--no-target-directory", "--", join(jobDir, name), join(jobDir, doomed)]);
-    await operate("rm", ["--recursive", "--force", "--one-file-system", "--", join(jobDir, doomed)], removeDeadlineMs);
+    await removeTree(host.exec, join(jobDir, doomed), removeDeadlineMs, signal);
   }
   await attached.recordGeneration();
   await syncFilesystem(host.exec, filesDir, signal);

@@ -219,14 +219,15 @@ export class Stack implements AsyncDisposable {
       dmTables(host.exec, connected.signal),
       loopDevices(),
     );
+    const loopDevice = loops.find(({ path }) => path === loop);
     requireTables(tables, target.pin, {
       mapping: this.names.mapping,
       imageDevice: this.names.imageDevice,
       imageDeviceNumber: unlocked.device,
-      loopNumber: loops.find((candidate) => candidate.path === loop)?.device ?? "none",
+      loopNumber: loopDevice?.device ?? "none",
     });
     // nothing is written to what can only be read
-    if (loops.find(({ path }) => path === loop)?.readOnly !== true) await requireFlushes([unlocked.path, device]);
+    if (loopDevice?.readOnly !== true) await requireFlushes([unlocked.path, device]);
     await setReadAhead(device);
     return { ...connected, device, superblock };
   }

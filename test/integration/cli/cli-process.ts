@@ -1,6 +1,7 @@
 /** The program under test as a process of its own: with pipes, or on a terminal. */
 
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import assert from "node:assert/strict";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -87,13 +88,21 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
 }
 
 /** Whether a program's event loop waits until standard output can be written. Source: proc_pid_fdinfo(5), "tfd". */
-export function waitsForOutput(pid: number | undefined): boolean {
+function waitsForOutput(pid: number | undefined): boolean {
   const directory = `/proc/${pid}/fdinfo`;
   try {
     return readdirSync(directory).some((fd) => /^tfd:\s*1\s/m.test(readFileSync(join(directory, fd), "utf8")));
   } catch {
     // closed between the two
     return false;
+  }
+}
+
+/** Until the program has more to say than its standard output takes. @throws when it ends without */
+export async function untilOutputIsFull(child: ChildProcess): Promise<void> {
+  while (!waitsForOutput(child.pid)) {
+    assert.ok(child.exitCode === null && child.signalCode === null, "it ended, and waited for nobody");
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { execa } from "execa";
-import { mainFile, runCli, waitsForOutput } from "./cli-process.ts";
+import { mainFile, runCli, untilOutputIsFull } from "./cli-process.ts";
 
 test("into a pipe that is full and does not block, as another owner of it can make it", async () => {
   using directory = mkdtempDisposableSync(join(tmpdir(), "luksmith-output-"));
@@ -21,11 +21,9 @@ test("into a pipe that is full and does not block, as another owner of it can ma
   const command = ["-c", 'exec "$@" >&3', "sh", process.execPath, mainFile, "--help"];
   const child = spawn("sh", command, { stdio: ["ignore", "ignore", openSync(errors, "w"), fd] });
   const ended = once(child, "exit");
-  const isRunning = () => child.exitCode === null && child.signalCode === null;
-  while (isRunning() && !waitsForOutput(child.pid)) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.ok(isRunning());
+  await untilOutputIsFull(child);
   let read = "";
-  while (isRunning()) {
+  while (child.exitCode === null && child.signalCode === null) {
     read += drain(reader, 65_536);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { execa } from "execa";
 import { runningRun, sampleEvent, sampleFile } from "../../unit/cli/samples.ts";
-import { CliProcess, jsonLines, mainFile, startCli, waitsForOutput } from "./cli-process.ts";
+import { CliProcess, jsonLines, mainFile, startCli, untilOutputIsFull } from "./cli-process.ts";
 import { type Script, scriptedAgent } from "./scripted-agent.ts";
 
 /** A run that goes on until nobody watches it any more. */
@@ -125,9 +125,7 @@ test("a reader that does not read keeps nobody from ending it", async () => {
   await using agent = await scriptedAgent(script);
   const command = ["-c", 'exec "$@" >"$0"', fifo, process.execPath, mainFile, "ls", "home"];
   const cli = new CliProcess("sh", command, agent);
-  const isRunning = () => cli.child.exitCode === null && cli.child.signalCode === null;
-  while (isRunning() && !waitsForOutput(cli.child.pid)) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.ok(isRunning());
+  await untilOutputIsFull(cli.child);
   cli.child.kill("SIGTERM");
   // the agent hears of it at once; the program itself has lines left that the reader may still want
   await left;
