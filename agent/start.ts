@@ -57,7 +57,7 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   );
   let connections = async () => 0;
   up.own("end the calls", () => endCalls(server, () => connections()));
-  up.own("end the runs", () => runs.close());
+  up.own("end the runs", () => runs.close(up.hurry));
   const gid = await users.groupId(config.socket.group);
   if (gid === undefined) log.warn({ group: config.socket.group }, "there is no such group: only root can connect");
   const socket = await serveUnix({ claim, gid, server, libc, log });

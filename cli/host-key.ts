@@ -30,7 +30,7 @@ export function fingerprint(text: string): string {
   });
 }
 
-/** @throws {LuksmithError} "unreachable" when what is offered is not what was asked for or trusted */
+/** @throws {LuksmithError} "unreachable" when nothing is offered, "refused" when what is offered is not what was asked for or trusted */
 export function planTrust(scan: ScanRemoteResponse, request: TrustRequest): TrustPlan {
   const { trusted } = scan;
   const offered = byPreference(scan.offered);
@@ -46,7 +46,7 @@ export function planTrust(scan: ScanRemoteResponse, request: TrustRequest): Trus
     const key = offered.find((other) => other.fingerprint === request.fingerprint);
     if (key === undefined) {
       const list = offered.map(keyText).join(", ");
-      throw new LuksmithError("unreachable", `${remoteText(scan)} offers ${list}, not ${request.fingerprint}`, {
+      throw new LuksmithError("refused", `${remoteText(scan)} offers ${list}, not ${request.fingerprint}`, {
         hint: "another host answers there, or the fingerprint is of another one: do not go on before you know which",
       });
     }
@@ -69,7 +69,7 @@ export function byPreference(keys: readonly HostKey[]): HostKey[] {
 function keyChanged(scan: ScanRemoteResponse, key: HostKey): LuksmithError {
   const old = scan.trusted.map(keyText).join(", ");
   return new LuksmithError(
-    "unreachable",
+    "refused",
     `the host key of ${remoteText(scan)} is not the trusted one: trusted ${old}, offered ${keyText(key)}`,
     {
       hint: `somebody may be in between; if the host has a new key for a reason that you know, add --replace`,

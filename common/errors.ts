@@ -1,11 +1,19 @@
 /**
- * What can go wrong, as a closed list: each code has one exit code and one gRPC status, decided here and nowhere else.
+ * What can go wrong, as a closed list: each code has one exit code and one gRPC status, and is worth another try or not,
+ * decided here and nowhere else.
  *
  * Exit codes follow restic's, which scripts already know. gRPC statuses follow google.rpc.Code; the exact code
  * travels beside them (common/error-wire.ts).
  */
 
 import { Status } from "@grpc/grpc-js/build/src/constants.js";
+
+interface ErrorKind {
+  readonly exit: number;
+  readonly grpc: Status;
+  /** It may go by itself: the same again, a while later, may well succeed. */
+  readonly passing?: true;
+}
 
 export const errorCodes = {
   internal: { exit: 1, grpc: Status.INTERNAL },
@@ -22,11 +30,19 @@ export const errorCodes = {
   not_found: { exit: 10, grpc: Status.NOT_FOUND },
   locked: { exit: 11, grpc: Status.ABORTED },
   wrong_key: { exit: 12, grpc: Status.UNAUTHENTICATED },
-  unreachable: { exit: 13, grpc: Status.UNAVAILABLE },
+  unreachable: { exit: 13, grpc: Status.UNAVAILABLE, passing: true },
+  /** The host was reached, and then the connection broke. */
+  lost: { exit: 13, grpc: Status.UNAVAILABLE, passing: true },
+  /** The connection stands, and nothing comes back. */
+  stalled: { exit: 13, grpc: Status.UNAVAILABLE, passing: true },
+  /** The host is there, and is not the one it should be, or does not let us in. */
+  refused: { exit: 13, grpc: Status.UNAVAILABLE },
   tampered: { exit: 14, grpc: Status.DATA_LOSS },
+  /** The run took longer than it may. */
+  deadline: { exit: 1, grpc: Status.DEADLINE_EXCEEDED },
   cancelled: { exit: 130, grpc: Status.CANCELLED },
   interrupted: { exit: 1, grpc: Status.ABORTED },
-} as const satisfies Record<string, { exit: number; grpc: Status }>;
+} as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof errorCodes;
 
@@ -51,6 +67,12 @@ export class LuksmithError extends Error {
 
   get exitCode(): number {
     return errorCodes[this.code].exit;
+  }
+
+  /** Whether trying again makes sense. */
+  get isPassing(): boolean {
+    const kind: ErrorKind = errorCodes[this.code];
+    return kind.passing === true;
   }
 }
 

@@ -11,6 +11,8 @@ import { UndoStack } from "./undo.ts";
 export interface Up {
   /** Closed when the service ends, newest first. */
   own(name: string, close: () => Promise<void>): void;
+  /** Aborted by a second signal: whoever closes does not wait politely any more, and closes all the same. */
+  readonly hurry: AbortSignal;
 }
 
 /**
@@ -19,10 +21,14 @@ export interface Up {
  */
 export async function runService(log: Log, start: (up: Up) => Promise<void>): Promise<number> {
   const stopped = Promise.withResolvers<NodeJS.Signals>();
+  const hurry = new AbortController();
+  let signals = 0;
   const onSignal = (name: NodeJS.Signals) => {
-    // a second one changes nothing: what is held is given back in any case
-    log.info({ signal: name }, "stopping");
+    signals += 1;
+    log.info({ signal: name }, signals === 1 ? "stopping" : "stopping in a hurry");
     stopped.resolve(name);
+    // what is held is given back in any case
+    if (signals > 1) hurry.abort();
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
@@ -30,7 +36,7 @@ export async function runService(log: Log, start: (up: Up) => Promise<void>): Pr
   const owned = new UndoStack();
   let exitCode = 0;
   try {
-    await start({ own: (name, close) => owned.add(name, close) });
+    await start({ own: (name, close) => owned.add(name, close), hurry: hurry.signal });
     await notify("--ready");
     await stopped.promise;
     await notify("--stopping");

@@ -37,7 +37,7 @@ interface LabTest {
 
 /** @param names only these files, when given */
 export async function runLabTier(names: readonly string[], signal: AbortSignal): Promise<TestCounts> {
-  const all = globSync("test/lab/*.test.ts").toSorted((a, b) => rank(a) - rank(b));
+  const all = globSync("test/lab/{,faults/}*.test.ts").toSorted((a, b) => rank(a) - rank(b));
   const sources = names.length === 0 ? all : all.filter((file) => names.includes(file));
   if (sources.length === 0) return noTests;
   const bundles = await bundleForLab(sources);

@@ -21,7 +21,7 @@ export async function runBeforeHooks(exec: Exec, job: JobConfig, run: RunContext
 
 /**
  * All of them, whatever the outcome was and even when one fails: a database may be waiting to be thawed. They are not
- * cut short by a cancelled run; their own timeout bounds them.
+ * cut short by a cancelled run, but by one that was told so twice, or whose agent has been stopping for a minute.
  * @throws {LuksmithError} "hook_failed" after all have run
  */
 export async function runAfterHooks(
@@ -34,7 +34,7 @@ export async function runAfterHooks(
   let failure: unknown;
   for (const command of job.after) {
     const env = { LUKSMITH_OUTCOME: outcome, LUKSMITH_SNAPSHOT: snapshot };
-    await runHook(exec, job, command, run, env, undefined).catch((error: unknown) => {
+    await runHook(exec, job, command, run, env, run.hurry).catch((error: unknown) => {
       failure ??= error;
     });
   }

@@ -16,6 +16,8 @@ export interface RemoteConfig {
   readonly identity: string;
   readonly transport: "auto" | "sshfs";
   readonly connectTimeoutMs: number;
+  /** What is asked of the host has to show some answer within this. */
+  readonly stallTimeoutMs: number;
 }
 
 export const remoteFileSchema = z.strictObject({
@@ -33,12 +35,21 @@ export const remoteFileSchema = z.strictObject({
   connectTimeout: durationSchema({ min: 1000, max: 600_000 })
     .prefault("20s")
     .describe("How long to wait for the backup host to answer"),
+  stallTimeout: durationSchema({ min: 2000, max: 3_600_000 })
+    .prefault("60s")
+    .describe("How long a connected backup host may owe an answer before the connection is given up"),
 });
 
 export function toRemoteConfig(
   name: string,
-  { connectTimeout, identity, ...rest }: z.output<typeof remoteFileSchema>,
+  { connectTimeout, stallTimeout, identity, ...rest }: z.output<typeof remoteFileSchema>,
   configDir: string,
 ): RemoteConfig {
-  return { name, ...rest, identity: identity ?? `${configDir}/ssh/id_ed25519`, connectTimeoutMs: connectTimeout };
+  return {
+    name,
+    ...rest,
+    identity: identity ?? `${configDir}/ssh/id_ed25519`,
+    connectTimeoutMs: connectTimeout,
+    stallTimeoutMs: stallTimeout,
+  };
 }

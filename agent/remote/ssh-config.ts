@@ -7,8 +7,10 @@ export function sshAlias(remote: RemoteConfig): string {
   return `luksmith-${remote.name}`;
 }
 
-/** A dead wire is noticed after aliveInterval x aliveCount seconds. */
-const aliveIntervalSeconds = 15;
+/**
+ * So many questions of ssh's own go unanswered before it gives a silent wire up: no sooner than the stall timeout, which
+ * counts what is asked of the host, so that a pause that is shorter is survived.
+ */
 const aliveCount = 3;
 
 /**
@@ -32,7 +34,7 @@ export function renderSshConfig(remote: RemoteConfig, knownHostsFile: string): s
     ["BatchMode", "yes"],
     ["PreferredAuthentications", "publickey"],
     ["ConnectTimeout", `${Math.ceil(remote.connectTimeoutMs / 1000)}`],
-    ["ServerAliveInterval", `${aliveIntervalSeconds}`],
+    ["ServerAliveInterval", `${Math.ceil(remote.stallTimeoutMs / 1000 / aliveCount)}`],
     ["ServerAliveCountMax", `${aliveCount}`],
     ["TCPKeepAlive", "no"],
     ["ClearAllForwardings", "yes"],

@@ -9,11 +9,11 @@ export function sshFailure(remote: RemoteConfig, said: string): LuksmithError {
   const options = (hint: string) => ({ hint, cause: said });
   if (isHostKeyFailure(said)) {
     const hint = `luksmith remote trust ${remote.name}`;
-    return new LuksmithError("unreachable", `the host key of ${remote.name} (${where}) is not trusted`, options(hint));
+    return new LuksmithError("refused", `the host key of ${remote.name} (${where}) is not trusted`, options(hint));
   }
   if (/permission denied \((publickey|password|keyboard)/i.test(said)) {
     return new LuksmithError(
-      "unreachable",
+      "refused",
       `${where} does not accept the key ${remote.identity}`,
       options(`add the line in ${remote.identity}.pub to ~${remote.user}/.ssh/authorized_keys on ${remote.host}`),
     );
@@ -24,7 +24,7 @@ export function sshFailure(remote: RemoteConfig, said: string): LuksmithError {
     )
   ) {
     const hint = `make one: ssh-keygen -t ed25519 -N '' -f ${remote.identity}`;
-    return new LuksmithError("unreachable", `the ssh key ${remote.identity} cannot be used`, options(hint));
+    return new LuksmithError("refused", `the ssh key ${remote.identity} cannot be used`, options(hint));
   }
   if (/no such file or directory/i.test(said)) {
     return new LuksmithError(

@@ -24,7 +24,7 @@ export async function trustedKeys(host: Host, remote: RemoteConfig): Promise<Hos
 
 /**
  * Asks the host for its keys again and stores the one with this fingerprint.
- * @throws {LuksmithError} "unreachable" when it offers no such key, or another one is trusted and `replace` is not set
+ * @throws {LuksmithError} "refused" when it offers no such key, or another one is trusted and `replace` is not set
  */
 export async function trustKey(
   host: Host,
@@ -40,7 +40,7 @@ export async function trustKey(
   const key = offered.find((candidate) => candidate.fingerprint === fingerprint);
   if (key === undefined) {
     throw new LuksmithError(
-      "unreachable",
+      "refused",
       `${remote.name} does not have the host key ${fingerprint}; it offers ${names(offered)}`,
       {
         hint: "compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` typed on the backup host itself",
@@ -49,7 +49,7 @@ export async function trustKey(
   }
   const other = trusted.filter((candidate) => candidate.fingerprint !== fingerprint);
   if (other.length > 0 && !replace) {
-    throw new LuksmithError("unreachable", `${remote.name} is trusted with ${names(other)}, not with ${fingerprint}`, {
+    throw new LuksmithError("refused", `${remote.name} is trusted with ${names(other)}, not with ${fingerprint}`, {
       hint: "if the backup host really has a new key, add --replace",
     });
   }
@@ -64,7 +64,7 @@ export async function describeUntrusted(host: Host, remote: RemoteConfig, failur
     trustedKeys(host, remote),
   ]);
   const pinned = trusted.length === 0 ? "none is trusted yet" : `trusted is ${names(trusted)}`;
-  return new LuksmithError("unreachable", `${failure.message}: it offers ${names(offered)}, ${pinned}`, {
+  return new LuksmithError("refused", `${failure.message}: it offers ${names(offered)}, ${pinned}`, {
     hint:
       trusted.length === 0
         ? `luksmith remote trust ${remote.name}`

@@ -27,10 +27,12 @@ export class ActiveRun implements RunContext {
   readonly runId: string;
   readonly caller: Caller;
   readonly signal: AbortSignal;
+  readonly hurry: AbortSignal;
   readonly record: EventRecord;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #abort = new AbortController();
+  readonly #hurried = new AbortController();
   readonly #thinning = new ProgressThinning();
   readonly #allowance = new EventAllowance();
   /** The newest progress of each step, where it is not on record. */
@@ -42,6 +44,7 @@ export class ActiveRun implements RunContext {
     this.runId = record.run.id;
     this.caller = caller;
     this.signal = this.#abort.signal;
+    this.hurry = this.#hurried.signal;
     this.record = record;
     this.#clock = clock;
     this.#log = log;
@@ -87,6 +90,14 @@ export class ActiveRun implements RunContext {
     if (this.signal.aborted || this.record.closed) return;
     this.note(reason.message);
     this.#abort.abort(reason);
+  }
+
+  /** Asks it to end at once, whatever is lost by that: the next run copies it again. */
+  cancelNow(reason: LuksmithError): void {
+    this.cancel(reason);
+    if (this.hurry.aborted || this.record.closed) return;
+    this.note("not waiting for anything any more");
+    this.#hurried.abort(reason);
   }
 
   readonly step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {

@@ -7,6 +7,8 @@ export interface RunContext {
   readonly caller: Caller;
   /** Aborted by `cancel`, by the agent's stop; its reason is a LuksmithError. */
   readonly signal: AbortSignal;
+  /** Aborted when it has been asked to end for the second time: what it still waits for politely is broken. */
+  readonly hurry: AbortSignal;
   /** Runs `work` between StepBegan and StepEnded; a failed step carries its error, which is thrown on. */
   step<T>(name: string, work: () => Promise<T>): Promise<T>;
   /** Cheap: may be called for every line a tool prints; the run manager thins it out. */

@@ -15,6 +15,8 @@ import { watchHistory, watchRecord } from "./run-watch.ts";
 
 /** Runs that ended while the history could not be written are held in memory, these many. */
 const heldUnwritten = 16;
+/** What is attached is let go of sooner; this is for hooks that run after a backup. */
+const stoppingPatienceMs = 60_000;
 
 export class RunManager {
   readonly #store: RunStore;
@@ -111,10 +113,16 @@ export class RunManager {
     return record === undefined ? watchHistory(this.#store, run, signal) : watchRecord(record, follow, signal);
   }
 
-  /** Asks a run to end, and returns at once; one that has ended already is returned as it is. @throws as get */
+  /**
+   * Asks a run to end, and returns at once; one that has ended already is returned as it is. Asked for the second time,
+   * it waits for nothing any more. @throws as get
+   */
   cancel(idOrPrefix: string, by: Caller): Run {
     const { id } = this.get(idOrPrefix);
-    this.#active.get(id)?.run.cancel(new LuksmithError("cancelled", `cancelled by ${by.name || `uid ${by.uid}`}`));
+    const run = this.#active.get(id)?.run;
+    const reason = new LuksmithError("cancelled", `cancelled by ${by.name || `uid ${by.uid}`}`);
+    if (run?.signal.aborted) run.cancelNow(reason);
+    else run?.cancel(reason);
     return this.get(id);
   }
 
@@ -134,12 +142,25 @@ export class RunManager {
     return [...this.#active.values()].map(({ run }) => run.run);
   }
 
-  /** Refuses new runs, cancels those under way and waits until each has put away what it used. The store stays open. */
-  async close(): Promise<void> {
+  /**
+   * Refuses new runs, cancels those under way and waits until each has put away what it used. The store stays open.
+   * @param hurry as soon as it is aborted, and in any case after a while, they wait for nothing any more
+   */
+  async close(hurry?: AbortSignal): Promise<void> {
     this.#closing = true;
     const ended = [...this.#active.values()].map((active) => active.ended);
-    for (const { run } of this.#active.values()) run.cancel(new LuksmithError("cancelled", "the agent is stopping"));
+    const stopping = new LuksmithError("cancelled", "the agent is stopping");
+    for (const { run } of this.#active.values()) run.cancel(stopping);
+    const endNow = () => {
+      for (const { run } of this.#active.values()) run.cancelNow(stopping);
+    };
+    const allEnded = new AbortController();
+    this.#clock.sleep(stoppingPatienceMs, allEnded.signal).then(endNow, () => undefined);
+    hurry?.addEventListener("abort", endNow, { once: true });
+    if (hurry?.aborted) endNow();
     await Promise.all(ended);
+    allEnded.abort();
+    hurry?.removeEventListener("abort", endNow);
     this.#writeUnwritten();
   }
 

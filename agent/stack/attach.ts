@@ -15,6 +15,7 @@ import type { RunContext } from "../runs/context.ts";
 import { readJobDirectory } from "../snapshots/list.ts";
 import type { SnapshotEntry } from "../snapshots/select.ts";
 import { type DmDevice, devicesBelow, dmDevice, loopDevices, passesFlushesOn } from "../system/block-devices.ts";
+import { blockIo } from "../system/block-io.ts";
 import type { Host } from "../system/host.ts";
 import { openMapping } from "../tools/cryptsetup.ts";
 import { dmTables } from "../tools/dmsetup.ts";
@@ -38,10 +39,18 @@ import {
 import { type ImageStat, missingImage, requireImage, statImage } from "./image-file.ts";
 import { requireTables } from "./mapping.ts";
 import { type StackNames, stackNames } from "./names.ts";
+import type { IoState } from "./stall-meter.ts";
 import { noticeLoss, SshfsTransport, type Transport } from "./transport.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** Sequential reads ask for this much at once: on a link of 50 ms the kernel's 128 KiB would be 2.5 MB/s. */
 const readAheadKiB = 4096;
+
+/**
+ * A run that was asked to end has so long to write out what it has in memory. Then the transport is broken: what is lost by
+ * that the next run copies again.
+ */
+const cancelledPatienceMs = 3000;
 
 /** What is needed to bring a volume up. */
 export interface Target {
@@ -92,6 +101,8 @@ export class Stack implements AsyncDisposable {
   /** Loop devices that were set up here, or found below our image device. */
   readonly #loops = new Set<string>();
   #lost: AbortSignal | undefined;
+  #watchdog: Watchdog | undefined;
+  readonly #released = new AbortController();
 
   constructor(host: Host, volume: string) {
     this.#host = host;
@@ -99,12 +110,16 @@ export class Stack implements AsyncDisposable {
     this.transport = new SshfsTransport(host, this.names);
     this.#undo = new UndoStack();
     const { names } = this;
+    this.#undo.add("be out of the run's reach", async () => this.#released.abort());
     for (const directory of [names.directory, names.filesDir, names.remoteDir]) {
       this.#undo.add(`remove ${directory}`, () => removeDirectory(directory));
     }
     const breakTransport = () => this.transport.break();
     this.#undo.add("remove the placeholder", () => removePlaceholderFile(names));
-    this.#undo.add("disconnect", () => this.transport.release());
+    this.#undo.add("disconnect", () => {
+      this.#watchdog?.stop();
+      return this.transport.release();
+    });
     this.#undo.add("release the loop device", () => releaseLoops(host, names, this.#loops));
     this.#undo.add("close the mapping", () => releaseDms(host, names, breakTransport));
     this.#undo.add("unmount the file system", async () => {
@@ -124,6 +139,44 @@ export class Stack implements AsyncDisposable {
     await Promise.all(below.map((loop) => detachLoop(this.#host.exec, loop).catch(() => undefined)));
   }
 
+  /** Until it is released, the run's end and the host's silence can break the transport below all that waits. */
+  #watch({ name, stallTimeoutMs }: RemoteConfig, run: RunContext): void {
+    const { clock, log } = this.#host;
+    const within = { signal: this.#released.signal, once: true };
+    const breakIt = () =>
+      this.transport
+        .break()
+        .catch((error: unknown) =>
+          log.error({ err: error, volume: this.names.volume }, "could not break the transport"),
+        );
+    const breakSoon = () => clock.sleep(cancelledPatienceMs, this.#released.signal).then(breakIt, () => undefined);
+    run.signal.addEventListener("abort", breakSoon, within);
+    run.hurry.addEventListener("abort", breakIt, within);
+    this.#watchdog = new Watchdog(clock, log.child({ volume: this.names.volume }), {
+      remote: name,
+      stallTimeoutMs,
+      look: () => this.#look(),
+      onBroken: (reason) => this.transport.fail(reason),
+    });
+  }
+
+  /** A direct write of the loop device may be done while sshfs still holds it: both show that something comes back. */
+  async #look(): Promise<IoState | "gone"> {
+    const { mapping, imageDevice } = this.names;
+    const [transport, dms] = await Promise.all([
+      this.transport.look(),
+      Promise.all([mapping, imageDevice].map(dmDevice)),
+    ]);
+    if (transport === "gone") return "gone";
+    const paths = [...dms.flatMap((dm) => dm?.path ?? []), ...this.#loops];
+    const ios = (await Promise.all(paths.map(blockIo))).filter((io) => io !== undefined);
+    const completed = ios.reduce((sum, io) => sum + io.completed, 0);
+    return {
+      pending: transport.pending || ios.some((io) => io.inFlight > 0),
+      progress: `${transport.progress} ${completed}`,
+    };
+  }
+
   /** @param first what goes before everything that would only wait for the host's first answer */
   async connect(target: Target, run: RunContext, signal: AbortSignal, first: Promise<void>): Promise<Connected> {
     for (const directory of [this.names.remoteDir, this.names.filesDir]) {
@@ -137,6 +190,7 @@ export class Stack implements AsyncDisposable {
     const { transport, image } = await run.step("connect", () =>
       this.transport.connect(target.remote, imagePath, onMounted, signal),
     );
+    this.#watch(target.remote, run);
     const lostToo = AbortSignal.any([signal, transport.lost]);
     return { names: this.names, imagePath, transport, image, signal: lostToo };
   }

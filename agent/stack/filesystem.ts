@@ -3,6 +3,7 @@
 import { LuksmithError } from "../../common/errors.ts";
 import type { Host } from "../system/host.ts";
 import { mountedAt } from "../system/mountinfo.ts";
+import { waitUntil } from "../system/wait-until.ts";
 import { checkExt4, readSuperblock, type Superblock } from "../tools/ext4.ts";
 import { mountFilesystem, unmount } from "../tools/mount.ts";
 import type { Pin } from "../volume/pin.ts";
@@ -12,6 +13,8 @@ import type { StackNames } from "./names.ts";
 const flushDeadlineMs = 30 * 60_000;
 /** Once nothing can be written any more, there is nothing to wait for. */
 const brokenDeadlineMs = 10_000;
+/** Of whoever still has something open there: a child that was told to end, or an administrator who looks around. */
+const busyPatienceMs = 3000;
 /** Inodes are read in such pieces (blocks of 4 KiB): across a wire, one large piece costs what a small one does. */
 const inodeReadaheadBlocks = 256;
 
@@ -72,7 +75,7 @@ export async function releaseFilesystem(
   const gone = async () => (await mountedAt(names.filesDir)) === undefined;
   if (await gone()) return;
   const attempts: [string, () => Promise<void>][] = [
-    ["unmount", () => unmount(host.exec, names.filesDir, isLost() ? brokenDeadlineMs : flushDeadlineMs)],
+    ["unmount", () => unmountWhenFree(host, names.filesDir, isLost)],
     ["break the transport", breakTransport],
     ["unmount again", () => unmount(host.exec, names.filesDir, brokenDeadlineMs)],
     ["unmount lazily", () => unmount(host.exec, names.filesDir, brokenDeadlineMs, "lazy")],
@@ -82,4 +85,17 @@ export async function releaseFilesystem(
     if (await gone()) return;
   }
   throw new LuksmithError("tool_failed", `${names.filesDir} is still mounted`, { hint: "luksmith doctor" });
+}
+
+async function unmountWhenFree(host: Host, filesDir: string, isLost: () => boolean): Promise<void> {
+  let failure: unknown;
+  const unmounted = async () => {
+    failure = undefined;
+    await unmount(host.exec, filesDir, isLost() ? brokenDeadlineMs : flushDeadlineMs).catch((error: unknown) => {
+      failure = error;
+    });
+    return failure === undefined;
+  };
+  await waitUntil(host.clock, isLost() ? 0 : busyPatienceMs, unmounted);
+  if (failure !== undefined) throw failure;
 }

@@ -1,6 +1,6 @@
 /** A FUSE connection as the kernel lets root steer it. Source: Documentation/filesystems/fuse.rst, "Control filesystem" */
 
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hasErrno } from "../../common/errors.ts";
 
@@ -28,10 +28,23 @@ export async function abortFuse(device: string): Promise<void> {
   await control(device, "abort", "1");
 }
 
-async function control(device: string, name: string, value: string): Promise<void> {
-  const minor = device.split(":")[1] ?? "";
+/** Requests that are not answered yet. 0 when the connection is gone, or fusectl is not mounted. */
+export async function waitingRequests(device: string): Promise<number> {
   try {
-    await writeFile(join("/sys/fs/fuse/connections", minor, name), value);
+    return Number(await readFile(join("/sys/fs/fuse/connections", minorOf(device), "waiting"), "utf8"));
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENODEV")) return 0;
+    throw error;
+  }
+}
+
+function minorOf(device: string): string {
+  return device.split(":")[1] ?? "";
+}
+
+async function control(device: string, name: string, value: string): Promise<void> {
+  try {
+    await writeFile(join("/sys/fs/fuse/connections", minorOf(device), name), value);
   } catch (error) {
     // gone already; or fusectl is not mounted, and things go on slower, and killing sshfs has to do (doctor says so)
     if (!hasErrno(error, "ENOENT", "ENODEV")) throw error;

@@ -12,12 +12,14 @@ import { isHostKeyFailure, sshFailure } from "../remote/ssh-failure.ts";
 import { describeUntrusted, knownHostsFile } from "../remote/trust.ts";
 import type { Host } from "../system/host.ts";
 import { mountedAt } from "../system/mountinfo.ts";
+import { bytesRead } from "../system/process-io.ts";
 import { waitUntil } from "../system/wait-until.ts";
 import { remountFlags, unmount } from "../tools/mount.ts";
 import { startSshfs } from "../tools/sshfs.ts";
-import { abortFuse, widenFuse } from "./fuse-connection.ts";
+import { abortFuse, waitingRequests, widenFuse } from "./fuse-connection.ts";
 import { type ImageStat, statImage } from "./image-file.ts";
 import type { StackNames } from "./names.ts";
+import type { IoState } from "./stall-meter.ts";
 
 /** A healthy sshfs lets go at once; what takes longer waits for a host that does not answer. */
 const politeUnmountMs = 5000;
@@ -30,7 +32,7 @@ const noticeMs = 3000;
 export interface Transport {
   /** "major:minor" of the mount, which every file on it must show. */
   readonly device: string;
-  /** Aborted with a LuksmithError "unreachable" when the connection is gone. */
+  /** Aborted with a LuksmithError "lost" or "stalled" when the connection is gone. */
   readonly lost: AbortSignal;
 }
 
@@ -42,8 +44,10 @@ export function noticeLoss(clock: Clock, lost: AbortSignal): Promise<boolean> {
 export class SshfsTransport {
   readonly #host: Host;
   readonly #names: StackNames;
+  readonly #lost = new AbortController();
   #child: Child | undefined;
-  #wasMounted = false;
+  /** "major:minor" of the mount; "" before it was there. */
+  #device = "";
   /** What it said, once it has ended. */
   #ended: string | undefined;
 
@@ -93,7 +97,6 @@ export class SshfsTransport {
     await writeFile(sshConfigFile, renderSshConfig(remote, knownHostsFile(this.#host, remote)), { mode: 0o600 });
 
     signal.throwIfAborted();
-    const lost = new AbortController();
     const child = startSshfs(start, {
       alias: sshAlias(remote),
       sshConfigFile,
@@ -104,7 +107,7 @@ export class SshfsTransport {
     this.#child = child;
     const onEnd = (said: string) => {
       this.#ended = said;
-      lost.abort(new LuksmithError("unreachable", `the connection to ${remote.name} is lost`, { cause: said }));
+      this.#lost.abort(new LuksmithError("lost", `the connection to ${remote.name} is lost`, { cause: said }));
     };
     void child.finished.then(
       ({ stderr }) => onEnd(stderr),
@@ -114,10 +117,9 @@ export class SshfsTransport {
     const settled = async () => this.#ended !== undefined || (await mountedAt(remoteDir))?.source === fsname;
     await waitUntil(clock, remote.connectTimeoutMs + connectExtraMs, settled, signal);
     const mount = await mountedAt(remoteDir);
-    const device = mount?.source === fsname ? mount.device : "";
-    this.#wasMounted = device !== "";
-    if (this.#wasMounted) await widenFuse(device);
-    return { device, lost: lost.signal };
+    this.#device = mount?.source === fsname ? mount.device : "";
+    if (this.#device !== "") await widenFuse(this.#device);
+    return { device: this.#device, lost: this.#lost.signal };
   }
 
   /** Nothing on the mount can lead anywhere else, or become a device or another user's program. */
@@ -143,7 +145,7 @@ export class SshfsTransport {
         this.#host.log.warn({ err: error, volume: this.#names.volume }, "sshfs does not unmount: breaking it");
       });
     }
-    if (this.#wasMounted && (await gone())) {
+    if (this.#device !== "" && (await gone())) {
       // without its mount it ends by itself, after the last bytes have left
       await waitUntil(clock, exitDeadlineMs, () => this.#child === undefined || this.#ended !== undefined);
     }
@@ -153,17 +155,33 @@ export class SshfsTransport {
       throw new LuksmithError("tool_failed", `${remoteDir} is still mounted`, { hint: "luksmith doctor" });
     }
     this.#child = undefined;
-    this.#wasMounted = false;
+    this.#device = "";
+  }
+
+  /** What is waited for, and what has come back: of sshfs that is what it reads from ssh. */
+  async look(): Promise<IoState | "gone"> {
+    const mount = await mountedAt(this.#names.remoteDir);
+    if (mount?.device !== this.#device) return "gone";
+    const [waiting, read] = await Promise.all([waitingRequests(this.#device), bytesRead(this.#child?.pid ?? 0)]);
+    return { pending: waiting > 0, progress: `${read}` };
+  }
+
+  /** The connection is of no more use, for a reason that those who work over it are told: {@link Transport.lost}. */
+  async fail(reason: LuksmithError): Promise<void> {
+    this.#lost.abort(reason);
+    await this.break();
   }
 
   /** Makes everything that waits on the mount fail now. */
   async break(): Promise<void> {
     const { exec } = this.#host;
-    const mount = await mountedAt(this.#names.remoteDir);
-    if (mount === undefined) return;
+    const device = (await mountedAt(this.#names.remoteDir))?.device;
+    // also when the mount has been detached from the tree, and is still in use
+    const connection = device ?? this.#device;
+    // first of all, because it cannot hang: whatever waits on the connection, sshfs itself included, gets an error
+    if (connection !== "") await abortFuse(connection);
     await this.#child?.stop();
-    await abortFuse(mount.device);
-    await unmount(exec, this.#names.remoteDir, politeUnmountMs, "lazy");
+    if (device !== undefined) await unmount(exec, this.#names.remoteDir, politeUnmountMs, "lazy");
   }
 
   async #explain(remote: RemoteConfig, said: string, signal: AbortSignal): Promise<LuksmithError> {

@@ -24,7 +24,7 @@ jobs:
     await scene.host.stop();
     const { run: ended } = await scene.agent.follow(id);
     assert.equal(ended.state, RunState.FAILED);
-    assert.equal(ended.error?.code, "unreachable");
+    assert.equal(ended.error?.code, "lost");
     await scene.host.start();
     assertDone(await scene.agent.backup("fast"));
   });

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { assertNothingLeft } from "./harness/leak-check.ts";
-import { until } from "./harness/service-manager.ts";
 import { agentUnit, ServiceScene } from "./harness/service-scene.ts";
+import { until } from "./harness/until.ts";
 
 describe("the systemd unit", () => {
   const scene = ServiceScene.set();

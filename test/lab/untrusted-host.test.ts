@@ -21,7 +21,7 @@ describe("a backup host", () => {
 
   it("is not spoken to before its key is trusted", async () => {
     const refused = await scene.agent.create("home");
-    assert.equal(refused.run.error?.code, "unreachable");
+    assert.equal(refused.run.error?.code, "refused");
     assert.ok(refused.run.error?.message.includes(await scene.host.hostKeyFingerprint()), refused.run.error?.message);
     assert.match(refused.run.error?.message ?? "", /none is trusted yet/);
     await scene.agent.trust();

@@ -12,14 +12,24 @@ const fileBytes = 100_000;
 /** To stand below `jobs:`, beside a volume `home`. The 2 MB take more than three minutes. */
 export const endlessJob = `endless: { volume: home, sources: [${endlessSource}], bandwidthLimit: 10K }`;
 
-/** Starts it, with other contents in every file than before. @returns the run's id, as soon as it is copying */
-export async function startEndlessBackup(agent: LabAgent): Promise<string> {
+export async function makeEndlessSource(): Promise<void> {
   await mkdir(endlessSource, { recursive: true });
   for (let index = 0; index < endlessFiles; index += 1) {
     await writeFile(join(endlessSource, `f${index}`), randomBytes(fileBytes));
   }
-  const { run: started } = await agent.startBackup("endless");
+}
+
+/** Starts it, with other contents in every file than before. @returns the run's id, as soon as it is copying */
+export async function startEndlessBackup(agent: LabAgent, job = "endless"): Promise<string> {
+  await makeEndlessSource();
+  const { run: started } = await agent.startBackup(job);
   const id = started?.id ?? "";
+  await copying(agent, id);
+  return id;
+}
+
+/** Until a run has copied something. */
+export async function copying(agent: LabAgent, id: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     agent
       .follow(id, ({ kind }) => {
@@ -28,5 +38,4 @@ export async function startEndlessBackup(agent: LabAgent): Promise<string> {
       // once it has copied, how it ends is the test's matter and no longer this promise's
       .then(() => reject(new Error("it ended before it copied")), reject);
   });
-  return id;
 }

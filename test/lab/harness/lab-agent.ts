@@ -32,8 +32,10 @@ export const identityFile = "/etc/luksmith/ssh/id_ed25519";
 /** The cheap key derivation is for the emulated processor alone. */
 export const cheapKdf = "kdf: { type: pbkdf2, iterations: 1000 }";
 
-export function remoteLine(host: Pick<SecondHost, "address" | "user">): string {
-  return `remotes: { vault: { host: ${host.address}, user: ${host.user}, path: images, identity: ${identityFile} } }`;
+/** @param more settings of the remote, such as "stallTimeout: 5s" */
+export function remoteLine(host: Pick<SecondHost, "address" | "user">, more = ""): string {
+  const settings = [`host: ${host.address}`, `user: ${host.user}`, "path: images", `identity: ${identityFile}`];
+  return `remotes: { vault: { ${[...settings, more].filter(Boolean).join(", ")} } }`;
 }
 
 /** What a run did, from its first event to its last. */
@@ -48,6 +50,7 @@ export class LabAgent implements AsyncDisposable {
   readonly #child: Child;
   readonly #client: AgentServiceClient;
   readonly log: string[] = [];
+  readonly #listeners = new Set<(text: string) => void>();
 
   /** Writes the configuration and starts the agent; resolves when it answers. */
   static async start(config: string): Promise<LabAgent> {
@@ -81,7 +84,9 @@ export class LabAgent implements AsyncDisposable {
         configPath,
       ],
       onStderr: (chunk) => {
-        this.log.push(chunk.toString());
+        const text = chunk.toString();
+        this.log.push(text);
+        for (const listener of this.#listeners) listener(text);
         if (process.env.LUKSMITH_LAB_VERBOSE) process.stderr.write(chunk);
       },
       graceMs: 120_000,
@@ -208,6 +213,29 @@ export class LabAgent implements AsyncDisposable {
         : [],
     );
     return { run, events, warnings };
+  }
+
+  /** Resolves when its log says so, from now on. */
+  logged(words: RegExp): Promise<void> {
+    return new Promise((resolve) => {
+      const listener = (text: string) => {
+        if (!words.test(text)) return;
+        this.#listeners.delete(listener);
+        resolve();
+      };
+      this.#listeners.add(listener);
+    });
+  }
+
+  /** As far as `log --follow` gets at once. */
+  async firstEvent(id: string): Promise<RunEvent | undefined> {
+    const call = this.#client.watchRun({ id, follow: true });
+    try {
+      for await (const { event } of this.#stream(call)) return event;
+      return undefined;
+    } finally {
+      call.on("error", () => undefined).cancel();
+    }
   }
 
   /** @returns the exit code */

@@ -12,6 +12,8 @@ import { SecondHost } from "./second-host.ts";
 export interface SceneOptions {
   /** What the agent's configuration says besides the backup host, which is the remote `vault`. */
   readonly config: string;
+  /** Settings of that remote, such as "stallTimeout: 5s". */
+  readonly remote?: string;
   /** Makes what is to be there before the agent starts: sources, mostly. */
   readonly prepare?: () => Promise<unknown>;
   /** The host's key is trusted and these volumes are there. Default: nobody has spoken to the host yet. */
@@ -30,12 +32,13 @@ jobs:
 
 export class Scene {
   readonly #config: string;
+  readonly #remote: string;
   #host: SecondHost | undefined;
   #agent: LabAgent | undefined;
 
   /** To be called in a `describe`: registers its hooks there. Host and agent are there when the first test begins. */
-  static set({ config, prepare, volumes }: SceneOptions): Scene {
-    const scene = new Scene(config);
+  static set({ config, remote, prepare, volumes }: SceneOptions): Scene {
+    const scene = new Scene(config, remote ?? "");
     const saved = SavedVolumes.of(config, volumes ?? []);
     before(async () => {
       await LabAgent.forget();
@@ -62,8 +65,9 @@ export class Scene {
     return scene;
   }
 
-  private constructor(config: string) {
+  private constructor(config: string, remote: string) {
     this.#config = config;
+    this.#remote = remote;
   }
 
   get host(): SecondHost {
@@ -78,7 +82,7 @@ export class Scene {
 
   /** In place of one that the test has stopped. @param change what is another in the configuration from now on */
   async startAgent(change: (config: string) => string = (config) => config): Promise<void> {
-    this.#agent = await LabAgent.start(`${remoteLine(SecondHost)}\n${change(this.#config)}`);
+    this.#agent = await LabAgent.start(`${remoteLine(SecondHost, this.#remote)}\n${change(this.#config)}`);
   }
 }
 

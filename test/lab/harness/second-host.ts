@@ -115,10 +115,28 @@ export class SecondHost implements AsyncDisposable {
 
   /** Ends sshd and every connection that it holds, as when the host loses its power: with no goodbye but a reset. */
   async stop(): Promise<void> {
-    const listed = await exec({ file: "ip", args: ["netns", "pids", namespace], deadlineMs });
-    for (const [pid] of listed.stdout.toString().matchAll(/\d+/g)) kill(Number(pid));
+    for (const pid of await this.#processes()) kill(pid, "SIGKILL");
     await this.#sshd?.stop();
     this.#sshd = undefined;
+  }
+
+  /** The connections there are stay, and nothing comes back on them any more; new ones are served. */
+  async freezeConnections(): Promise<void> {
+    for (const pid of await this.#sessions()) kill(pid, "SIGSTOP");
+  }
+
+  async thawConnections(): Promise<void> {
+    for (const pid of await this.#sessions()) kill(pid, "SIGCONT");
+  }
+
+  /** Every process of the host but sshd itself, which takes the connections. */
+  async #sessions(): Promise<number[]> {
+    return (await this.#processes()).filter((pid) => pid !== this.#sshd?.pid);
+  }
+
+  async #processes(): Promise<number[]> {
+    const listed = await exec({ file: "ip", args: ["netns", "pids", namespace], deadlineMs });
+    return [...listed.stdout.toString().matchAll(/\d+/g)].map(([pid]) => Number(pid));
   }
 
   async setLink(shape: LinkShape): Promise<void> {
@@ -242,9 +260,9 @@ async function copyKey(from: string, to: string): Promise<void> {
   await chmod(to, 0o600);
 }
 
-function kill(pid: number): void {
+function kill(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch (error) {
     if (!hasErrno(error, "ESRCH")) throw error; // it ended by itself
   }

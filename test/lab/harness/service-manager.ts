@@ -5,9 +5,8 @@
 
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { waitUntil } from "../../../agent/system/wait-until.ts";
-import { systemClock } from "../../../common/clock.ts";
 import { type Child, type Finished, makeExec, mustRun } from "../../../common/exec.ts";
+import { until } from "./until.ts";
 
 const { exec, start } = makeExec();
 const units = "/run/systemd/system";
@@ -86,9 +85,4 @@ async function firstChild(pid: number): Promise<number | undefined> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
   // started through setpriv and unshare, each of which became the next
   return (await readdir("/proc")).includes(children.trim()) ? Number(children.trim()) : undefined;
-}
-
-/** @throws when it does not come true in time; a lab that is busy takes a while */
-export async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  if (!(await waitUntil(systemClock, deadlineMs, condition))) throw new Error(`still not true: ${what}`);
 }

@@ -9,7 +9,8 @@ import type { Finished } from "../../../common/exec.ts";
 import { cheapKdf, configPath, identityFile, LabAgent, remoteLine } from "./lab-agent.ts";
 import { assertNothingLeft, captureSystem } from "./leak-check.ts";
 import { SecondHost } from "./second-host.ts";
-import { ServiceManager, until } from "./service-manager.ts";
+import { ServiceManager } from "./service-manager.ts";
+import { until } from "./until.ts";
 
 export const agentUnit = "luksmith-agent.service";
 export const serviceSource = "/srv/service-source";

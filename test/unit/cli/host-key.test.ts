@@ -52,12 +52,12 @@ test("a changed key shows both and wants --replace, asked for or not", () => {
 
 test("the same fingerprint under another type is another key", () => {
   const scan = sampleScan({ offered: [ed25519Key], trusted: [{ ...ed25519Key, type: "ssh-rsa" }] });
-  assert.throws(() => planTrust(scan, ask), { code: "unreachable" });
+  assert.throws(() => planTrust(scan, ask), { code: "refused" });
 });
 
 test("a second key beside the trusted one takes --replace", () => {
   const scan = sampleScan({ trusted: [ed25519Key] });
-  assert.throws(() => planTrust(scan, { fingerprint: rsaKey.fingerprint, replace: false }), { code: "unreachable" });
+  assert.throws(() => planTrust(scan, { fingerprint: rsaKey.fingerprint, replace: false }), { code: "refused" });
 });
 
 test("no key at all", () => {

@@ -5,12 +5,17 @@ import { asLuksmithError, errorCodes, hasErrno, isErrorCode, LuksmithError } fro
 
 test("exit codes that scripts rely on", () => {
   const codes = { usage: 2, config: 2, incomplete: 3, not_found: 10, locked: 11, wrong_key: 12 } as const;
-  const more = { unreachable: 13, tampered: 14, cancelled: 130 } as const;
+  const more = { unreachable: 13, lost: 13, stalled: 13, refused: 13, tampered: 14, cancelled: 130 } as const;
   for (const [code, { exit }] of Object.entries(errorCodes)) {
     assert.ok(isErrorCode(code));
     assert.equal(exit, { ...codes, ...more }[code as keyof typeof codes] ?? 1, code);
     assert.equal(new LuksmithError(code, "x").exitCode, exit);
   }
+});
+
+test("what may go by itself, and nothing else, is worth another try", () => {
+  const passing = Object.keys(errorCodes).filter((code) => isErrorCode(code) && new LuksmithError(code, "x").isPassing);
+  assert.deepEqual(passing, ["unreachable", "lost", "stalled"]);
 });
 
 test("no failure ends with success, neither for a shell nor for gRPC", () => {

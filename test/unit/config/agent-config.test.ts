@@ -61,6 +61,7 @@ access:
           identity: "/root/.ssh/vault",
           transport: "sshfs",
           connectTimeoutMs: 90_000,
+          stallTimeoutMs: 60_000,
         },
       ],
     ]),
@@ -129,6 +130,7 @@ test("what is left out", () => {
     identity: "/etc/luksmith/ssh/id_ed25519",
     transport: "auto",
     connectTimeoutMs: 20_000,
+    stallTimeoutMs: 60_000,
   });
   assert.deepEqual(config.volumes.get("home"), {
     name: "home",

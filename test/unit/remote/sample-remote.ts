@@ -11,4 +11,5 @@ export const sampleRemote = {
   identity: "/etc/luksmith/ssh/id_ed25519",
   transport: "auto",
   connectTimeoutMs: 20_000,
+  stallTimeoutMs: 60_000,
 } as const satisfies RemoteConfig;

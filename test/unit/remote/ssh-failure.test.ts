@@ -9,31 +9,31 @@ const where = "lm-web01@vault.example.net:2222";
 const table: readonly (readonly [said: string, ErrorCode, message: string, hint: RegExp])[] = [
   [
     "No ED25519 host key is known for luksmith-vault and you have requested strict checking.\r\nHost key verification failed.\r\nread: Connection reset by peer",
-    "unreachable",
+    "refused",
     `the host key of vault (${where}) is not trusted`,
     /^luksmith remote trust vault$/,
   ],
   [
     "@@@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @@@\nHost key verification failed.",
-    "unreachable",
+    "refused",
     `the host key of vault (${where}) is not trusted`,
     /^luksmith remote trust vault$/,
   ],
   [
     "lm-web01@vault.example.net: Permission denied (publickey).\r\nread: Connection reset by peer",
-    "unreachable",
+    "refused",
     `${where} does not accept the key /etc/luksmith/ssh/id_ed25519`,
     /id_ed25519\.pub to ~lm-web01\/\.ssh\/authorized_keys on vault\.example\.net/,
   ],
   [
     "no such identity: /etc/luksmith/ssh/id_ed25519: No such file or directory",
-    "unreachable",
+    "refused",
     "the ssh key /etc/luksmith/ssh/id_ed25519 cannot be used",
     /^make one: ssh-keygen -t ed25519/,
   ],
   [
     'Load key "/etc/luksmith/ssh/id_ed25519": invalid format',
-    "unreachable",
+    "refused",
     "the ssh key /etc/luksmith/ssh/id_ed25519 cannot be used",
     /ssh-keygen/,
   ],

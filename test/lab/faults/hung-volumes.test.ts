@@ -1,0 +1,92 @@
+/** Four volumes that hang at once: the agent itself must not notice. */
+
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { systemClock } from "../../../common/clock.ts";
+import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
+import { copying, endlessSource, makeEndlessSource } from "../harness/endless-backup.ts";
+import { cheapKdf } from "../harness/lab-agent.ts";
+import { assertNothingLeft } from "../harness/leak-check.ts";
+import { assertDone, Scene } from "../harness/scene.ts";
+import { until } from "../harness/until.ts";
+
+const hung = ["a", "b", "c", "d"];
+const answersWithinMs = 100;
+const questions = 9;
+
+const volume = (name: string) => `${name}: { remote: vault, image: ${name}.luks, size: 64M, ${cheapKdf} }`;
+const endless = (name: string) => `${name}: { volume: ${name}, sources: [${endlessSource}], bandwidthLimit: 10K }`;
+
+describe("while four volumes hang", () => {
+  const scene = Scene.set({
+    prepare: makeEndlessSource,
+    config: `
+volumes:
+  ${[...hung, "well"].map(volume).join("\n  ")}
+jobs:
+  ${hung.map(endless).join("\n  ")}
+  well: { volume: well, sources: [${endlessSource}] }
+`,
+    volumes: [...hung, "well"],
+  });
+
+  it("the agent answers at once, backs up other volumes, and ends the hung runs when it is told to", async (context) => {
+    const { agent, host } = scene;
+    const started = await Promise.all(hung.map((job) => agent.startBackup(job)));
+    const ids = started.map(({ run }) => run?.id ?? "");
+    await Promise.all(ids.map((id) => copying(agent, id)));
+    await host.freezeConnections();
+    await until(async () => (await connectionsThatWait()).length === hung.length, "all hang");
+
+    const asked = {
+      status: () => agent.status(),
+      runs: () => agent.runs(),
+      volumes: () => agent.volumes(),
+      "first event of a log": () => agent.firstEvent(ids[0] ?? ""),
+    };
+    for (const [what, ask] of Object.entries(asked)) {
+      const ms = await median(ask);
+      context.diagnostic(`${what}: ${ms.toFixed(0)} ms`);
+      assert.ok(ms < answersWithinMs, `${what} took ${ms.toFixed(0)} ms`);
+    }
+    assertDone(await agent.backup("well"));
+
+    const cancelledMs = systemClock.monotonicMs();
+    for (const id of ids) {
+      const beganMs = systemClock.monotonicMs();
+      await agent.cancel(id);
+      const ms = systemClock.monotonicMs() - beganMs;
+      context.diagnostic(`cancel: ${ms.toFixed(0)} ms`);
+      assert.ok(ms < answersWithinMs, `cancel took ${ms.toFixed(0)} ms`);
+    }
+    for (const { run } of await Promise.all(ids.map((id) => agent.follow(id)))) {
+      assert.equal(run.state, RunState.CANCELLED, run.error?.message);
+    }
+    await assertNothingLeft();
+    const cleanMs = systemClock.monotonicMs() - cancelledMs;
+    context.diagnostic(`four hung runs cancelled and clean: ${(cleanMs / 1000).toFixed(1)} s`);
+  });
+});
+
+/** FUSE connections with requests that are not answered, each with how many. */
+async function connectionsThatWait(): Promise<string[]> {
+  const directory = "/sys/fs/fuse/connections";
+  const waiting = await Promise.all(
+    (await readdir(directory)).map(
+      async (name) => `${name} ${await readFile(join(directory, name, "waiting"), "utf8")}`,
+    ),
+  );
+  return waiting.filter((line) => !/ 0$/.test(line.trim()));
+}
+
+async function median(ask: () => Promise<unknown>): Promise<number> {
+  const took: number[] = [];
+  for (let index = 0; index < questions; index += 1) {
+    const beganMs = systemClock.monotonicMs();
+    await ask();
+    took.push(systemClock.monotonicMs() - beganMs);
+  }
+  return took.toSorted((a, b) => a - b)[Math.floor(questions / 2)] ?? 0;
+}

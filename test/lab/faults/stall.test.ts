@@ -1,0 +1,53 @@
+/** A backup host from which nothing comes back any more: the connection stands, and every packet is dropped. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { systemClock } from "../../../common/clock.ts";
+import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
+import { endlessJob, endlessSource, startEndlessBackup } from "../harness/endless-backup.ts";
+import { cheapKdf } from "../harness/lab-agent.ts";
+import { assertNothingLeft } from "../harness/leak-check.ts";
+import { assertDone, Scene } from "../harness/scene.ts";
+
+const stallMs = 5000;
+const cleanWithinMs = 10_000;
+
+describe("a backup host that falls silent", () => {
+  const scene = Scene.set({
+    remote: `stallTimeout: ${stallMs}ms`,
+    config: `
+volumes:
+  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
+jobs:
+  ${endlessJob}
+  fast: { volume: home, sources: [${endlessSource}] }
+`,
+    volumes: ["home"],
+  });
+
+  it("ends the run, and within ten seconds everything of it is gone", async () => {
+    const id = await startEndlessBackup(scene.agent);
+    await scene.host.unplug();
+    const detected = scene.agent.logged(/the stack is broken/);
+    const followed = scene.agent.follow(id);
+    await detected;
+    const detectedMs = systemClock.monotonicMs();
+    const { run: ended } = await followed;
+    await assertNothingLeft();
+    const tookMs = systemClock.monotonicMs() - detectedMs;
+    assert.equal(ended.state, RunState.FAILED);
+    assert.equal(ended.error?.code, "stalled", ended.error?.message);
+    assert.match(ended.error?.message ?? "", /vault has not answered for 5.0 s/);
+    assert.ok(tookMs < cleanWithinMs, `clean after ${Math.round(tookMs)} ms`);
+    await scene.host.plugIn();
+    assertDone(await scene.agent.backup("fast"));
+  });
+
+  it("is waited for when it is silent for less", async () => {
+    const { run: started } = await scene.agent.startBackup("fast");
+    await scene.host.unplug();
+    await systemClock.sleep(stallMs / 2);
+    await scene.host.plugIn();
+    assertDone(await scene.agent.follow(started?.id ?? ""));
+  });
+});
