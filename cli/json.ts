@@ -22,6 +22,7 @@ import {
   type FileEntry,
   FileEntry_Type,
   Item_Action,
+  type Retry,
   type Run,
   type RunEvent,
   RunState,
@@ -45,6 +46,7 @@ export const jsonTypes = [
   "note",
   "item",
   "run_ended",
+  "attempt_failed",
   "detached",
   "volume_created",
   "snapshot",
@@ -154,6 +156,8 @@ export function eventJson(runId: string, event: RunEvent): JsonObject | undefine
       const { action, path, size } = kind.value;
       return { type: "item", ...common, action: enumName(Item_Action, action), ...name("path", path), size };
     }
+    case "attemptFailed":
+      return { type: "attempt_failed", ...common, retry: orNull(kind.value.retry, retryFields) };
     case "ended":
       return { type: "run_ended", ...common, run: orNull(kind.value.run, runFields) };
     case undefined:
@@ -272,7 +276,12 @@ function runFields(run: Run) {
     snapshot: textOrNull(run.snapshot),
     error: orNull(run.error, errorFields),
     totals: orNull(run.totals, totalsFields),
+    retry: orNull(run.retry, retryFields),
   };
+}
+
+function retryFields({ attempt, attempts, nextAt, error }: Retry) {
+  return { attempt, attempts, nextAt: time(nextAt), error: orNull(error, errorFields) };
 }
 
 function totalsFields(totals: RunTotals) {

@@ -3,7 +3,7 @@
 import { showName } from "../common/file-name.ts";
 import { escapeControls } from "../common/quote.ts";
 import { formatBytes, formatDuration, plural } from "../common/units.ts";
-import { Item_Action, type Run, type RunEvent, RunState, Verb } from "../proto/gen/luksmith/v1/types.ts";
+import { Item_Action, type Retry, type Run, type RunEvent, RunState, Verb } from "../proto/gen/luksmith/v1/types.ts";
 import { enumName } from "./enum-name.ts";
 import { localTime } from "./local-time.ts";
 import { progressText } from "./progress.ts";
@@ -51,8 +51,29 @@ export function stateStyle(state: RunState): Style {
   return state === RunState.INCOMPLETE || state === RunState.SKIPPED ? "yellow" : "red";
 }
 
-function stateCell(state: RunState): Cell {
+function stateCell({ state, retry }: Run): Cell {
+  if (retry?.nextAt !== undefined) return { text: "waiting", style: "yellow" };
   return { text: stateText(state), style: stateStyle(state) };
+}
+
+/** "next try in 3 min, attempt 2 of 5: cannot reach vault", or, while that is under way, "attempt 2 of 5: ..." */
+export function retryText({ attempt, attempts, nextAt, error }: Retry, now: Date): string {
+  const count = `attempt ${attempt} of ${attempts}`;
+  const when = nextAt === undefined ? "" : `next try ${soonText(nextAt, now)}, `;
+  const why = error === undefined ? "" : `: ${escapeControls(error.message)}`;
+  return `${when}${count}${why}`;
+}
+
+/** "in 3 min", "now": a run may also wait for its turn on the volume. */
+function soonText(at: Date, now: Date): string {
+  const ms = at.getTime() - now.getTime();
+  return ms < 1000 ? "now" : `in ${formatDuration(Math.round(ms / 1000) * 1000)}`;
+}
+
+function attemptFailedText({ attempt, attempts, nextAt, error }: Retry, now: Date): string {
+  const why = error === undefined ? "" : `: ${escapeControls(error.message)}`;
+  const next = nextAt === undefined ? "" : `; next try ${soonText(nextAt, now)}`;
+  return `attempt ${attempt - 1} of ${attempts} failed${why}${next}`;
 }
 
 export const runColumns = ["RUN", "VERB", "OF", "STATE", "STARTED", "DURATION", "SUMMARY"] as const;
@@ -63,10 +84,10 @@ export function runRow(run: Run, now: Date): Cell[] {
     run.id,
     run.dryRun ? `${verbText(run.verb)} (dry run)` : verbText(run.verb),
     run.job || run.volume,
-    stateCell(run.state),
+    stateCell(run),
     localTime(run.startedAt),
     { text: durationText(runDurationMs(run, now)), align: "right" },
-    run.error?.message || run.summary,
+    run.retry === undefined ? run.error?.message || run.summary : retryText(run.retry, now),
   ];
 }
 
@@ -105,6 +126,9 @@ export function eventText(event: RunEvent, now: Date): string | undefined {
       return `note: ${escapeControls(kind.value.message)}`;
     case "item":
       return itemText(kind.value.action, kind.value.path, kind.value.size);
+    case "attemptFailed":
+      // as it was when it was said: a log is read later
+      return kind.value.retry === undefined ? undefined : attemptFailedText(kind.value.retry, event.time ?? now);
     case "ended":
       return kind.value.run === undefined ? "ended" : endedText(kind.value.run, now);
     case undefined:

@@ -66,7 +66,8 @@ export async function backup(
     return result;
   } catch (error) {
     failed = true;
-    outcome = run.signal.aborted && asLuksmithError(error).code === "cancelled" ? "cancelled" : "failed";
+    const cancelled = run.signal.aborted && asLuksmithError(error).code === "cancelled";
+    outcome = cancelled ? "cancelled" : run.willTryAgain(error) ? "retrying" : "failed";
     throw error;
   } finally {
     if (job.after.length > 0) {

@@ -8,7 +8,8 @@ import type { RunContext } from "../runs/context.ts";
 /** EX_TEMPFAIL of sysexits.h, with the meaning borgmatic gave it: not now, and that is no failure. */
 const skipExitCode = 75;
 
-export type HookOutcome = "done" | "incomplete" | "skipped" | "failed" | "cancelled";
+/** "retrying": it failed, and is tried again after a while, hooks included. */
+export type HookOutcome = "done" | "incomplete" | "skipped" | "failed" | "retrying" | "cancelled";
 
 /** @returns "skip" when one of them said that there is nothing to do now @throws {LuksmithError} "hook_failed" */
 export async function runBeforeHooks(exec: Exec, job: JobConfig, run: RunContext): Promise<"go" | "skip"> {

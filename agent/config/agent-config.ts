@@ -11,6 +11,7 @@ import { type JobConfig, jobFileSchema, toJobConfig } from "./job.ts";
 import { accountSchema, plainPathSchema } from "./names.ts";
 import { notYet } from "./not-yet.ts";
 import { type RemoteConfig, remoteFileSchema, toRemoteConfig } from "./remote.ts";
+import { type RunsConfig, runsFileSchema, toRunsConfig } from "./runs.ts";
 import { toVolumeConfig, type VolumeConfig, volumeFileSchema } from "./volume.ts";
 
 export interface AgentConfig {
@@ -24,6 +25,7 @@ export interface AgentConfig {
   /** What does not: mount points, control files. */
   readonly runtimeDir: string;
   readonly log: { readonly level: LogLevel };
+  readonly runs: RunsConfig;
   readonly remotes: ReadonlyMap<string, RemoteConfig>;
   readonly volumes: ReadonlyMap<string, VolumeConfig>;
   readonly jobs: ReadonlyMap<string, JobConfig>;
@@ -50,6 +52,7 @@ const agentFileSchema = z
     stateDir: plainPathSchema.prefault("/var/lib/luksmith").describe("What outlives a restart"),
     runtimeDir: plainPathSchema.prefault("/run/luksmith").describe("Mount points and other passing things"),
     log: z.strictObject({ level: z.enum(logLevels).default("info") }).prefault({}),
+    runs: runsFileSchema.prefault({}).describe("What holds for every run"),
     remotes: byName(remoteFileSchema).default({}).describe("Directories on backup hosts, by name"),
     volumes: byName(volumeFileSchema).default({}).describe("Images and what is in them, by name"),
     jobs: byName(jobFileSchema).default({}).describe("What is backed up into which volume, by name"),
@@ -72,8 +75,9 @@ const agentFileSchema = z
 /** Relative places (the default keys) are beside the file: with /etc/luksmith/agent.yaml, /etc/luksmith/keys. */
 function agentConfigSchema(configDir: string): z.ZodType<AgentConfig> {
   return agentFileSchema.transform(
-    ({ remotes, volumes, jobs, controller: _controller, ...rest }): AgentConfig => ({
+    ({ runs, remotes, volumes, jobs, controller: _controller, ...rest }): AgentConfig => ({
       ...rest,
+      runs: toRunsConfig(runs),
       remotes: mapValues(remotes, (name, remote) => toRemoteConfig(name, remote, configDir)),
       volumes: mapValues(volumes, (name, volume) => toVolumeConfig(name, volume, configDir)),
       jobs: mapValues(jobs, toJobConfig),

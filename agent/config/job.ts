@@ -4,6 +4,7 @@ import * as z from "zod";
 import { absolutePathFault, absolutePathSchema, nameSchema } from "./names.ts";
 import { notYet } from "./not-yet.ts";
 import { durationSchema, sizeSchema } from "./quantity.ts";
+import { deadlineSchema } from "./runs.ts";
 import { uniqueList } from "./unique-list.ts";
 
 /** An argument vector: the program by its absolute path, then its arguments. Never given to a shell. */
@@ -23,6 +24,8 @@ export interface JobConfig {
   /** Bytes per second; undefined = as fast as it goes. */
   readonly bandwidthLimit: number | undefined;
   readonly oneFileSystem: boolean;
+  /** Of a backup; undefined = as for every run. */
+  readonly deadlineMs: number | undefined;
 }
 
 /** A day more than any dump takes, and within what a timer of Node's can hold (2^31 ms). */
@@ -90,13 +93,14 @@ export const jobFileSchema = z.strictObject({
     .describe("How long each hook may take"),
   bandwidthLimit: sizeSchema({ min: minBandwidthLimit }).optional().describe("Bytes per second, such as 5M"),
   oneFileSystem: z.boolean().default(true).describe("Do not descend into what is mounted below a source"),
+  deadline: deadlineSchema.optional().describe("A backup that takes longer is ended; left out: runs.deadline"),
   keep: notYet("every snapshot would stay until you remove it with luksmith prune"),
   schedule: notYet("no backup would ever start by itself; call luksmith backup from a systemd timer"),
 });
 
 export function toJobConfig(
   name: string,
-  { hookTimeout, bandwidthLimit, keep: _keep, schedule: _schedule, ...rest }: z.output<typeof jobFileSchema>,
+  { hookTimeout, bandwidthLimit, deadline, keep: _keep, schedule: _schedule, ...rest }: z.output<typeof jobFileSchema>,
 ): JobConfig {
-  return { name, ...rest, hookTimeoutMs: hookTimeout, bandwidthLimit };
+  return { name, ...rest, hookTimeoutMs: hookTimeout, bandwidthLimit, deadlineMs: deadline };
 }

@@ -1,7 +1,7 @@
 /** What a prune removes, as directory names. Pure. */
 
 import { LuksmithError } from "../../common/errors.ts";
-import { partialName } from "../snapshots/name.ts";
+import { parseSnapshotName, partialName } from "../snapshots/name.ts";
 import type { SnapshotEntry } from "../snapshots/select.ts";
 
 export interface PrunePlan {
@@ -36,5 +36,24 @@ export function planPrune(
     remove: [...doomed, ...partial],
     latest: newestGoes ? kept.at(-1) : undefined,
     empties: doomed.length > 0 && kept.length === 0,
+  };
+}
+
+/**
+ * What is left to do for an attempt after one that was cut short.
+ * @param remove what the first one set out to remove: each may be there still, be gone, or be removed in part
+ */
+export function planRest(entries: readonly SnapshotEntry[], remove: readonly string[]): PrunePlan {
+  const doomed = new Set(remove);
+  const kept = entries.filter((entry) => !entry.partial && !doomed.has(entry.name)).map((entry) => entry.name);
+  const left = entries.flatMap(({ name, partial }) => {
+    const here = partial ? partialName(name) : name;
+    return doomed.has(here) || (partial && doomed.has(name)) ? [here] : [];
+  });
+  const finishedGo = remove.some((name) => parseSnapshotName(name)?.partial === false);
+  return {
+    remove: left,
+    latest: finishedGo ? kept.at(-1) : undefined,
+    empties: finishedGo && kept.length === 0,
   };
 }

@@ -14,7 +14,7 @@ import type { Host } from "../system/host.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "../volume/pin.ts";
-import { type PrunePlan, planPrune } from "./plan.ts";
+import { type PrunePlan, planPrune, planRest } from "./plan.ts";
 
 const fileDeadlineMs = 120_000;
 const removeDeadlineMs = 6 * 3_600_000;
@@ -23,6 +23,13 @@ export interface PruneOptions {
   readonly partial: boolean;
   readonly snapshots: readonly string[];
   readonly dryRun: boolean;
+  /** The same for every attempt of a run. */
+  readonly begun: PruneBegun;
+}
+
+/** What an attempt leaves to the next: what it set out to remove may be gone by now, or be removed in part. */
+export class PruneBegun {
+  remove: readonly string[] | undefined;
 }
 
 export async function prune(
@@ -38,7 +45,10 @@ export async function prune(
   }
   const attach = { mode: options.dryRun ? "read" : "write", acceptRollback: false, job: job.name } as const;
   return withVolume(host, pins, target, attach, run, async (attached) => {
-    const plan = planPrune(attached.entries, options);
+    const { begun } = options;
+    const plan =
+      begun.remove === undefined ? planPrune(attached.entries, options) : planRest(attached.entries, begun.remove);
+    begun.remove ??= plan.remove;
     for (const name of plan.remove)
       run.item({ action: Item_Action.DELETE, path: Buffer.from(`${job.name}/${name}`), size: 0 });
     if (!options.dryRun && plan.remove.length > 0) await run.step("remove", () => remove(host, job, attached, plan));

@@ -36,6 +36,13 @@ export interface RestoreOptions {
   readonly acceptRollback: boolean;
   /** Reads the snapshot and writes the files with this user's rights; undefined for root. */
   readonly as: Command["as"];
+  /** The same for every attempt of a run. */
+  readonly begun: RestoreBegun;
+}
+
+/** What an attempt leaves to the next: once nothing was in the way, what is there is what was restored already. */
+export class RestoreBegun {
+  nothingInTheWay = false;
 }
 
 /**
@@ -75,7 +82,9 @@ export async function restore(
         ? await existing(host.exec, { below: into, paths: withAncestors(paths), as: options.as }, attached.signal)
         : [];
       const plan = planRestore(paths, present);
-      if (!options.overwrite && plan.conflicts.length > 0) throw wouldOverwrite(into, plan.conflicts);
+      const mayOverwrite = options.overwrite || options.begun.nothingInTheWay;
+      if (!mayOverwrite && plan.conflicts.length > 0) throw wouldOverwrite(into, plan.conflicts);
+      options.begun.nothingInTheWay = true;
       const totals = { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 };
       let incomplete = false;
       await run.step(options.dryRun ? "compare" : "copy", async () => {

@@ -1,9 +1,9 @@
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { backup } from "../backup/backup.ts";
-import { prune } from "../prune/prune.ts";
+import { PruneBegun, prune } from "../prune/prune.ts";
 import { snapshotPath } from "../restore/paths.ts";
-import { requireTarget, restore } from "../restore/restore.ts";
+import { RestoreBegun, requireTarget, restore } from "../restore/restore.ts";
 import { verify } from "../verify/verify.ts";
 import { targetOf } from "../volume/target.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
@@ -15,6 +15,7 @@ type Handlers = Pick<AgentServiceServer, "listJobs" | "backup" | "restore" | "ve
 export function jobHandlers(agent: Agent): Handlers {
   const { access, config, host, pins, runs } = agent;
   const { log } = host;
+  const { retry, deadlineMs } = config.runs;
   return {
     listJobs: unary(log, async (_request, peer) => {
       const caller = await access.authorize(peer, "status");
@@ -28,9 +29,10 @@ export function jobHandlers(agent: Agent): Handlers {
       const { job, caller } = await authorizedJob(agent, peer, "backup", name);
       const { volume } = job;
       if (acceptRollback) await access.authorize(peer, "check", { volume });
-      const target = await targetOf(config, pins, volume);
-      const run = runs.start({ verb: Verb.BACKUP, volume, job: name, dryRun, caller: toCaller(caller) }, (context) =>
-        backup(host, pins, job, target, { dryRun, acceptRollback }, context),
+      await pins.require(volume);
+      const request = { verb: Verb.BACKUP, volume, job: name, dryRun, caller: toCaller(caller), retry };
+      const run = runs.start({ ...request, deadlineMs: job.deadlineMs ?? deadlineMs }, async (context) =>
+        backup(host, pins, job, await targetOf(config, pins, volume), { dryRun, acceptRollback }, context),
       );
       return { run };
     }),
@@ -41,10 +43,19 @@ export function jobHandlers(agent: Agent): Handlers {
       if (options.acceptRollback) await access.authorize(peer, "check", { volume });
       requireTarget(options.target);
       options.paths.forEach(snapshotPath);
-      const target = await targetOf(config, pins, volume);
+      await pins.require(volume);
       const { dryRun } = options;
-      const run = runs.start({ verb: Verb.RESTORE, volume, job: name, dryRun, caller: toCaller(caller) }, (context) =>
-        restore(host, pins, job, target, { ...options, as: rightsOf(caller) }, context),
+      const request = { verb: Verb.RESTORE, volume, job: name, dryRun, caller: toCaller(caller), retry, deadlineMs };
+      const begun = new RestoreBegun();
+      const run = runs.start(request, async (context) =>
+        restore(
+          host,
+          pins,
+          job,
+          await targetOf(config, pins, volume),
+          { ...options, as: rightsOf(caller), begun },
+          context,
+        ),
       );
       return { run };
     }),
@@ -53,9 +64,10 @@ export function jobHandlers(agent: Agent): Handlers {
       const { job, caller } = await authorizedJob(agent, peer, "verify", name);
       const { volume } = job;
       if (options.acceptRollback) await access.authorize(peer, "check", { volume });
-      const target = await targetOf(config, pins, volume);
-      const run = runs.start({ verb: Verb.VERIFY, volume, job: name, caller: toCaller(caller) }, (context) =>
-        verify(host, pins, job, target, options, context),
+      await pins.require(volume);
+      const request = { verb: Verb.VERIFY, volume, job: name, caller: toCaller(caller), retry, deadlineMs };
+      const run = runs.start(request, async (context) =>
+        verify(host, pins, job, await targetOf(config, pins, volume), options, context),
       );
       return { run };
     }),
@@ -63,10 +75,12 @@ export function jobHandlers(agent: Agent): Handlers {
     prune: unary(log, async ({ job: name, ...options }, peer) => {
       const { job, caller } = await authorizedJob(agent, peer, "prune", name);
       const { volume } = job;
-      const target = await targetOf(config, pins, volume);
+      await pins.require(volume);
       const { dryRun } = options;
-      const run = runs.start({ verb: Verb.PRUNE, volume, job: name, dryRun, caller: toCaller(caller) }, (context) =>
-        prune(host, pins, job, target, options, context),
+      const request = { verb: Verb.PRUNE, volume, job: name, dryRun, caller: toCaller(caller), retry, deadlineMs };
+      const begun = new PruneBegun();
+      const run = runs.start(request, async (context) =>
+        prune(host, pins, job, await targetOf(config, pins, volume), { ...options, begun }, context),
       );
       return { run };
     }),

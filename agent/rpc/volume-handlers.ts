@@ -14,6 +14,7 @@ type Handlers = Pick<AgentServiceServer, "listVolumes" | "createVolume" | "check
 export function volumeHandlers(agent: Agent): Handlers {
   const { access, config, host, pins, runs } = agent;
   const { log } = host;
+  const { retry, deadlineMs } = config.runs;
   return {
     listVolumes: unary(log, async (_request, peer) => {
       const caller = await access.authorize(peer, "volumes");
@@ -28,8 +29,9 @@ export function volumeHandlers(agent: Agent): Handlers {
       const caller = await access.authorize(peer, "create", { volume: request.volume });
       const { volume, remote } = findVolume(config, request.volume);
       const recoveryPassphrase = volume.keyGenerated ? makeRecoveryPassphrase() : undefined;
-      const run = runs.start({ verb: Verb.CREATE_VOLUME, volume: volume.name, caller: toCaller(caller) }, (context) =>
-        createVolume(host, pins, { volume, remote, recoveryPassphrase }, context),
+      const run = runs.start(
+        { verb: Verb.CREATE_VOLUME, volume: volume.name, caller: toCaller(caller), deadlineMs },
+        (context) => createVolume(host, pins, { volume, remote, recoveryPassphrase }, context),
       );
       return {
         run,
@@ -41,21 +43,24 @@ export function volumeHandlers(agent: Agent): Handlers {
 
     checkVolume: unary(log, async (request, peer) => {
       const caller = await access.authorize(peer, "check", { volume: request.volume });
-      const target = await targetOf(config, pins, request.volume);
-      const jobs = [...config.jobs.values()].filter((job) => job.volume === request.volume).map((job) => job.name);
+      const { volume } = request;
+      await pins.require(volume);
+      const jobs = [...config.jobs.values()].filter((job) => job.volume === volume).map((job) => job.name);
       const options = { acceptRollback: request.acceptRollback, jobs };
-      const run = runs.start({ verb: Verb.CHECK_VOLUME, volume: request.volume, caller: toCaller(caller) }, (context) =>
-        checkVolume(host, pins, target, options, context),
+      const checking = { verb: Verb.CHECK_VOLUME, volume, caller: toCaller(caller), retry, deadlineMs };
+      const run = runs.start(checking, async (context) =>
+        checkVolume(host, pins, await targetOf(config, pins, volume), options, context),
       );
       return { run };
     }),
 
     resizeVolume: unary(log, async (request, peer) => {
       const caller = await access.authorize(peer, "resize", { volume: request.volume });
-      const target = await targetOf(config, pins, request.volume);
-      const run = runs.start(
-        { verb: Verb.RESIZE_VOLUME, volume: request.volume, caller: toCaller(caller) },
-        (context) => resizeVolume(host, pins, target, context),
+      const { volume } = request;
+      await pins.require(volume);
+      const resizing = { verb: Verb.RESIZE_VOLUME, volume, caller: toCaller(caller), retry, deadlineMs };
+      const run = runs.start(resizing, async (context) =>
+        resizeVolume(host, pins, await targetOf(config, pins, volume), context),
       );
       return { run };
     }),

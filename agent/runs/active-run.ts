@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../common/clock.ts";
 import { toErrorDetail } from "../../common/error-wire.ts";
-import type { LuksmithError } from "../../common/errors.ts";
+import { asLuksmithError, type LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
 import {
   type Caller,
@@ -17,6 +17,7 @@ import { EventAllowance, type RationedKind } from "./event-allowance.ts";
 import type { EventKind, EventRecord } from "./event-record.ts";
 import { whole } from "./progress-meter.ts";
 import { ProgressThinning } from "./progress-thinning.ts";
+import { attemptsBefore, neverAgain, type RetryPolicy, waitAfter } from "./retry.ts";
 import { type Outcome, outcomeOfResult, outcomeOfThrown, runError } from "./run-outcome.ts";
 
 /** Of a message in an event; what a tool prints may be of any length. */
@@ -39,8 +40,11 @@ export class ActiveRun implements RunContext {
   readonly #held = new Map<string, Progress>();
   readonly #openSteps = new Set<string>();
   readonly #warnings = { all: 0, files: 0 };
+  readonly #policy: RetryPolicy;
+  #attempt = 1;
+  #resting = false;
 
-  constructor(caller: Caller, record: EventRecord, clock: Clock, log: Log) {
+  constructor(caller: Caller, record: EventRecord, clock: Clock, log: Log, policy: RetryPolicy = neverAgain) {
     this.runId = record.run.id;
     this.caller = caller;
     this.signal = this.#abort.signal;
@@ -48,24 +52,77 @@ export class ActiveRun implements RunContext {
     this.record = record;
     this.#clock = clock;
     this.#log = log;
+    this.#policy = policy;
+  }
+
+  /** Between two attempts it needs nothing, and the volume is free for others. */
+  get isResting(): boolean {
+    return this.#resting;
   }
 
   get run(): Run {
     return this.record.run;
   }
 
-  /** Does the work. Never throws. */
-  async execute(work: RunWork): Promise<Outcome> {
-    try {
-      // cancelled in the moment between its registration and now
-      this.signal.throwIfAborted();
-      return outcomeOfResult(this.runId, await work(this), this.#warnings);
-    } catch (thrown) {
-      const outcome = outcomeOfThrown(thrown, this.signal, this.#warnings);
-      // the whole chain of causes is for the log alone
-      this.#log[outcome.state === RunState.FAILED ? "error" : "info"]({ err: thrown }, "the run's work threw");
-      return outcome;
+  /**
+   * Does the work, and again where that makes sense. Never throws.
+   * @param holder the end of the run that has the volume now, if another one has it
+   */
+  async execute(work: RunWork, holder: () => Promise<unknown> | undefined = () => undefined): Promise<Outcome> {
+    for (;;) {
+      const beganMs = this.#clock.monotonicMs();
+      try {
+        // cancelled in the moment between its registration and now
+        this.signal.throwIfAborted();
+        return outcomeOfResult(this.runId, await work(this), this.#warnings);
+      } catch (thrown) {
+        this.#attempt = attemptsBefore(this.#attempt, this.#clock.monotonicMs() - beganMs, this.#policy);
+        const waitMs = this.#waitAfter(thrown, Math.random());
+        if (waitMs === undefined) return this.#outcomeOf(thrown);
+        this.#log.warn({ err: thrown, attempt: this.#attempt, waitMs }, "an attempt of the run failed");
+        try {
+          await this.#rest(asLuksmithError(thrown), waitMs, holder);
+        } catch (reason) {
+          return this.#outcomeOf(reason);
+        }
+      }
     }
+  }
+
+  readonly willTryAgain = (thrown: unknown): boolean => this.#waitAfter(thrown, 0) !== undefined;
+
+  #waitAfter(thrown: unknown, random: number): number | undefined {
+    return this.signal.aborted ? undefined : waitAfter(thrown, this.#attempt, this.#policy, random);
+  }
+
+  #outcomeOf(thrown: unknown): Outcome {
+    const outcome = outcomeOfThrown(thrown, this.signal, this.#warnings);
+    // the whole chain of causes is for the log alone
+    this.#log[outcome.state === RunState.FAILED ? "error" : "info"]({ err: thrown }, "the run's work threw");
+    return outcome;
+  }
+
+  /** @throws the signal's reason */
+  async #rest(error: LuksmithError, waitMs: number, holder: () => Promise<unknown> | undefined): Promise<void> {
+    this.#attempt += 1;
+    const nextAt = new Date(this.#clock.now().getTime() + waitMs);
+    const retry = { attempt: this.#attempt, attempts: this.#policy.attempts, nextAt, error: toErrorDetail(error) };
+    this.record.update({ ...this.run, retry });
+    this.#record({ $case: "attemptFailed", value: { retry } });
+    this.#resting = true;
+    try {
+      await this.#clock.sleep(waitMs, this.signal);
+      const cancelled = aborted(this.signal);
+      // without a pause between the last look and the end of the rest: nobody else can come in between
+      for (let other = holder(); other !== undefined; other = holder()) await Promise.race([other, cancelled]);
+    } finally {
+      this.#resting = false;
+    }
+    // each attempt looks at the same files
+    this.#warnings.all = 0;
+    this.#warnings.files = 0;
+    this.record.update({ ...this.run, retry: { ...retry, nextAt: undefined } });
+    this.note(`attempt ${this.#attempt} of ${this.#policy.attempts}`);
   }
 
   /** Puts the outcome on record as the last event. @returns whether all of the record is written */
@@ -80,6 +137,7 @@ export class ActiveRun implements RunContext {
       summary,
       snapshot,
       totals,
+      retry: undefined,
     };
     this.#log.info({ state: runStateToJSON(state), error: ended.error, summary }, "run ended");
     return this.record.end(ended);
@@ -177,6 +235,14 @@ export class ActiveRun implements RunContext {
     if (this.record.closed) return;
     this.record.record(kind.$case === "progress" ? { ...kind, value: wholeProgress(kind.value) } : kind);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  const rejected = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  rejected.catch(() => undefined);
+  return rejected;
 }
 
 /** Figures of a tool's output may be fractions or missing; the event has to be one that protobuf can hold. */

@@ -1,6 +1,7 @@
 /** What a verb sees of the run it is part of: where to say what it does, and the signal that ends it. */
 
 import type { Caller, Item, Progress, Run, RunTotals } from "../../proto/gen/luksmith/v1/types.ts";
+import type { RetryPolicy } from "./retry.ts";
 
 export interface RunContext {
   readonly runId: string;
@@ -18,6 +19,8 @@ export interface RunContext {
   note(message: string): void;
   /** The first 10,000 are kept, the rest only counted. */
   item(item: Item): void;
+  /** Whether the run will try again after having failed like this. */
+  willTryAgain(thrown: unknown): boolean;
 }
 
 /** What a verb returns. Failure is a thrown LuksmithError; "cancelled" among them. */
@@ -28,6 +31,7 @@ export interface RunResult {
   readonly totals?: Partial<RunTotals>;
 }
 
+/** Called once for each attempt. */
 export type RunWork = (context: RunContext) => Promise<RunResult>;
 
 /** What is known of a run before it starts. */
@@ -37,4 +41,8 @@ export interface RunRequest {
   readonly job?: string;
   readonly dryRun?: boolean;
   readonly caller: Caller;
+  /** Default: it does not try again. */
+  readonly retry?: RetryPolicy;
+  /** From its start to its end. Default: as long as it takes. */
+  readonly deadlineMs?: number;
 }

@@ -90,6 +90,11 @@ export class EventRecord {
     return this.#waiting.slice(seq + 1 - first, seq + 1 - first + limit).map(({ event }) => event);
   }
 
+  /** As it is now, for those who look; what is kept of it is written at its end. */
+  update(run: Run): void {
+    this.#run = run;
+  }
+
   /** The last event: records it, changes the run, stops every timer. @returns whether all of it is written */
   end(run: Run): boolean {
     this.#run = run;

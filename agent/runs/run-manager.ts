@@ -4,6 +4,7 @@ import { randomInt } from "node:crypto";
 import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
+import { formatDuration } from "../../common/units.ts";
 import { type Caller, type Run, type RunEvent, RunState } from "../../proto/gen/luksmith/v1/types.ts";
 import { ActiveRun } from "./active-run.ts";
 import type { RunRequest, RunWork } from "./context.ts";
@@ -47,6 +48,8 @@ export class RunManager {
     }
     const holder = this.heldBy(request.volume);
     if (holder !== undefined) throw locked(holder);
+    const waiting = this.#waitingLike(request);
+    if (waiting !== undefined) throw triesAgain(waiting, this.#clock.now());
     this.#writeUnwritten();
 
     const now = this.#clock.now();
@@ -65,14 +68,15 @@ export class RunManager {
       snapshot: "",
       dryRun: request.dryRun ?? false,
       totals: undefined,
+      retry: undefined,
     };
     const log = this.#log.child({ run: run.id, verb: verbWords(run.verb), volume: run.volume });
     log.info({ job: run.job, caller: request.caller, dryRun: run.dryRun }, "run started");
     const record = new EventRecord(run, this.#store, this.#clock);
     record.record({ $case: "started", value: { run } });
-    const active = new ActiveRun(request.caller, record, this.#clock, log);
+    const active = new ActiveRun(request.caller, record, this.#clock, log, request.retry);
     // after this call has returned, so that the caller knows of the run before anything of it happens
-    const ended = Promise.resolve().then(() => this.#execute(active, work));
+    const ended = Promise.resolve().then(() => this.#execute(active, work, request.deadlineMs));
     this.#active.set(run.id, { run: active, ended });
     return run;
   }
@@ -134,7 +138,16 @@ export class RunManager {
 
   /** The run that has the volume now. */
   heldBy(volume: string): Run | undefined {
-    return this.running().find((run) => run.volume === volume);
+    return this.#holderOf(volume)?.run.run;
+  }
+
+  #holderOf(volume: string) {
+    return [...this.#active.values()].find(({ run }) => run.run.volume === volume && !run.isResting);
+  }
+
+  /** A run that has failed, will try again, and would then do the same. */
+  #waitingLike({ verb, volume, job }: RunRequest): Run | undefined {
+    return this.running().find((run) => run.verb === verb && run.volume === volume && run.job === (job ?? ""));
   }
 
   /** Oldest first. */
@@ -164,8 +177,14 @@ export class RunManager {
     this.#writeUnwritten();
   }
 
-  async #execute(active: ActiveRun, work: RunWork): Promise<Run> {
-    const outcome = await active.execute(work);
+  async #execute(active: ActiveRun, work: RunWork, deadlineMs: number | undefined): Promise<Run> {
+    const over = new AbortController();
+    if (deadlineMs !== undefined) {
+      const late = () => active.cancel(tooLong(deadlineMs));
+      this.#clock.sleep(deadlineMs, over.signal).then(late, () => undefined);
+    }
+    const outcome = await active.execute(work, () => this.#holderOf(active.run.volume)?.ended);
+    over.abort();
     // both at once: who has seen the run end finds its volume free
     const written = active.end(outcome);
     this.#active.delete(active.runId);
@@ -247,6 +266,21 @@ function locked(holder: Run): LuksmithError {
     `volume ${holder.volume} is in use: ${verbWords(holder.verb)} by ${who} since ${since} (run ${holder.id})`,
     { hint: `luksmith log ${holder.id} --follow` },
   );
+}
+
+function triesAgain(run: Run, now: Date): LuksmithError {
+  const waitMs = Math.max(0, (run.retry?.nextAt?.getTime() ?? 0) - now.getTime());
+  return new LuksmithError(
+    "locked",
+    `run ${run.id} does the same, and tries again in ${formatDuration(waitMs)}: ${run.retry?.error?.message}`,
+    { hint: `luksmith log ${run.id} --follow; to begin anew now: luksmith cancel ${run.id}` },
+  );
+}
+
+function tooLong(deadlineMs: number): LuksmithError {
+  return new LuksmithError("deadline", `the run has not ended within ${formatDuration(deadlineMs)}`, {
+    hint: "set runs.deadline, or the job's, if it may take longer",
+  });
 }
 
 function notFound(): LuksmithError {

@@ -49,6 +49,7 @@ export function outcomeOfThrown(thrown: unknown, signal: AbortSignal, warnings: 
   if (!holdsReleaseError(thrown) && error.code !== "tampered") {
     if (asked?.code === "cancelled") return { state: RunState.CANCELLED, error: asked, ...rest };
     if (error.code === "cancelled") return { state: RunState.CANCELLED, error, ...rest };
+    if (asked?.code === "deadline") return { state: RunState.FAILED, error: asked, ...rest };
   }
   // an AbortError of Node's own says nothing; the reason for the abort does
   return { state: RunState.FAILED, error: error.code === "internal" && asked !== undefined ? asked : error, ...rest };

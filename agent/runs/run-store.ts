@@ -310,6 +310,7 @@ function runOf(row: Row): Run {
         : { code: text(row.error_code), message: text(row.error_message), hint: text(row.error_hint) },
     summary: text(row.summary),
     totals: state === RunState.RUNNING ? undefined : RunTotals.fromJSON(JSON.parse(text(row.totals))),
+    retry: undefined,
   };
 }
 

@@ -1,8 +1,9 @@
 /** On a terminal: one line that is redrawn in place, and goes when the run ends. */
 
 import type { Clock } from "../../common/clock.ts";
-import type { RunEvent } from "../../proto/gen/luksmith/v1/types.ts";
+import type { Retry, RunEvent } from "../../proto/gen/luksmith/v1/types.ts";
 import { liveText, type OpenSteps, stepsAfter } from "../progress.ts";
+import { retryText } from "../run-text.ts";
 import type { Terminal } from "../terminal.ts";
 import { showMessage } from "./message-lines.ts";
 import type { RunView } from "./run-view.ts";
@@ -17,6 +18,8 @@ export class LiveView implements RunView {
   readonly #clock: Clock;
   readonly #timer: NodeJS.Timeout;
   #steps: OpenSteps = [];
+  /** Between two attempts. */
+  #retry: Retry | undefined;
   #drawnMs = Number.NEGATIVE_INFINITY;
 
   constructor(terminal: Terminal, clock: Clock) {
@@ -27,6 +30,8 @@ export class LiveView implements RunView {
 
   show(_runId: string, event: RunEvent): void {
     this.#steps = stepsAfter(this.#steps, event);
+    if (event.kind?.$case === "attemptFailed") this.#retry = event.kind.value.retry;
+    else if (event.kind?.$case === "stepBegan" || event.kind?.$case === "ended") this.#retry = undefined;
     showMessage(this.#terminal, event);
     const isStep = event.kind?.$case === "stepBegan" || event.kind?.$case === "stepEnded";
     if (isStep || this.#clock.monotonicMs() - this.#drawnMs >= redrawMs) this.#draw();
@@ -39,6 +44,7 @@ export class LiveView implements RunView {
 
   #draw(): void {
     this.#drawnMs = this.#clock.monotonicMs();
-    this.#terminal.showLive(liveText(this.#steps, this.#clock.now()));
+    const now = this.#clock.now();
+    this.#terminal.showLive(this.#retry === undefined ? liveText(this.#steps, now) : retryText(this.#retry, now));
   }
 }

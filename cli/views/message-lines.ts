@@ -2,7 +2,7 @@
 
 import { escapeControls } from "../../common/quote.ts";
 import type { RunEvent } from "../../proto/gen/luksmith/v1/types.ts";
-import { itemText, runTitle, warningText } from "../run-text.ts";
+import { eventText, itemText, runTitle, warningText } from "../run-text.ts";
 import type { Terminal } from "../terminal.ts";
 
 export function showMessage(terminal: Terminal, event: RunEvent): void {
@@ -22,6 +22,11 @@ export function showMessage(terminal: Terminal, event: RunEvent): void {
         `${terminal.paintErr("yellow", "warning:")} ${warningText(kind.value.message, kind.value.path)}`,
       );
       break;
+    case "attemptFailed": {
+      const text = eventText(event, event.time ?? new Date(0));
+      if (text !== undefined) terminal.errLine(terminal.paintErr("yellow", text));
+      break;
+    }
     case "note":
       terminal.errLine(`note: ${escapeControls(kind.value.message)}`);
       break;

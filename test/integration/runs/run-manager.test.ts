@@ -158,7 +158,8 @@ test("cancel asks, and the run is cancelled when it has unwound", async (t) => {
     [run.state, run.error],
     [RunState.CANCELLED, { code: "cancelled", message: "cancelled by alice", hint: "" }],
   );
-  assert.deepEqual((await collect(runs.watch(id, true, signal))).map(word), ["started", "cancelled by alice", "ended"]);
+  const said = ["started", "cancelled by alice", "not waiting for anything any more", "ended"];
+  assert.deepEqual((await collect(runs.watch(id, true, signal))).map(word), said);
   assert.deepEqual(runs.cancel(id, alice), run, "a run that is over is returned as it is");
 });
 

@@ -42,7 +42,7 @@ test("ssh takes it as it is meant", async (context) => {
     batchmode: "yes",
     preferredauthentications: "publickey",
     connecttimeout: "20",
-    serveraliveinterval: "15",
+    serveraliveinterval: "20",
     serveralivecountmax: "3",
     clearallforwardings: "yes",
     forwardagent: "no",

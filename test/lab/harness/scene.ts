@@ -14,6 +14,8 @@ export interface SceneOptions {
   readonly config: string;
   /** Settings of that remote, such as "stallTimeout: 5s". */
   readonly remote?: string;
+  /** How runs try again, such as "{ attempts: 3, firstWait: 1s }". Default: they do not. */
+  readonly runs?: string;
   /** Makes what is to be there before the agent starts: sources, mostly. */
   readonly prepare?: () => Promise<unknown>;
   /** The host's key is trusted and these volumes are there. Default: nobody has spoken to the host yet. */
@@ -32,13 +34,14 @@ jobs:
 
 export class Scene {
   readonly #config: string;
-  readonly #remote: string;
+  readonly #settings: string;
   #host: SecondHost | undefined;
   #agent: LabAgent | undefined;
 
   /** To be called in a `describe`: registers its hooks there. Host and agent are there when the first test begins. */
-  static set({ config, remote, prepare, volumes }: SceneOptions): Scene {
-    const scene = new Scene(config, remote ?? "");
+  static set({ config, remote, runs, prepare, volumes }: SceneOptions): Scene {
+    const settings = [remoteLine(SecondHost, remote), `runs: ${runs ?? "{ attempts: 1 }"}`];
+    const scene = new Scene(config, settings.join("\n"));
     const saved = SavedVolumes.of(config, volumes ?? []);
     before(async () => {
       await LabAgent.forget();
@@ -65,9 +68,9 @@ export class Scene {
     return scene;
   }
 
-  private constructor(config: string, remote: string) {
+  private constructor(config: string, settings: string) {
     this.#config = config;
-    this.#remote = remote;
+    this.#settings = settings;
   }
 
   get host(): SecondHost {
@@ -82,7 +85,7 @@ export class Scene {
 
   /** In place of one that the test has stopped. @param change what is another in the configuration from now on */
   async startAgent(change: (config: string) => string = (config) => config): Promise<void> {
-    this.#agent = await LabAgent.start(`${remoteLine(SecondHost, this.#remote)}\n${change(this.#config)}`);
+    this.#agent = await LabAgent.start(`${this.#settings}\n${change(this.#config)}`);
   }
 }
 

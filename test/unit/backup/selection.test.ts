@@ -13,6 +13,7 @@ const job: JobConfig = {
   hookTimeoutMs: 1000,
   bandwidthLimit: undefined,
   oneFileSystem: true,
+  deadlineMs: undefined,
 };
 
 test("what a job takes, with everything about it", () => {

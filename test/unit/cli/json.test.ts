@@ -25,6 +25,7 @@ import { errorCodes, LuksmithError } from "../../../common/errors.ts";
 import { Finding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
 import { FileEntry_Type, Item_Action, type RunEvent, RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import {
+  after,
   ed25519Key,
   runningRun,
   sampleEvent,
@@ -106,6 +107,7 @@ function event(kind: RunEvent["kind"]): JsonObject {
 }
 
 const detail = { code: "full", message: "the volume is full", hint: "" };
+const retry = { attempt: 2, attempts: 5, nextAt: after(60), error: detail };
 const notUtf8 = Buffer.from("caf\xe9", "latin1");
 
 /** What each type can look like: full, and as empty as it gets. */
@@ -129,6 +131,8 @@ const samples: Record<JsonType, JsonObject[]> = {
     runJson(sampleRun({ error: detail })),
     runJson(runningRun({ caller: undefined, startedAt: undefined, volume: "", job: "" })),
     runJson(sampleRun({ caller: { uid: 12, name: "" } })),
+    runJson(runningRun({ retry })),
+    runJson(runningRun({ retry: { ...retry, nextAt: undefined, error: undefined } })),
   ],
   run_started: [
     event({ $case: "started", value: { run: runningRun() } }),
@@ -150,6 +154,10 @@ const samples: Record<JsonType, JsonObject[]> = {
   ],
   note: [event({ $case: "note", value: { message: "going on" } })],
   item: [event({ $case: "item", value: { action: Item_Action.ADD, path: notUtf8, size: 3 } })],
+  attempt_failed: [
+    event({ $case: "attemptFailed", value: { retry } }),
+    event({ $case: "attemptFailed", value: { retry: undefined } }),
+  ],
   run_ended: [event({ $case: "ended", value: { run: sampleRun() } })],
   detached: [detachedJson(runningRun(), "asked"), detachedJson(runningRun(), "interrupted")],
   volume_created: [

@@ -38,6 +38,7 @@ export function sampleRun(changes: Partial<Run> = {}): Run {
     finishedAt: after(31),
     caller: { uid: 0, name: "root" },
     error: undefined,
+    retry: undefined,
     summary: "snapshot 2026-11-23T02-00-00Z: 3,012 files, 75 MiB new",
     snapshot: "2026-11-23T02-00-00Z",
     dryRun: false,

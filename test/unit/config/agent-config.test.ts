@@ -12,6 +12,7 @@ socket: { path: /run/backup/agent.sock, group: operators }
 stateDir: /srv/luksmith/
 runtimeDir: /run/backup
 log: { level: debug }
+runs: { attempts: 3, firstWait: 1m, longestWait: 1h, deadline: 2d }
 remotes:
   vault:
     host: 2001:db8::7
@@ -39,6 +40,7 @@ jobs:
     hookTimeout: 5m
     bandwidthLimit: 5M
     oneFileSystem: false
+    deadline: 12h
 access:
   - { users: [alice, 'EXAMPLE\\bob'], groups: [wheel, domain users], volumes: [home], jobs: ["*"], allow: [backup] }
 `,
@@ -49,6 +51,7 @@ access:
     stateDir: "/srv/luksmith",
     runtimeDir: "/run/backup",
     log: { level: "debug" },
+    runs: { retry: { attempts: 3, firstWaitMs: 60_000, longestWaitMs: 3_600_000 }, deadlineMs: 172_800_000 },
     remotes: new Map([
       [
         "vault",
@@ -93,6 +96,7 @@ access:
           hookTimeoutMs: 300_000,
           bandwidthLimit: 5 * 2 ** 20,
           oneFileSystem: false,
+          deadlineMs: 43_200_000,
         },
       ],
     ]),
@@ -120,6 +124,10 @@ test("what is left out", () => {
   assert.equal(config.stateDir, "/var/lib/luksmith");
   assert.equal(config.runtimeDir, "/run/luksmith");
   assert.deepEqual(config.log, { level: "info" });
+  assert.deepEqual(config.runs, {
+    retry: { attempts: 5, firstWaitMs: 30_000, longestWaitMs: 900_000 },
+    deadlineMs: 604_800_000,
+  });
   assert.deepEqual(config.access, []);
   assert.deepEqual(config.remotes.get("vault"), {
     name: "vault",
@@ -152,6 +160,7 @@ test("what is left out", () => {
     hookTimeoutMs: 1_800_000,
     bandwidthLimit: undefined,
     oneFileSystem: true,
+    deadlineMs: undefined,
   });
 });
 

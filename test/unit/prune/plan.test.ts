@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { planPrune } from "../../../agent/prune/plan.ts";
+import { planPrune, planRest } from "../../../agent/prune/plan.ts";
 import { parseSnapshotName } from "../../../agent/snapshots/name.ts";
 import { LuksmithError } from "../../../common/errors.ts";
 
@@ -66,6 +66,23 @@ test("nothing there, nothing to do", () => {
 test("only unfinished ones there: pruning them does not touch latest", () => {
   const { empties, latest } = planPrune(entries(`${a}.partial`), { partial: true, snapshots: [] });
   assert.deepEqual({ empties, latest }, { empties: false, latest: undefined });
+});
+
+test("after an attempt that was cut short: what is gone is done, what is half gone goes, latest is put right", () => {
+  const left = entries(a, `${b}.partial`, c, `${c.replace("23", "24")}.partial`);
+  assert.deepEqual(planRest(left, [b]), { remove: [`${b}.partial`], latest: c, empties: false });
+  assert.deepEqual(planRest(left, [b, c]), { remove: [`${b}.partial`, c], latest: a, empties: false });
+  assert.deepEqual(planRest(entries(a), [b, c]), { remove: [], latest: a, empties: false });
+  assert.deepEqual(planRest(entries(`${a}.partial`), [a]), {
+    remove: [`${a}.partial`],
+    latest: undefined,
+    empties: true,
+  });
+});
+
+test("after an attempt on unfinished ones: latest is left alone", () => {
+  const doomed = `${c.replace("23", "24")}.partial`;
+  assert.deepEqual(planRest(all, [doomed]), { remove: [doomed], latest: undefined, empties: false });
 });
 
 const unknown = [

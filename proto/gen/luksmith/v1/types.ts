@@ -235,7 +235,25 @@ export interface Run {
   /** The snapshot that the run made or read; may be empty. */
   snapshot: string;
   dryRun: boolean;
-  totals: RunTotals | undefined;
+  totals:
+    | RunTotals
+    | undefined;
+  /** Set while the run is under way and an attempt has failed. */
+  retry: Retry | undefined;
+}
+
+/** A run that failed over something that may go by itself tries again. */
+export interface Retry {
+  /** The attempt that is under way or comes next; the first one is 1. */
+  attempt: number;
+  /** How many there may be. */
+  attempts: number;
+  /** When the next attempt begins; unset while it is under way. */
+  nextAt:
+    | Date
+    | undefined;
+  /** What the last attempt failed over. */
+  error: ErrorDetail | undefined;
 }
 
 /** Figures of a run's end; zero where they have no meaning for its verb. */
@@ -267,6 +285,7 @@ export interface RunEvent {
     | { $case: "note"; value: Note }
     | { $case: "item"; value: Item }
     | { $case: "ended"; value: RunEnded }
+    | { $case: "attemptFailed"; value: AttemptFailed }
     | undefined;
 }
 
@@ -391,6 +410,11 @@ export function item_ActionToJSON(object: Item_Action): string {
     default:
       return "UNRECOGNIZED";
   }
+}
+
+/** The run goes on with another attempt, after a while. */
+export interface AttemptFailed {
+  retry: Retry | undefined;
 }
 
 export interface RunEnded {
@@ -719,6 +743,7 @@ function createBaseRun(): Run {
     snapshot: "",
     dryRun: false,
     totals: undefined,
+    retry: undefined,
   };
 }
 
@@ -762,6 +787,9 @@ export const Run: MessageFns<Run> = {
     }
     if (message.totals !== undefined) {
       RunTotals.encode(message.totals, writer.uint32(106).fork()).join();
+    }
+    if (message.retry !== undefined) {
+      Retry.encode(message.retry, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -883,6 +911,14 @@ export const Run: MessageFns<Run> = {
             message.totals = RunTotals.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.retry = Retry.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -922,6 +958,7 @@ export const Run: MessageFns<Run> = {
         ? globalThis.Boolean(object.dry_run)
         : false,
       totals: isSet(object.totals) ? RunTotals.fromJSON(object.totals) : undefined,
+      retry: isSet(object.retry) ? Retry.fromJSON(object.retry) : undefined,
     };
   },
 
@@ -966,6 +1003,9 @@ export const Run: MessageFns<Run> = {
     if (message.totals !== undefined) {
       obj.totals = RunTotals.toJSON(message.totals);
     }
+    if (message.retry !== undefined) {
+      obj.retry = Retry.toJSON(message.retry);
+    }
     return obj;
   },
 
@@ -992,6 +1032,130 @@ export const Run: MessageFns<Run> = {
     message.dryRun = object.dryRun ?? false;
     message.totals = (object.totals !== undefined && object.totals !== null)
       ? RunTotals.fromPartial(object.totals)
+      : undefined;
+    message.retry = (object.retry !== undefined && object.retry !== null) ? Retry.fromPartial(object.retry) : undefined;
+    return message;
+  },
+};
+
+function createBaseRetry(): Retry {
+  return { attempt: 0, attempts: 0, nextAt: undefined, error: undefined };
+}
+
+export const Retry: MessageFns<Retry> = {
+  encode(message: Retry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.attempt !== 0) {
+      writer.uint32(8).uint32(message.attempt);
+    }
+    if (message.attempts !== 0) {
+      writer.uint32(16).uint32(message.attempts);
+    }
+    if (message.nextAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.nextAt), writer.uint32(26).fork()).join();
+    }
+    if (message.error !== undefined) {
+      ErrorDetail.encode(message.error, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Retry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.attempt = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.attempts = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nextAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.error = ErrorDetail.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Retry {
+    return {
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      attempts: isSet(object.attempts) ? globalThis.Number(object.attempts) : 0,
+      nextAt: isSet(object.nextAt)
+        ? fromJsonTimestamp(object.nextAt)
+        : isSet(object.next_at)
+        ? fromJsonTimestamp(object.next_at)
+        : undefined,
+      error: isSet(object.error) ? ErrorDetail.fromJSON(object.error) : undefined,
+    };
+  },
+
+  toJSON(message: Retry): unknown {
+    const obj: any = {};
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
+    if (message.attempts !== 0) {
+      obj.attempts = Math.round(message.attempts);
+    }
+    if (message.nextAt !== undefined) {
+      obj.nextAt = message.nextAt.toISOString();
+    }
+    if (message.error !== undefined) {
+      obj.error = ErrorDetail.toJSON(message.error);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Retry>): Retry {
+    return Retry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Retry>): Retry {
+    const message = createBaseRetry();
+    message.attempt = object.attempt ?? 0;
+    message.attempts = object.attempts ?? 0;
+    message.nextAt = object.nextAt ?? undefined;
+    message.error = (object.error !== undefined && object.error !== null)
+      ? ErrorDetail.fromPartial(object.error)
       : undefined;
     return message;
   },
@@ -1244,6 +1408,9 @@ export const RunEvent: MessageFns<RunEvent> = {
       case "ended":
         RunEnded.encode(message.kind.value, writer.uint32(82).fork()).join();
         break;
+      case "attemptFailed":
+        AttemptFailed.encode(message.kind.value, writer.uint32(90).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1341,6 +1508,14 @@ export const RunEvent: MessageFns<RunEvent> = {
             message.kind = { $case: "ended", value: RunEnded.decode(reader, reader.uint32()) };
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.kind = { $case: "attemptFailed", value: AttemptFailed.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1377,6 +1552,10 @@ export const RunEvent: MessageFns<RunEvent> = {
         ? { $case: "item", value: Item.fromJSON(object.item) }
         : isSet(object.ended)
         ? { $case: "ended", value: RunEnded.fromJSON(object.ended) }
+        : isSet(object.attemptFailed)
+        ? { $case: "attemptFailed", value: AttemptFailed.fromJSON(object.attemptFailed) }
+        : isSet(object.attempt_failed)
+        ? { $case: "attemptFailed", value: AttemptFailed.fromJSON(object.attempt_failed) }
         : undefined,
     };
   },
@@ -1405,6 +1584,8 @@ export const RunEvent: MessageFns<RunEvent> = {
       obj.item = Item.toJSON(message.kind.value);
     } else if (message.kind?.$case === "ended") {
       obj.ended = RunEnded.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "attemptFailed") {
+      obj.attemptFailed = AttemptFailed.toJSON(message.kind.value);
     }
     return obj;
   },
@@ -1462,6 +1643,12 @@ export const RunEvent: MessageFns<RunEvent> = {
       case "ended": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "ended", value: RunEnded.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "attemptFailed": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "attemptFailed", value: AttemptFailed.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -2149,6 +2336,73 @@ export const Item: MessageFns<Item> = {
     message.action = object.action ?? 0;
     message.path = object.path ?? Buffer.alloc(0);
     message.size = object.size ?? 0;
+    return message;
+  },
+};
+
+function createBaseAttemptFailed(): AttemptFailed {
+  return { retry: undefined };
+}
+
+export const AttemptFailed: MessageFns<AttemptFailed> = {
+  encode(message: AttemptFailed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.retry !== undefined) {
+      Retry.encode(message.retry, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AttemptFailed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttemptFailed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.retry = Retry.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AttemptFailed {
+    return { retry: isSet(object.retry) ? Retry.fromJSON(object.retry) : undefined };
+  },
+
+  toJSON(message: AttemptFailed): unknown {
+    const obj: any = {};
+    if (message.retry !== undefined) {
+      obj.retry = Retry.toJSON(message.retry);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AttemptFailed>): AttemptFailed {
+    return AttemptFailed.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AttemptFailed>): AttemptFailed {
+    const message = createBaseAttemptFailed();
+    message.retry = (object.retry !== undefined && object.retry !== null) ? Retry.fromPartial(object.retry) : undefined;
     return message;
   },
 };

@@ -1,0 +1,39 @@
+/** What holds for every run: how often it tries, and how long it may take. */
+
+import * as z from "zod";
+import type { RetryPolicy } from "../runs/retry.ts";
+import { durationSchema } from "./quantity.ts";
+
+export interface RunsConfig {
+  readonly retry: RetryPolicy;
+  /** From its start to its end, waiting included. */
+  readonly deadlineMs: number;
+}
+
+/** Within what a timer of Node's can hold (2^31 ms). */
+const longestDeadlineMs = 20 * 86_400_000;
+
+export const deadlineSchema = durationSchema({ min: 10_000, max: longestDeadlineMs });
+
+export const runsFileSchema = z.strictObject({
+  attempts: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(5)
+    .describe("How often a run tries in a row while the backup host cannot be reached or the connection breaks"),
+  firstWait: durationSchema({ min: 0, max: 3_600_000 })
+    .prefault("30s")
+    .describe("The longest wait before the second attempt; doubled for each one more, and shortened by chance"),
+  longestWait: durationSchema({ min: 0, max: 86_400_000 }).prefault("15m").describe("No wait is longer"),
+  deadline: deadlineSchema.prefault("7d").describe("A run that takes longer is ended, waiting included"),
+});
+
+export function toRunsConfig({
+  attempts,
+  firstWait,
+  longestWait,
+  deadline,
+}: z.output<typeof runsFileSchema>): RunsConfig {
+  return { retry: { attempts, firstWaitMs: firstWait, longestWaitMs: longestWait }, deadlineMs: deadline };
+}
