@@ -22,6 +22,7 @@ import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
+import { takeOver } from "./interrupted.ts";
 import { canBeLinked, linkedCopy } from "./linked-copy.ts";
 import { isOfSameSelection, markPartial } from "./partial-mark.ts";
 import { type BackupPlan, planBackup } from "./plan.ts";
@@ -153,6 +154,7 @@ async function prepare(
   for (const name of plan.stale) await removeTree(exec, join(jobDir, partialName(name)), removeDeadlineMs, signal);
   if (newest !== undefined) {
     const interrupted = partialName(newest);
+    const olderDirs = older.map((name) => join(jobDir, partialName(name)));
     const same = await isOfSameSelection(host.stateDir, job, interrupted);
     run.note(
       same
@@ -165,9 +167,11 @@ async function prepare(
       await markPartial(host.stateDir, job, partialName(plan.name));
       const args = ["--no-target-directory", "--", join(jobDir, interrupted), partial];
       await mustRun(exec, { file: "mv", args, deadlineMs: fileDeadlineMs, signal });
+      await takeOver(host, job, { interrupted: [partial, ...olderDirs], into: partial }, run, signal);
       return { bases, isMarked: true };
     }
     bases.unshift(interrupted);
+    await takeOver(host, job, { interrupted: [join(jobDir, interrupted), ...olderDirs], into: partial }, run, signal);
   }
   return { bases, isMarked: false };
 }

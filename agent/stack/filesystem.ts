@@ -30,6 +30,12 @@ const mountOptions = [
 ];
 
 /**
+ * After a break no file is longer than what of it has arrived: with unwritten extents, which are ext4's default, the size may
+ * come first, and the rest would read as zeros. Source: Documentation/admin-guide/ext4.rst, "dioread_lock", "data=ordered"
+ */
+const writeOptions = ["data=ordered", "dioread_lock"];
+
+/**
  * Looks at the superblock, repairs what an unclean end left, and mounts. The release must be registered before.
  * @throws {LuksmithError} "tampered" when the image does not hold the file system that was made there
  */
@@ -56,7 +62,7 @@ export async function mountVolume(
     recovering();
     await checkExt4(host.exec, spec.device, "preen", signal);
   }
-  const options = [...mountOptions, ...(spec.mode === "read" ? ["ro"] : [])];
+  const options = [...mountOptions, ...(spec.mode === "read" ? ["ro"] : writeOptions)];
   await mountFilesystem(host.exec, spec.device, spec.names.filesDir, spec.pin.filesystem, options, signal);
 }
 

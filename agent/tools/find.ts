@@ -20,6 +20,66 @@ export async function listDirectory(exec: Exec, path: string, signal: AbortSigna
   return lines.map((line) => ({ type: line.slice(0, 1), name: line.slice(2) }));
 }
 
+export interface FoundFile {
+  /** Relative to where the search began; any bytes. */
+  readonly path: Buffer;
+  readonly bytes: number;
+  /** Of 512 bytes. */
+  readonly blocks: number;
+  readonly links: number;
+}
+
+/** Every regular file below a directory, on its file system. */
+export async function listFiles(
+  exec: Exec,
+  directory: string,
+  onFile: (file: FoundFile) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const splitter = new RecordSplitter(0);
+  const onStdout = (chunk: Buffer) => {
+    for (const record of splitter.push(chunk)) {
+      const [blocks, bytes, links, ...path] = record.toString("latin1").split(" ");
+      onFile({
+        path: Buffer.from(path.join(" "), "latin1"),
+        bytes: Number(bytes),
+        blocks: Number(blocks),
+        links: Number(links),
+      });
+    }
+  };
+  const args = ["-H", directory, "-xdev", "-type", "f", "-printf", "%b %s %n %P\\0"];
+  const finished = await exec({ file: "find", args, brief: true, deadlineMs: walkDeadlineMs, signal, onStdout });
+  if (finished.exitCode === 0) return;
+  throw new LuksmithError("tool_failed", `cannot look through ${directory}: ${lastWords(finished)}`, {
+    cause: finished,
+  });
+}
+
+/** Sizes of those that are there and regular files. @param paths relative to `below` */
+export async function fileSizes(
+  exec: Exec,
+  below: string,
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<Map<string, number>> {
+  if (paths.length === 0) return new Map();
+  const start = below.endsWith("/") ? below : `${below}/`;
+  const stdin = paths.map((path) => `${start}${path}\0`).join("");
+  const args = ["-P", "-files0-from", "-", "-maxdepth", "0", "-type", "f", "-printf", "%s %p\\0"];
+  const finished = await exec({ file: "find", args, stdin, deadlineMs: listDeadlineMs, signal });
+  // 1: some are not there
+  if (finished.exitCode > 1)
+    throw new LuksmithError("tool_failed", `find failed: ${lastWords(finished)}`, { cause: finished });
+  const records = finished.stdout.toString().split("\0").filter(Boolean);
+  return new Map(
+    records.map((record) => {
+      const blank = record.indexOf(" ");
+      return [record.slice(blank + 1 + start.length), Number(record.slice(0, blank))];
+    }),
+  );
+}
+
 /** %y of find(1), -printf */
 const types: Record<string, FileEntry["type"]> = {
   f: FileEntry_Type.FILE,
