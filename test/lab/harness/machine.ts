@@ -5,10 +5,10 @@
 
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
+import { availableParallelism, constants, tmpdir } from "node:os";
 import { join } from "node:path";
-import { LuksmithError } from "../../../common/errors.ts";
-import { lastWords, makeExec } from "../../../common/exec.ts";
+import { hasErrno, LuksmithError } from "../../../common/errors.ts";
+import { type Child, lastWords, makeExec } from "../../../common/exec.ts";
 import { UndoStack } from "../../../common/undo.ts";
 import { labCacheDirectory } from "./cache-directory.ts";
 import { ChannelSockets } from "./channel-sockets.ts";
@@ -25,6 +25,8 @@ export interface MachineOptions {
   readonly say: (line: string) => void;
   /** Directory of the host that is /out in the guest, read-write. Default: a new one that goes with the machine. */
   readonly out?: string | undefined;
+  /** A raw file of the host that is /dev/vda in the guest, for what is to be there in the next machine as well. */
+  readonly disk?: string | undefined;
   readonly memoryMiB?: number | undefined;
   /** Default: 2 where the host has them. One costs the host half the time for the same work; two let a pipeline run. */
   readonly cpus?: number | undefined;
@@ -58,25 +60,29 @@ export const repository = join(import.meta.dirname, "../../..");
 
 /** A boot takes 5 s on a quiet machine. One that takes far longer than that hangs, or the machine is very busy. */
 const bootDeadlinesMs = [45_000, 60_000, 120_000];
-const emulator = "qemu-system-x86_64";
+const emulatorProgram = "qemu-system-x86_64";
 
 export class Machine implements AsyncDisposable {
   /** From the emulator's start until it takes commands, the boots that hung not counted. */
   readonly bootMs: number;
+  readonly #emulator: Child;
   readonly #sockets: ChannelSockets;
   readonly #undo: UndoStack;
   /** Rejects when the emulator ends, for whatever reason. */
   readonly #ended: Promise<never>;
   readonly #explain: (error: unknown) => Promise<unknown>;
+  #hasPower = true;
 
   private constructor(parts: {
     bootMs: number;
+    emulator: Child;
     sockets: ChannelSockets;
     undo: UndoStack;
     ended: Promise<never>;
     explain: (error: unknown) => Promise<unknown>;
   }) {
     this.bootMs = parts.bootMs;
+    this.#emulator = parts.emulator;
     this.#sockets = parts.sockets;
     this.#undo = parts.undo;
     this.#ended = parts.ended;
@@ -124,8 +130,8 @@ export class Machine implements AsyncDisposable {
 
       const ready = said(sockets, /ready\n/);
       const startedAt = performance.now();
-      const child = start({
-        file: emulator,
+      const emulator = start({
+        file: emulatorProgram,
         args: qemuArguments({
           kernel: kernel.image,
           initramfs: paths.initramfs,
@@ -141,11 +147,12 @@ export class Machine implements AsyncDisposable {
             { tag: "root", path: "/", readOnly: true },
             { tag: "out", path: paths.out, readOnly: false },
           ],
+          disk: options.disk,
         }),
         signal: options.signal,
       });
-      undo.add("stop the emulator", () => child.stop());
-      const ended = child.finished.then((finished) => {
+      undo.add("stop the emulator", () => emulator.stop());
+      const ended = emulator.finished.then((finished) => {
         throw new LuksmithError("tool_failed", `the virtual machine ended: ${lastWords(finished)}`);
       });
       ended.catch(() => undefined);
@@ -157,7 +164,7 @@ export class Machine implements AsyncDisposable {
       await withDeadline(Promise.race([ready, ended]), deadlineMs, "the boot").catch(async (error: unknown) => {
         throw await explain(error);
       });
-      return new Machine({ bootMs: performance.now() - startedAt, sockets, undo, ended, explain });
+      return new Machine({ bootMs: performance.now() - startedAt, emulator, sockets, undo, ended, explain });
     } catch (error) {
       await undo.unwind();
       throw error;
@@ -190,9 +197,27 @@ export class Machine implements AsyncDisposable {
         : withDeadline(done, command.deadlineMs, command.argv.join(" ")));
       return Number(code);
     } catch (error) {
-      throw await this.#explain(error);
+      throw this.#hasPower ? await this.#explain(error) : error;
     } finally {
       for (const channel of ["stdout", "stderr", "terminal"] as const) this.#sockets.onData(channel, undefined);
+    }
+  }
+
+  /**
+   * Ends the machine at once: nothing in it can write anything out, and the command that runs in it fails. Resolves when
+   * the emulator is gone, and with it its hold on the disk.
+   * @throws {LuksmithError} "tool_failed" when the machine had ended by itself
+   */
+  async cutPower(): Promise<void> {
+    this.#hasPower = false;
+    try {
+      process.kill(this.#emulator.pid, "SIGKILL");
+    } catch (error) {
+      if (!hasErrno(error, "ESRCH")) throw error;
+    }
+    const { exitCode } = await this.#emulator.finished;
+    if (exitCode !== 128 + constants.signals.SIGKILL) {
+      throw new LuksmithError("tool_failed", "the virtual machine had ended before its power was cut");
     }
   }
 

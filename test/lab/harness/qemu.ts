@@ -14,6 +14,8 @@ export interface MachineSpec {
   readonly sockets: Readonly<Record<Channel, string>>;
   /** Directories shared with the guest by tag. */
   readonly shares: readonly { readonly tag: string; readonly path: string; readonly readOnly: boolean }[];
+  /** A raw file that is the guest's /dev/vda; it has to load virtio_blk for that. */
+  readonly disk?: string | undefined;
 }
 
 export const channels = ["control", "stdout", "stderr", "terminal"] as const;
@@ -64,7 +66,17 @@ export function qemuArguments(spec: MachineSpec): string[] {
       "-device",
       `virtio-9p-device,fsdev=${tag},mount_tag=${tag}`,
     ]),
+    ...(spec.disk === undefined ? [] : diskArguments(spec.disk)),
   ];
+}
+
+/**
+ * What the guest has written to it is the host's as soon as the emulator has said so, and outlives the emulator; what
+ * is still in the guest's own memory goes with it.
+ */
+function diskArguments(path: string): string[] {
+  const drive = `if=none,id=disk,format=raw,cache=writeback,file=${escaped(path)}`;
+  return ["-drive", drive, "-device", "virtio-blk-device,drive=disk"];
 }
 
 /** A path as a setting: the kernel's command line is cut at blanks. guest/init.sh reads it with printf's %b. */

@@ -37,6 +37,12 @@ describe("the emulator's command line", () => {
     assert.ok(after(qemuArguments(spec), "-chardev").includes("file,id=console,path=/tmp/a,,b/console.log"));
   });
 
+  it("has a disk where one is given", () => {
+    assert.deepEqual(after(qemuArguments(spec), "-drive"), []);
+    const [drive] = after(qemuArguments({ ...spec, disk: "/tmp/a,b/disk" }), "-drive");
+    assert.match(drive ?? "", /,format=raw,.*,file=\/tmp\/a,,b\/disk$/);
+  });
+
   it("vouches for the clock only when its frequency is known, and never under KVM, which does it itself", () => {
     const commandLine = (changed: Partial<MachineSpec>) => after(qemuArguments({ ...spec, ...changed }), "-append")[0];
     assert.match(commandLine({}) ?? "", / tsc_early_khz=2600000 tsc=reliable( |$)/);
