@@ -4,7 +4,7 @@
  */
 
 import { existsSync } from "node:fs";
-import { chmod, chown, copyFile, mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasErrno } from "../../../common/errors.ts";
 import { type Child, makeExec, mustRead, mustRun } from "../../../common/exec.ts";
@@ -40,6 +40,8 @@ export interface SecondHostOptions {
   readonly identityFile: string;
   /** Bytes of an ext4 file system for the storage; default: a large tmpfs. */
   readonly storageBytes?: number;
+  /** A directory below /out: storage and host key are kept there, and are there again for a machine that comes later. */
+  readonly keptIn?: string;
   /** The user may run commands as well. Default: nothing but SFTP, which is all that luksmith may need. */
   readonly shell?: boolean;
   /** Private keys (with .pub beside them) that there are already: its own, and the client's at `identityFile`. */
@@ -56,28 +58,34 @@ export class SecondHost implements AsyncDisposable {
   readonly storagePath = "/srv/luksmith-lab";
   /** The directory in the user's home where images go. */
   readonly imagesPath = join(this.storagePath, "images");
-  readonly hostKeyFile = join(root, "host_key");
+  readonly hostKeyFile: string;
+  readonly #keptIn: string | undefined;
   #sshd: Child | undefined;
   #shape: LinkShape = { rttMs: 0 };
 
   /** Takes down what an earlier one left, and makes a new one: up, with a bare link. */
   static async create(options: SecondHostOptions): Promise<SecondHost> {
-    const host = new SecondHost();
+    const host = new SecondHost(options.keptIn);
     await host.#takeDown();
+    if (options.keptIn !== undefined) await mkdir(options.keptIn, { recursive: true });
+    const isKnown = existsSync(host.hostKeyFile);
     await mkdir(root, { recursive: true, mode: 0o755 });
     await mkdir(dirname(options.identityFile), { recursive: true, mode: 0o700 });
     // starting a program takes long under emulation; these have nothing to do with one another
     await Promise.all([
       host.#makeStorage(options.storageBytes),
       host.#makeLink(),
-      ...(options.hostKey === undefined
-        ? [makeKey(options.identityFile), makeKey(host.hostKeyFile)]
-        : [copyKey(options.hostKey, host.hostKeyFile)]),
+      ...(isKnown ? [] : host.#makeKeys(options)),
       host.#writeSshdConfig(options.shell ?? false),
     ]);
     await writeFile(join(root, "authorized_keys"), await readFile(`${options.identityFile}.pub`));
     await host.start();
     return host;
+  }
+
+  private constructor(keptIn: string | undefined) {
+    this.#keptIn = keptIn;
+    this.hostKeyFile = join(keptIn ?? root, "host_key");
   }
 
   /** As OpenSSH prints it: "SHA256:..." */
@@ -166,9 +174,18 @@ export class SecondHost implements AsyncDisposable {
     await this.#takeDown();
   }
 
+  #makeKeys({ hostKey, identityFile }: SecondHostOptions): Promise<void>[] {
+    if (hostKey !== undefined) return [copyKey(hostKey, this.hostKeyFile)];
+    return [makeKey(identityFile), makeKey(this.hostKeyFile)];
+  }
+
   async #makeStorage(bytes: number | undefined): Promise<void> {
     await mkdir(this.storagePath, { recursive: true });
-    if (bytes === undefined) {
+    if (this.#keptIn !== undefined) {
+      const kept = join(this.#keptIn, "storage");
+      await mkdir(kept, { recursive: true });
+      await run("mount", "--bind", kept, this.storagePath);
+    } else if (bytes === undefined) {
       await run("mount", "-t", "tmpfs", "-o", "size=4G,mode=0755", "tmpfs", this.storagePath);
     } else {
       await writeFile(storageFile, "");
@@ -178,9 +195,15 @@ export class SecondHost implements AsyncDisposable {
     }
     // "*" is a password that nothing matches; "!" would lock the account for keys as well
     const account = ["--home-dir", this.storagePath, "--no-create-home", "--shell", "/bin/sh", "--password", "*"];
+    // what was kept belongs to the user of an earlier machine: this one has to be the same
+    const { uid: owner } = await stat(this.storagePath);
+    if (owner !== 0) {
+      await run("useradd", ...account, "--uid", `${owner}`, this.user);
+      return;
+    }
     await run("useradd", ...account, this.user);
-    const line = new RegExp(`^${this.user}:[^:]*:(\\d+):(\\d+):`, "m").exec(await readFile("/etc/passwd", "utf8"));
     await mkdir(this.imagesPath, { mode: 0o700 });
+    const line = new RegExp(`^${this.user}:[^:]*:(\\d+):(\\d+):`, "m").exec(await readFile("/etc/passwd", "utf8"));
     for (const path of [this.storagePath, this.imagesPath]) await chown(path, Number(line?.[1]), Number(line?.[2]));
   }
 
