@@ -1,15 +1,18 @@
 /** The lab tier: two virtual machines take the test files from one queue, the longest first. */
 
-import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { hasErrno, LuksmithError } from "../common/errors.ts";
+import { LuksmithError } from "../common/errors.ts";
 import { formatDuration } from "../common/units.ts";
+import type { GuestCommand, Machine } from "../test/lab/harness/machine.ts";
 import { savedVolumesVariable } from "../test/lab/harness/saved-volumes.ts";
 import { SharedMachine } from "../test/lab/harness/shared-machine.ts";
 import { bundleForLab } from "./lab-bundle.ts";
+import { losesPower, runPowerCutTest } from "./power-cut-test.ts";
 import { SourceLocations } from "./source-locations.ts";
-import { addCounts, noTests, parseTapCounts, showCounts, type TestCounts } from "./test-counts.ts";
+import { addCounts, noTests, showCounts, type TestCounts } from "./test-counts.ts";
+import { judgeReport, testCommand } from "./test-report.ts";
 
 const machines = 2;
 /** Two machines with one processor each get more done on two cores than with two each, and far more than one alone. */
@@ -35,9 +38,11 @@ interface LabTest {
   readonly bundle: string;
 }
 
+type Output = Pick<GuestCommand, "onStdout" | "onStderr" | "deadlineMs">;
+
 /** @param names only these files, when given */
 export async function runLabTier(names: readonly string[], signal: AbortSignal): Promise<TestCounts> {
-  const all = globSync("test/lab/{,faults/}*.test.ts").toSorted((a, b) => rank(a) - rank(b));
+  const all = globSync("test/lab/**/*.test.ts").toSorted((a, b) => rank(a) - rank(b));
   const sources = names.length === 0 ? all : all.filter((file) => names.includes(file));
   if (sources.length === 0) return noTests;
   const bundles = await bundleForLab(sources);
@@ -68,61 +73,54 @@ async function workThrough(queue: LabTest[], out: string, signal: AbortSignal): 
 }
 
 /** @throws the signal's reason; what goes wrong with the machine is a failed test */
-async function runOne(
-  { source, bundle }: LabTest,
-  out: string,
-  machines: SharedMachine,
-  signal: AbortSignal,
-): Promise<TestCounts> {
+async function runOne(test: LabTest, out: string, machines: SharedMachine, signal: AbortSignal): Promise<TestCounts> {
+  const { source, bundle } = test;
   const startedAt = performance.now();
-  const report = `${basename(bundle)}.tap`;
   const printed: string[] = [];
   const locations = new SourceLocations();
   const keep = locations.line((text) => printed.push(text));
-  let exitCode: number | undefined;
+  const output = { onStdout: keep, onStderr: keep, deadlineMs: fileDeadlineMs };
+  const say = (line: string) => console.log(`  ${line} (${basename(source)})`);
+  let counts: TestCounts = { ...noTests, failed: 1 };
   let booted = "";
   try {
-    const { machine, bootMs } = await machines.get((line) => console.log(`  ${line} (${basename(source)})`));
+    let bootMs: number | undefined;
+    if (losesPower(source)) {
+      // memory is meant for as many machines at once as there are workers
+      await machines.giveUp();
+      const directory = mkdtempSync(join(out, "lives-"));
+      ({ counts, bootMs } = await runPowerCutTest({
+        bundle,
+        directory,
+        machine: { cpus: cpusPerMachine, signal, say },
+        ...output,
+      }));
+    } else {
+      const shared = await machines.get(say);
+      bootMs = shared.bootMs;
+      counts = await runShared(test, out, shared.machine, output);
+    }
     if (bootMs !== undefined) booted = `, ${formatDuration(bootMs)} of it the boot`;
-    exitCode = await machine.run({
-      argv: [
-        ...["node", "--test", "--test-isolation=none"],
-        ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
-        ...["--test-reporter=tap", `--test-reporter-destination=/out/${report}`, bundle],
-      ],
-      freshRoot: true,
-      env: { [savedVolumesVariable]: "yes" },
-      onStdout: keep,
-      onStderr: keep,
-      deadlineMs: fileDeadlineMs,
-    });
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof LuksmithError)) throw error;
     printed.push(`error: ${error.message}\n`, error.hint === undefined ? "" : `hint: ${error.hint}\n`);
   }
-  const counts = judge(readReport(join(out, report)), exitCode);
   const took = formatDuration(performance.now() - startedAt);
   console.log(`  ${counts.failed > 0 ? "FAILED" : "ok    "} ${source}: ${showCounts(counts)}, ${took}${booted}`);
   if (counts.failed > 0) console.log(printed.join("").replace(/^/gm, "    "));
   return counts;
 }
 
-/** A report without an end, or a runner that failed without a failed test, is a failure of its own. */
-function judge(report: TestCounts | undefined, exitCode: number | undefined): TestCounts {
-  const counts = report ?? noTests;
-  const unexplained = exitCode !== 0 && counts.failed === 0;
-  const nothingRan = counts.passed + counts.failed + counts.skipped === 0;
-  return unexplained || nothingRan ? { ...counts, failed: counts.failed + 1 } : counts;
-}
-
-function readReport(path: string): TestCounts | undefined {
-  try {
-    return parseTapCounts(readFileSync(path, "utf8"));
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
+async function runShared({ bundle }: LabTest, out: string, machine: Machine, output: Output): Promise<TestCounts> {
+  const report = `${basename(bundle)}.tap`;
+  const exitCode = await machine.run({
+    argv: testCommand(bundle, `/out/${report}`),
+    freshRoot: true,
+    env: { [savedVolumesVariable]: "yes" },
+    ...output,
+  });
+  return judgeReport(join(out, report), exitCode);
 }
 
 function settledValue<T>(settled: PromiseSettledResult<T>): T {
@@ -131,6 +129,8 @@ function settledValue<T>(settled: PromiseSettledResult<T>): T {
 }
 
 function rank(file: string): number {
+  // has machines of its own: before there is another one
+  if (losesPower(file)) return -1;
   const at = longestFirst.indexOf(basename(file, ".test.ts"));
   return at === -1 ? longestFirst.length : at;
 }

@@ -1,14 +1,17 @@
 /** npm run lab: runs a command as root in a throwaway virtual machine. See the usage below. */
 
-import { resolve } from "node:path";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { LuksmithError } from "../common/errors.ts";
 import { parseDuration } from "../common/units.ts";
 import { DeadlineError } from "../test/lab/harness/deadline.ts";
-import { Machine } from "../test/lab/harness/machine.ts";
+import { Machine, type MachineOptions } from "../test/lab/harness/machine.ts";
 import { buildPrograms } from "./build.ts";
 import { interruptible } from "./interruptible.ts";
 import { bundleForLab } from "./lab-bundle.ts";
 import { ownTerminal } from "./own-terminal.ts";
+import { losesPower, runPowerCutTest } from "./power-cut-test.ts";
 import { setUp } from "./setup.ts";
 import { SourceLocations } from "./source-locations.ts";
 
@@ -56,25 +59,59 @@ async function main(signal: AbortSignal): Promise<number> {
   if (!setUp("test")) return 1;
   await buildPrograms();
   const { command, timeoutMs, ...options } = request;
-  const tests = command.length > 0 && command.every((word) => word.endsWith(".test.ts"));
-  const bundles = tests ? await bundleForLab(command) : [];
   const timeUp = timeoutMs === undefined ? [] : [deadline(timeoutMs)];
   const say = (line: string) => console.error(line);
-  await using machine = await Machine.boot({ ...options, say, signal: AbortSignal.any([signal, ...timeUp]) });
-  if (tests) {
-    const locations = new SourceLocations();
-    return await machine.run({
-      argv: ["node", "--test", "--test-isolation=none", "--test-reporter=spec", ...bundles],
-      onStdout: locations.line((text) => process.stdout.write(text)),
-      onStderr: locations.line((text) => process.stderr.write(text)),
-    });
+  const machineOptions = { ...options, say, signal: AbortSignal.any([signal, ...timeUp]) };
+  if (command.length > 0 && command.every((word) => word.endsWith(".test.ts"))) {
+    const withPowerCuts = await runPowerCutTests(command.filter(losesPower), machineOptions);
+    return (
+      (await runTests(
+        command.filter((file) => !losesPower(file)),
+        machineOptions,
+      )) || withPowerCuts
+    );
   }
+  await using machine = await Machine.boot(machineOptions);
   return await machine.run({
     argv: command.length > 0 ? command : ["bash"],
     onStdout: (piece) => process.stdout.write(piece),
     onStderr: (piece) => process.stderr.write(piece),
     terminal: terminal.guest,
   });
+}
+
+/** All in one machine. @returns the exit code */
+async function runTests(files: readonly string[], options: MachineOptions): Promise<number> {
+  if (files.length === 0) return 0;
+  const bundles = await bundleForLab(files);
+  await using machine = await Machine.boot(options);
+  const argv = ["node", "--test", "--test-isolation=none", "--test-reporter=spec", ...bundles];
+  return await machine.run({ argv, ...withSourceLocations() });
+}
+
+/** Each in machines of its own; what they keep stays in a directory of `out`, where there is one. @returns the exit code */
+async function runPowerCutTests(files: readonly string[], { out, ...machine }: MachineOptions): Promise<number> {
+  if (files.length === 0) return 0;
+  let failed = 0;
+  const parent = out ?? tmpdir();
+  mkdirSync(parent, { recursive: true });
+  for (const bundle of await bundleForLab(files)) {
+    const directory = mkdtempSync(join(parent, "luksmith-lives-"));
+    try {
+      failed += (await runPowerCutTest({ bundle, directory, machine, ...withSourceLocations() })).counts.failed;
+    } finally {
+      if (out === undefined) rmSync(directory, { recursive: true });
+    }
+  }
+  return failed > 0 ? 1 : 0;
+}
+
+function withSourceLocations() {
+  const locations = new SourceLocations();
+  return {
+    onStdout: locations.line((text) => process.stdout.write(text)),
+    onStderr: locations.line((text) => process.stderr.write(text)),
+  };
 }
 
 function deadline(ms: number): AbortSignal {
