@@ -42,6 +42,8 @@ export interface Command {
   readonly gatherMs?: number;
   /** Gets standard error piece by piece; its end is kept all the same. */
   readonly onStderr?: (chunk: Buffer) => void;
+  /** Called when it has been started. */
+  readonly onStart?: (running: Running) => void;
   /** How long it may take to end by itself after SIGTERM before SIGKILL. Default 2000. */
   readonly graceMs?: number;
 }
@@ -52,6 +54,14 @@ export interface Finished {
   readonly stdout: Buffer;
   /** The last 25 lines at most. */
   readonly stderr: string;
+}
+
+/** A child as those see it who have not started it. */
+export interface Running {
+  readonly pid: number;
+  /** Lets it and what it has started stand still. A child that is to end is resumed first. */
+  pause(): void;
+  resume(): void;
 }
 
 /** A child that is running. */
@@ -163,6 +173,7 @@ class RunningChild implements Child {
   #exited = false;
   readonly #givenUp = Promise.withResolvers<never>();
   #isGivenUp = false;
+  #ending = false;
 
   /** @param failure settles when the child is over; with the reason, if it was never started */
   constructor(command: Command, child: ChildProcess, failure: Promise<unknown>) {
@@ -170,6 +181,13 @@ class RunningChild implements Child {
     this.#child = child;
     this.#givenUp.promise.catch(() => undefined);
     this.finished = this.#run(failure);
+    if (child.pid !== undefined) {
+      command.onStart?.({
+        pid: child.pid,
+        pause: () => this.#pause(),
+        resume: () => this.#resume(),
+      });
+    }
     // a caller may look only later, or never when it stops the child
     this.finished.catch(() => undefined);
   }
@@ -298,7 +316,10 @@ class RunningChild implements Child {
   async #end(reason: unknown): Promise<void> {
     this.#reason ??= reason;
     if (this.#exited || this.#isGivenUp) return;
+    this.#ending = true;
     this.#signalGroup("SIGTERM");
+    // one that stands still would not hear it
+    this.#signalGroup("SIGCONT");
     let timer = setTimeout(() => {
       this.#signalGroup("SIGKILL");
       timer = setTimeout(() => this.#giveUp(), unkillableAfterMs);
@@ -320,7 +341,15 @@ class RunningChild implements Child {
     this.#givenUp.reject(this.#reason ?? new LuksmithError("tool_failed", `${file} hangs and cannot be killed`));
   }
 
-  #signalGroup(name: "SIGTERM" | "SIGKILL"): void {
+  #pause(): void {
+    if (!this.#ending && !this.#exited) this.#signalGroup("SIGSTOP");
+  }
+
+  #resume(): void {
+    if (!this.#exited) this.#signalGroup("SIGCONT");
+  }
+
+  #signalGroup(name: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     if (this.#child.pid === undefined) return;
     try {
       process.kill(-this.#child.pid, name);

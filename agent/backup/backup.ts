@@ -29,6 +29,7 @@ import { type BackupPlan, planBackup } from "./plan.ts";
 import { freeBytes, missingBytes } from "./room.ts";
 import { copyArgs, deletingArgs, ownMountsArgs, selectionArgs } from "./selection.ts";
 import { requireSources } from "./sources.ts";
+import { withWriteBehind } from "./write-behind.ts";
 
 /** One small file operation on the volume. */
 const fileDeadlineMs = 120_000;
@@ -219,7 +220,9 @@ async function copyInto(
       const make = ["--parents", "--mode=0755", "--", dirname(partial), partial];
       await mustRun(exec, { file: "mkdir", args: make, brief: true, deadlineMs: fileDeadlineMs, signal });
       const onProgress = copyProgress(clock, run, "copy");
-      return copy(exec, { args, volume: job.volume, onProgress, onComplaint }, signal);
+      return withWriteBehind(host, attached.filesDir, signal, (onStart, inTime) =>
+        copy(exec, { args, volume: job.volume, onProgress, onComplaint, onStart }, inTime),
+      );
     });
     return { ...result, warnings, isSealable: false };
   } catch (error) {

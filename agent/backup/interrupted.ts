@@ -6,8 +6,8 @@
  * the size, which the journal may have before the data. It is removed. Of any other file ext4 tells no larger size than what
  * has arrived (data=ordered, and dioread_lock: Documentation/admin-guide/ext4.rst), so that one cut short shows it.
  *
- * A large file that was cut short is moved to where it belongs in the new snapshot, and rsync adds what it lacks, having
- * compared what is there (rsync(1), --append-verify).
+ * A large file that was cut short is moved to where it belongs in the new snapshot. There rsync compares what it has with the
+ * machine's, and writes what it lacks (--inplace, --no-whole-file; --append-verify takes every sparse file for damaged).
  */
 
 import { dirname, join } from "node:path";
@@ -23,6 +23,7 @@ import { copy } from "../tools/rsync.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { copyArgs, ownMountsArgs, selectionArgs } from "./selection.ts";
 import { type Beginning, intendedPath, isSparse, largeBytes, unfinished } from "./unfinished.ts";
+import { withWriteBehind } from "./write-behind.ts";
 
 const fileDeadlineMs = 120_000;
 const removeDeadlineMs = 6 * 3_600_000;
@@ -50,13 +51,15 @@ export async function takeOver(
     ...selectionArgs(job),
     ...ownMountsArgs(host.runtimeDir),
     ...copyArgs(job),
-    ...["--append-verify", "--from0", "--files-from=-", "--", "/", `${into}/`],
+    ...["--inplace", "--no-whole-file", "--from0", "--files-from=-", "--", "/", `${into}/`],
   ];
   const stdin = Buffer.from(files.map(({ path }) => `${path}\0`).join(""));
   const onProgress = copyProgress(host.clock, run, "go on");
   // what cannot be read is met, and said, again by the copy that follows
   const spec = { args, stdin, volume: job.volume, onProgress, onComplaint: () => undefined };
-  await run.step("go on", () => copy(exec, spec, signal));
+  await run.step("go on", () =>
+    withWriteBehind(host, into, signal, (onStart, inTime) => copy(exec, { ...spec, onStart }, inTime)),
+  );
 }
 
 /** Removes what cannot be trusted. @returns the large files that no finished snapshot shares */

@@ -23,6 +23,7 @@ import { type Change, ChangeCollector, type Changes, isNone, Outstanding } from 
 import { copyProgress } from "./copy-progress.ts";
 import { includeRules } from "./include-rules.ts";
 import { copyArgs, deletingArgs } from "./selection.ts";
+import { withWriteBehind } from "./write-behind.ts";
 
 /** For what touches every entry of a tree. */
 const treeDeadlineMs = 6 * 3_600_000;
@@ -261,7 +262,9 @@ async function exchange(
       if (item !== undefined) outstanding.crossOff(item);
     },
   };
-  const copied = await copyWithoutComplaint(host.exec, exchanged, signal);
+  const copied = await withWriteBehind(host, partial, signal, (onStart, inTime) =>
+    copyWithoutComplaint(host.exec, { ...exchanged, onStart }, inTime),
+  );
   return outstanding.isEmpty ? copied : undefined;
 }
 

@@ -76,7 +76,7 @@ export class ActiveRun implements RunContext {
         this.signal.throwIfAborted();
         return outcomeOfResult(this.runId, await work(this), this.#warnings);
       } catch (thrown) {
-        this.#attempt = attemptsBefore(this.#attempt, this.#clock.monotonicMs() - beganMs, this.#policy);
+        this.#attempt = attemptsBefore(this.#attempt, this.#clock.monotonicMs() - beganMs);
         const waitMs = this.#waitAfter(thrown, Math.random());
         if (waitMs === undefined) return this.#outcomeOf(thrown);
         this.#log.warn({ err: thrown, attempt: this.#attempt, waitMs }, "an attempt of the run failed");

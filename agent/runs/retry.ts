@@ -9,6 +9,8 @@ export interface RetryPolicy {
   readonly longestWaitMs: number;
 }
 
+const longAttemptMs = 3_600_000;
+
 /** For a verb that somebody waits for, or that cannot simply be done again. */
 export const neverAgain: RetryPolicy = { attempts: 1, firstWaitMs: 0, longestWaitMs: 0 };
 
@@ -30,9 +32,9 @@ export function waitAfter(
 }
 
 /**
- * An attempt that worked for longer than any wait shows that the host is there: a link that breaks once a day must not
- * use up the attempts of a first backup that takes a week.
+ * A link that breaks once a day must not use up the attempts of a first backup that takes a week: an attempt that worked for
+ * long begins the count anew.
  */
-export function attemptsBefore(attempt: number, lastedMs: number, { longestWaitMs }: RetryPolicy): number {
-  return lastedMs > longestWaitMs ? 1 : attempt;
+export function attemptsBefore(attempt: number, lastedMs: number): number {
+  return lastedMs >= longAttemptMs ? 1 : attempt;
 }

@@ -29,6 +29,8 @@ export interface CopySpec {
   /** See {@link Command.brief}. */
   readonly brief?: boolean;
   readonly onProgress?: (progress: RsyncProgress) => void;
+  /** See {@link Command.onStart}. */
+  readonly onStart?: Command["onStart"];
   /** The volume that the destination lies in, when it does: damage there is the backup host's doing. */
   readonly volume?: string;
   /** A line of --out-format, with its escapes still in it. */
@@ -73,6 +75,7 @@ export async function copy(exec: Exec, spec: CopySpec, signal: AbortSignal): Pro
     ...(spec.stdin === undefined ? {} : { stdin: spec.stdin }),
     as: spec.as,
     ...(spec.brief === undefined ? {} : { brief: spec.brief }),
+    ...(spec.onStart === undefined ? {} : { onStart: spec.onStart }),
     signal,
     onStdout,
     gatherMs: outputGatherMs,

@@ -9,7 +9,7 @@ import { type TestContext, test } from "node:test";
 import { waitUntil } from "../../../agent/system/wait-until.ts";
 import { systemClock } from "../../../common/clock.ts";
 import { LuksmithError } from "../../../common/errors.ts";
-import { fixedEnvironment, lastWords, makeExec, mustRead, mustRun } from "../../../common/exec.ts";
+import { fixedEnvironment, lastWords, makeExec, mustRead, mustRun, type Running } from "../../../common/exec.ts";
 import { nobody, rootOnly, scratch } from "../tools/scratch.ts";
 import { hasEnded, isRunning } from "./process-state.ts";
 
@@ -377,4 +377,32 @@ test("nor does a child that runs as another user", rootOnly, async (context) => 
   const [parent, child] = await doomedParent(context, `${nobody.uid}`, `${nobody.gid}`);
   parent.kill("SIGKILL");
   assert.ok(await hasEnded(child));
+});
+
+test("a child that stands still does nothing, goes on when it is resumed, and can be ended", async () => {
+  const running = Promise.withResolvers<Running>();
+  let ticks = 0;
+  const child = start({
+    file: "bash",
+    args: ["-c", "while sleep 0.02; do echo tick; done"],
+    onStart: running.resolve,
+    onStdout: () => {
+      ticks += 1;
+    },
+  });
+  const { pid, pause, resume } = await running.promise;
+  assert.equal(pid, child.pid);
+  const ticked = async (after: number) => {
+    while (ticks <= after) await systemClock.sleep(5);
+  };
+  await ticked(0);
+  pause();
+  const isStopped = () => /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  while (!isStopped()) await systemClock.sleep(5);
+  resume();
+  await ticked(ticks);
+  pause();
+  while (!isStopped()) await systemClock.sleep(5);
+  await child.stop();
+  await assert.doesNotReject(child.finished);
 });

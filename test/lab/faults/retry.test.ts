@@ -11,9 +11,9 @@ import { makeManyFiles } from "../harness/tree.ts";
 import { until } from "../harness/until.ts";
 
 const source = "/tmp/retry-source";
-const bigBytes = 30_000_000;
+const bigBytes = 45_000_000;
 const smallBytes = 100_000;
-const smallFiles = 100;
+const smallFiles = 250;
 /** Of what an undisturbed backup sends, so much may be sent twice. */
 const allowance = 0.1;
 
@@ -37,7 +37,7 @@ jobs:
 
   it("shows that it waits, goes on where it was, and sends at most a tenth twice", async (context) => {
     const { agent, host } = scene;
-    await host.setLink({ rttMs: 10, mbit: 24 });
+    await host.setLink({ rttMs: 10, mbit: 30 });
     const sent = async () => (await host.wireBytes()).sent;
 
     const beforeUndisturbed = await sent();
@@ -47,21 +47,19 @@ jobs:
     const before = await sent();
     const { run: started } = await agent.startBackup("disturbed");
     const id = started?.id ?? "";
-    for (const share of [0.3, 0.7]) {
-      await until(async () => (await sent()) - before > share * undisturbed, `${share} is sent`);
-      await host.stop();
-      await until(async () => (await agent.status()).running[0]?.retry?.nextAt !== undefined, "it waits");
-      const [waiting] = (await agent.status()).running;
-      assert.equal(waiting?.id, id);
-      assert.equal(waiting?.retry?.attempts, 4);
-      assert.equal(waiting?.retry?.error?.code, "lost");
-      await host.start();
-    }
+    await until(async () => (await sent()) - before > 0.6 * undisturbed, "more than half of it is sent");
+    await host.stop();
+    await until(async () => (await agent.status()).running[0]?.retry?.nextAt !== undefined, "it waits");
+    const [waiting] = (await agent.status()).running;
+    assert.equal(waiting?.id, id);
+    assert.equal(waiting?.retry?.attempts, 4);
+    assert.equal(waiting?.retry?.error?.code, "lost");
+    await host.start();
     const followed = await agent.follow(id);
     assertDone(followed);
     const disturbed = (await sent()) - before;
     const twice = disturbed / undisturbed - 1;
-    context.diagnostic(`undisturbed ${undisturbed} B, cut twice ${disturbed} B: ${(100 * twice).toFixed(1)} % more`);
+    context.diagnostic(`undisturbed ${undisturbed} B, cut once ${disturbed} B: ${(100 * twice).toFixed(1)} % more`);
     assert.ok(twice <= allowance, `${(100 * twice).toFixed(1)} % more were sent`);
 
     const verified = await agent.verify("disturbed");
