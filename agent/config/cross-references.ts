@@ -33,6 +33,9 @@ export function crossFaults(file: unknown): CrossFault[] {
     const image = field(volume, "image");
     refer(["volumes", name, "remote"], "remote", remotes, remote);
     if (typeof remote !== "string" || typeof image !== "string") continue;
+    if (image.endsWith(".lease") || image.includes(".lease.")) {
+      faults.push({ path: ["volumes", name, "image"], message: "must not be called like the lease of another image" });
+    }
     const place = JSON.stringify([remote, image]);
     const other = images.get(place);
     if (other === undefined) images.set(place, name);

@@ -18,6 +18,8 @@ export interface RemoteConfig {
   readonly connectTimeoutMs: number;
   /** What is asked of the host has to show some answer within this. */
   readonly stallTimeoutMs: number;
+  /** How long a lease holds that is not renewed. */
+  readonly leaseMs: number;
 }
 
 export const remoteFileSchema = z.strictObject({
@@ -38,11 +40,14 @@ export const remoteFileSchema = z.strictObject({
   stallTimeout: durationSchema({ min: 2000, max: 3_600_000 })
     .prefault("60s")
     .describe("How long a connected backup host may owe an answer before the connection is given up"),
+  leaseTime: durationSchema({ min: 10_000, max: 86_400_000 })
+    .prefault("5m")
+    .describe("How long an image stays reserved for a machine that has vanished while it used it"),
 });
 
 export function toRemoteConfig(
   name: string,
-  { connectTimeout, stallTimeout, identity, ...rest }: z.output<typeof remoteFileSchema>,
+  { connectTimeout, stallTimeout, leaseTime, identity, ...rest }: z.output<typeof remoteFileSchema>,
   configDir: string,
 ): RemoteConfig {
   return {
@@ -51,5 +56,6 @@ export function toRemoteConfig(
     identity: identity ?? `${configDir}/ssh/id_ed25519`,
     connectTimeoutMs: connectTimeout,
     stallTimeoutMs: stallTimeout,
+    leaseMs: leaseTime,
   };
 }

@@ -5,12 +5,13 @@
  */
 
 import { mkdir, rmdir, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { allOrFirstError, allOrNone } from "../../common/all-settled.ts";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { UndoStack } from "../../common/undo.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import type { VolumeConfig } from "../config/volume.ts";
+import { Lease } from "../lease/lease.ts";
 import type { RunContext } from "../runs/context.ts";
 import { readJobDirectory } from "../snapshots/list.ts";
 import type { SnapshotEntry } from "../snapshots/select.ts";
@@ -52,6 +53,9 @@ const readAheadKiB = 4096;
  */
 const cancelledPatienceMs = 3000;
 
+/** A host that owes an answer for longer is not asked for what can wait. */
+const busyMs = 2000;
+
 /** What is needed to bring a volume up. */
 export interface Target {
   readonly volume: VolumeConfig;
@@ -68,6 +72,8 @@ export interface Connected {
   readonly transport: Transport;
   /** The image at first sight; undefined when there is none. */
   readonly image: ImageStat | undefined;
+  /** The image is reserved for this machine; otherwise it may only be read. */
+  readonly isLeased: boolean;
   /** The run's signal, aborted as well when the connection is lost. */
   readonly signal: AbortSignal;
 }
@@ -102,6 +108,7 @@ export class Stack implements AsyncDisposable {
   readonly #loops = new Set<string>();
   #lost: AbortSignal | undefined;
   #watchdog: Watchdog | undefined;
+  #lease: Lease | undefined;
   readonly #released = new AbortController();
 
   constructor(host: Host, volume: string) {
@@ -120,7 +127,10 @@ export class Stack implements AsyncDisposable {
       this.#watchdog?.stop();
       return this.transport.release();
     });
-    this.#undo.add("release the loop device", () => releaseLoops(host, names, this.#loops));
+    this.#undo.add("release the loop device and the lease", async () => {
+      // nothing lies on the image any more that could write to it
+      await allOrFirstError(releaseLoops(host, names, this.#loops), this.#releaseLease());
+    });
     this.#undo.add("close the mapping", () => releaseDms(host, names, breakTransport));
     this.#undo.add("unmount the file system", async () => {
       const unmounting = releaseFilesystem(host, names, () => this.#lost?.aborted ?? true, breakTransport);
@@ -137,6 +147,27 @@ export class Stack implements AsyncDisposable {
     const below = image ? await devicesBelow(image).catch(() => []) : [];
     for (const loop of below) this.#loops.add(loop);
     await Promise.all(below.map((loop) => detachLoop(this.#host.exec, loop).catch(() => undefined)));
+  }
+
+  /** @returns whether it is ours now. Where nothing can be written, what is there can still be read */
+  async #takeLease(
+    lease: Lease,
+    { imagePath, image, mode }: { imagePath: string; image: ImageStat | undefined; mode: AttachMode },
+    run: RunContext,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    // a directory that is not there is said better by those who look for the image
+    if (image === undefined && (await statImage(this.#host.exec, dirname(imagePath), signal)) === undefined)
+      return false;
+    try {
+      await run.step("lease", () => lease.take(run.note, signal));
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (mode === "write" || !(error instanceof LuksmithError) || error.code === "locked") throw error;
+      run.warn(`${error.message}: reading without one, and without repairing anything`);
+      return false;
+    }
   }
 
   /** Until it is released, the run's end and the host's silence can break the transport below all that waits. */
@@ -178,7 +209,13 @@ export class Stack implements AsyncDisposable {
   }
 
   /** @param first what goes before everything that would only wait for the host's first answer */
-  async connect(target: Target, run: RunContext, signal: AbortSignal, first: Promise<void>): Promise<Connected> {
+  async connect(
+    target: Target,
+    mode: AttachMode,
+    run: RunContext,
+    signal: AbortSignal,
+    first: Promise<void>,
+  ): Promise<Connected> {
     for (const directory of [this.names.remoteDir, this.names.filesDir]) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
     }
@@ -187,12 +224,30 @@ export class Stack implements AsyncDisposable {
       this.#lost = lost;
       return first;
     };
-    const { transport, image } = await run.step("connect", () =>
-      this.transport.connect(target.remote, imagePath, onMounted, signal),
-    );
+    const { leaseMs } = target.remote;
+    const lease = new Lease(this.#host, { volume: this.names.volume, imagePath, leaseMs, run: run.runId });
+    this.#lease = lease;
+    const prepared = lease.prepare();
+    let isLeased = false;
+    const { transport, image } = await run.step("connect", async () => {
+      const take = async (inTime: AbortSignal) => {
+        await prepared;
+        isLeased = await lease.tryTake(inTime);
+      };
+      const [connected] = await allOrFirstError(
+        this.transport.connect(target.remote, imagePath, onMounted, take, signal),
+        prepared,
+      );
+      return connected;
+    });
     this.#watch(target.remote, run);
     const lostToo = AbortSignal.any([signal, transport.lost]);
-    return { names: this.names, imagePath, transport, image, signal: lostToo };
+    if (!isLeased) isLeased = await this.#takeLease(lease, { imagePath, image, mode }, run, lostToo);
+    lease.keep(
+      () => (this.#watchdog?.waitingMs ?? 0) > busyMs,
+      (reason) => this.transport.fail(reason),
+    );
+    return { names: this.names, imagePath, transport, image, isLeased, signal: lostToo };
   }
 
   /**
@@ -222,7 +277,7 @@ export class Stack implements AsyncDisposable {
     // what everything else waits for longest goes first: starting a program takes a moment of ours
     const derivationBegun = Promise.withResolvers<void>();
     const image = async (): Promise<{ connected: Connected; loop: string }> => {
-      const connected = await this.connect(target, run, signal, derivationBegun.promise);
+      const connected = await this.connect(target, mode, run, signal, derivationBegun.promise);
       await prepareImage?.(connected);
       const stat = prepareImage ? await statImage(host.exec, connected.imagePath, connected.signal) : connected.image;
       await requireImageAt(host, target, connected, stat);
@@ -287,10 +342,9 @@ export class Stack implements AsyncDisposable {
   }
 
   async mount(target: Target, opened: Opened, mode: AttachMode, run: RunContext): Promise<void> {
-    const { device, superblock, signal } = opened;
-    const spec = { device, superblock, names: this.names, pin: target.pin, mode };
-    const recovering = () => run.note("the file system was not unmounted cleanly the last time: recovering it");
-    await run.step("mount", () => mountVolume(this.#host, spec, recovering, signal));
+    const { device, superblock, signal, isLeased } = opened;
+    const spec = { device, superblock, names: this.names, pin: target.pin, mode, mayRepair: isLeased };
+    await run.step("mount", () => mountVolume(this.#host, spec, run, signal));
   }
 
   /** What an error came of: where the connection is gone it is that, and not what failed because of it. */
@@ -298,6 +352,19 @@ export class Stack implements AsyncDisposable {
     const lost = this.#lost;
     if (lost === undefined || !(error instanceof LuksmithError) || error.code !== "tool_failed") return error;
     return (await noticeLoss(this.#host.clock, lost)) ? lost.reason : error;
+  }
+
+  /** On a connection that is lost it stays, and expires; this machine knows it again. */
+  async #releaseLease(): Promise<void> {
+    if (this.#lost?.aborted) return;
+    await this.#lease
+      ?.release()
+      .catch((error: unknown) =>
+        this.#host.log.warn(
+          { err: error, volume: this.names.volume },
+          "the lease stays on the backup host until it expires",
+        ),
+      );
   }
 
   /** @throws {ReleaseError} naming everything that is left */

@@ -1,10 +1,11 @@
 /** The uppermost layer: the file system in the mapping, mounted where only root gets in. */
 
-import { LuksmithError } from "../../common/errors.ts";
+import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
+import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
 import { mountedAt } from "../system/mountinfo.ts";
 import { waitUntil } from "../system/wait-until.ts";
-import { checkExt4, readSuperblock, type Superblock } from "../tools/ext4.ts";
+import { checkExt4, FilesystemError, readSuperblock, type Superblock } from "../tools/ext4.ts";
 import { mountFilesystem, unmount } from "../tools/mount.ts";
 import type { Pin } from "../volume/pin.ts";
 import type { StackNames } from "./names.ts";
@@ -46,10 +47,12 @@ export async function mountVolume(
     names: StackNames;
     pin: Pin;
     mode: "read" | "write";
+    /** The journal may be replayed and errors mended; otherwise nothing at all is written. */
+    mayRepair: boolean;
     /** Read already, on the way. */
     superblock?: Superblock | undefined;
   },
-  recovering: () => void,
+  run: Pick<RunContext, "note" | "warn">,
   signal: AbortSignal,
 ): Promise<void> {
   const superblock = spec.superblock ?? (await readSuperblock(host.exec, spec.device, signal));
@@ -58,12 +61,30 @@ export async function mountVolume(
       hint: `its content has been overwritten or exchanged: luksmith volume check ${spec.names.volume}`,
     });
   }
-  if (!superblock.clean) {
-    recovering();
-    await checkExt4(host.exec, spec.device, "preen", signal);
-  }
   const options = [...mountOptions, ...(spec.mode === "read" ? ["ro"] : writeOptions)];
+  if (!superblock.clean && !(await recover(host, spec, run, signal))) options.push("noload");
   await mountFilesystem(host.exec, spec.device, spec.names.filesDir, spec.pin.filesystem, options, signal);
+}
+
+/** @returns false when the journal stays as it is: what is finished can be read without what is in it */
+async function recover(
+  host: Host,
+  { device, mode, mayRepair }: { device: string; mode: "read" | "write"; mayRepair: boolean },
+  run: Pick<RunContext, "note" | "warn">,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (!mayRepair) return false;
+  run.note("the file system was not unmounted cleanly the last time: recovering it");
+  try {
+    await checkExt4(host.exec, device, "preen", signal);
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    // a host that takes no data, such as a full one, still gives back what it has
+    if (mode === "write" || error instanceof FilesystemError) throw error;
+    run.warn(`${asLuksmithError(error).message}: reading without the newest changes, which nobody has finished`);
+    return false;
+  }
 }
 
 /**

@@ -62,12 +62,14 @@ export class SshfsTransport {
    * The mount stands before ssh has connected; only the answer to the first question says that the host is there and
    * lets us in. Until then every failure is one to connect, and sshfs' last words say why.
    * @param onMounted called with the transport as soon as it can be lost; the image is looked at when it has resolved
+   * @param beside also waits for the host's first answer, and follows no link
    * @throws {LuksmithError} "unreachable" with the reason; for a host key that is not trusted, both fingerprints
    */
   async connect(
     remote: RemoteConfig,
     imagePath: string,
     onMounted: (transport: Transport) => Promise<void>,
+    beside: (signal: AbortSignal) => Promise<unknown>,
     signal: AbortSignal,
   ): Promise<{ transport: Transport; image: ImageStat | undefined }> {
     const { clock, exec } = this.#host;
@@ -76,8 +78,8 @@ export class SshfsTransport {
       const transport = await this.#mount(remote, AbortSignal.any([signal, patience]));
       await onMounted(transport);
       const inTime = AbortSignal.any([signal, transport.lost, patience]);
-      // both wait for the host's first answer; a look at the image itself follows no link
-      const [image] = await allOrFirstError(statImage(exec, imagePath, inTime), this.#confine(inTime));
+      // all wait for the host's first answer; a look at the image itself follows no link
+      const [image] = await allOrFirstError(statImage(exec, imagePath, inTime), this.#confine(inTime), beside(inTime));
       return { transport, image };
     } catch (error) {
       signal.throwIfAborted();

@@ -80,13 +80,19 @@ async function headerDifference(
     : `the image does not begin with a LUKS header any more (first difference at byte ${byte})`;
 }
 
-async function checkFilesystem(host: Host, { device, signal }: Opened, run: RunContext, fault: (what: string) => void) {
+async function checkFilesystem(
+  host: Host,
+  { device, signal, isLeased }: Opened,
+  run: RunContext,
+  fault: (what: string) => void,
+) {
   const superblock = await readSuperblock(host.exec, device, signal);
   if (superblock === undefined) {
     throw new LuksmithError("tampered", "the image does not hold the file system of this volume", {
       hint: "its content has been overwritten or exchanged on the backup host",
     });
   }
+  if (!superblock.clean && !isLeased) return;
   if (!superblock.clean) {
     run.note("the file system was not unmounted cleanly the last time: recovering it");
     await checkExt4(host.exec, device, "preen", signal);

@@ -46,17 +46,25 @@ export interface Followed {
   readonly warnings: readonly string[];
 }
 
+export interface AgentPlace {
+  readonly configPath: string;
+  readonly runtimeDir: string;
+}
+
 export class LabAgent implements AsyncDisposable {
   readonly #child: Child;
   readonly #client: AgentServiceClient;
   readonly log: string[] = [];
   readonly #listeners = new Set<(text: string) => void>();
 
-  /** Writes the configuration and starts the agent; resolves when it answers. */
-  static async start(config: string): Promise<LabAgent> {
+  /**
+   * Writes the configuration and starts the agent; resolves when it answers.
+   * @param place another one for a second agent, whose configuration has to say the same
+   */
+  static async start(config: string, place: AgentPlace = { configPath, runtimeDir }): Promise<LabAgent> {
     await mkdir("/etc/luksmith", { recursive: true, mode: 0o755 });
-    await writeFile(configPath, config, { mode: 0o600 });
-    const agent = new LabAgent();
+    await writeFile(place.configPath, config, { mode: 0o600 });
+    const agent = new LabAgent(place);
     try {
       await agent.#answers();
     } catch (error) {
@@ -71,7 +79,7 @@ export class LabAgent implements AsyncDisposable {
     for (const path of [stateDir, "/etc/luksmith/keys"]) await rm(path, { recursive: true, force: true });
   }
 
-  private constructor() {
+  private constructor({ configPath, runtimeDir }: AgentPlace) {
     this.#child = start({
       file: process.execPath,
       // as in the systemd unit

@@ -65,6 +65,7 @@ access:
           transport: "sshfs",
           connectTimeoutMs: 90_000,
           stallTimeoutMs: 60_000,
+          leaseMs: 300_000,
         },
       ],
     ]),
@@ -139,6 +140,7 @@ test("what is left out", () => {
     transport: "auto",
     connectTimeoutMs: 20_000,
     stallTimeoutMs: 60_000,
+    leaseMs: 300_000,
   });
   assert.deepEqual(config.volumes.get("home"), {
     name: "home",

@@ -12,4 +12,5 @@ export const sampleRemote = {
   transport: "auto",
   connectTimeoutMs: 20_000,
   stallTimeoutMs: 60_000,
+  leaseMs: 300_000,
 } as const satisfies RemoteConfig;

@@ -1,0 +1,258 @@
+/**
+ * The lease on an image: a file beside it, IMAGE.lease, that the machine which has it attached makes exclusively, renews, and
+ * removes at last. Whoever finds one lets the image alone until it has expired by the host's clock, then watches for a sign of
+ * life, and only then takes over: by making a successor's file, IMAGE.lease.ID, exclusively, of which there can be one for each
+ * lease, and moving it into its place. A machine that could not renew its own in time gives the image up before others may.
+ */
+
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { LuksmithError } from "../../common/errors.ts";
+import { formatDuration } from "../../common/units.ts";
+import type { Host } from "../system/host.ts";
+import { uptimeMs } from "../system/uptime.ts";
+import {
+  createExclusively,
+  moveRemoteFile,
+  overwrite,
+  readRemoteFile,
+  removeRemoteFiles,
+} from "../tools/remote-file.ts";
+import { type ForeignLease, judgeLease, parseLease, renderLease, renewalMs, trustMs, watchMs } from "./lease-file.ts";
+import { LeaseTokens } from "./lease-tokens.ts";
+
+export const leaseSuffix = ".lease";
+/** One that vanishes or changes while it is looked at is looked at again, so often. */
+const mostLooks = 5;
+/** Of machines that died while they took over from one another. */
+const longestChain = 5;
+const renewalCheckMs = 1000;
+const hostnameCharacters = 64;
+
+export interface LeaseSpec {
+  readonly volume: string;
+  /** Of the image on the mount. */
+  readonly imagePath: string;
+  readonly leaseMs: number;
+  readonly run: string;
+}
+
+interface Found extends ForeignLease {
+  readonly path: string;
+  readonly writtenSeconds: number;
+}
+
+export class Lease {
+  readonly #host: Host;
+  readonly #spec: LeaseSpec;
+  readonly #path: string;
+  readonly #token = randomUUID();
+  readonly #takenAt: Date;
+  readonly #over = new AbortController();
+  #ours: readonly string[] = [];
+  #held = false;
+  /** By {@link uptimeMs}. */
+  #renewedMs = 0;
+  #renewing: Promise<void> = Promise.resolve();
+
+  constructor(host: Host, spec: LeaseSpec) {
+    this.#host = host;
+    this.#spec = spec;
+    this.#path = `${spec.imagePath}${leaseSuffix}`;
+    this.#takenAt = host.clock.now();
+  }
+
+  /** Before anything is written on the host: should this machine lose its power, it will know the lease again. */
+  async prepare(): Promise<void> {
+    const tokens = new LeaseTokens(this.#host.stateDir, this.#spec.volume);
+    this.#ours = await tokens.read();
+    await tokens.add(this.#token).catch((error: unknown) =>
+      // a full or read-only disk must not keep anybody from their files
+      this.#host.log.warn({ err: error, volume: this.#spec.volume }, "the lease's token cannot be kept"),
+    );
+  }
+
+  /** The usual case, in which nobody has it. To be called when {@link prepare} is done. @returns whether it is ours now */
+  async tryTake(signal: AbortSignal): Promise<boolean> {
+    const beganMs = await uptimeMs();
+    this.#held = await createExclusively(this.#host.exec, this.#path, this.#content(), signal);
+    this.#renewedMs = beganMs;
+    return this.#held;
+  }
+
+  /**
+   * The other case: somebody has it, had it, or it cannot be made. The mount must be confined.
+   * @param note told what is waited for and what came of it
+   * @throws {LuksmithError} "locked" with who has it, "tool_failed" when no file can be made there
+   */
+  async take(note: (message: string) => void, signal: AbortSignal): Promise<void> {
+    for (let looks = 0; looks < mostLooks; looks += 1) {
+      const chain = await this.#chain(signal);
+      const [first] = chain;
+      if (first === undefined) {
+        if (await this.tryTake(signal)) return;
+        continue;
+      }
+      const last = chain.at(-1) ?? first;
+      await this.#requireExpired(last, note, signal);
+      if (await this.#succeed(chain, last, signal)) {
+        note(
+          this.#ours.includes(last.token ?? "")
+            ? "took back the lease that an interrupted run of this machine left"
+            : `took over the expired lease of ${last.owner}`,
+        );
+        return;
+      }
+    }
+    throw await this.#cannotBeMade(signal);
+  }
+
+  /** Until it is released. @param onLost when it is no longer ours, or may no longer be relied on */
+  keep(isBusy: () => boolean, onLost: (reason: LuksmithError) => Promise<void>): void {
+    if (!this.#held) return;
+    this.#renewing = this.#renew(isBusy, onLost).catch((error: unknown) =>
+      this.#host.log.error({ err: error, volume: this.#spec.volume }, "the lease is not renewed any more"),
+    );
+  }
+
+  /** When the image is not used any more, and the mount still is there. */
+  async release(): Promise<void> {
+    this.#over.abort();
+    await this.#renewing;
+    if (!this.#held) return;
+    this.#held = false;
+    const { exec } = this.#host;
+    const isValid = (await uptimeMs()) - this.#renewedMs < this.#spec.leaseMs;
+    // while it is valid nobody else may have it
+    if (isValid || (await this.#read(this.#path))?.token === this.#token) await removeRemoteFiles(exec, [this.#path]);
+  }
+
+  #content(): string {
+    const { leaseMs, run } = this.#spec;
+    const machine = hostname().slice(0, hostnameCharacters);
+    const expiresAt = new Date(this.#host.clock.now().getTime() + leaseMs);
+    return renderLease({
+      format: 1,
+      token: this.#token,
+      machine,
+      run,
+      leaseMs,
+      takenAt: this.#takenAt.toISOString(),
+      expiresAt: expiresAt.toISOString(),
+    });
+  }
+
+  async #read(path: string, signal: AbortSignal = new AbortController().signal): Promise<Found | undefined> {
+    const file = await readRemoteFile(this.#host.exec, path, signal);
+    if (file === undefined) return undefined;
+    return { ...parseLease(file.text, file.writtenSeconds), path, writtenSeconds: file.writtenSeconds };
+  }
+
+  /** The lease, and those who began to take it over and did not come to the end of it. */
+  async #chain(signal: AbortSignal): Promise<Found[]> {
+    const chain: Found[] = [];
+    for (let path = this.#path; chain.length < longestChain; path = `${this.#path}.${chain.at(-1)?.id}`) {
+      const found = await this.#read(path, signal);
+      if (found === undefined) return chain;
+      chain.push(found);
+    }
+    return chain;
+  }
+
+  async #requireExpired(found: Found, note: (message: string) => void, signal: AbortSignal): Promise<void> {
+    if (found.token !== undefined && this.#ours.includes(found.token)) return;
+    const verdict = judgeLease(found.writtenSeconds, await this.#hostNowSeconds(signal), found.leaseMs);
+    if (verdict.state === "valid") throw this.#locked(found, `for another ${formatDuration(verdict.forMs)}`);
+    const forMs = verdict.state === "expired" ? watchMs(found.leaseMs) : found.leaseMs;
+    const why =
+      verdict.state === "expired"
+        ? `expired ${formatDuration(verdict.sinceMs)} ago`
+        : "is dated in the future of the backup host's clock";
+    note(`the lease of ${found.owner} ${why}: watching for a sign of life for ${formatDuration(forMs)}`);
+    await this.#host.clock.sleep(forMs, signal);
+    const now = await this.#read(found.path, signal);
+    const isDead = now === undefined || (now.id === found.id && now.writtenSeconds === found.writtenSeconds);
+    if (!isDead) throw this.#locked(found, "and renews it");
+  }
+
+  /** What the host's clock says, which is what its files are dated by. */
+  async #hostNowSeconds(signal: AbortSignal): Promise<number> {
+    const { exec } = this.#host;
+    const probe = `${this.#path}.now-${this.#token}`;
+    try {
+      if (!(await createExclusively(exec, probe, "", signal))) throw await this.#cannotBeMade(signal);
+      return (await readRemoteFile(exec, probe, signal))?.writtenSeconds ?? 0;
+    } finally {
+      await removeRemoteFiles(exec, [probe]).catch(() => undefined);
+    }
+  }
+
+  /** @returns false when somebody else was faster */
+  async #succeed(chain: readonly Found[], last: Found, signal: AbortSignal): Promise<boolean> {
+    const { exec } = this.#host;
+    const successor = `${this.#path}.${last.id}`;
+    const beganMs = await uptimeMs();
+    if (!(await createExclusively(exec, successor, this.#content(), signal))) return false;
+    const isSame = (await this.#read(last.path, signal))?.id === last.id;
+    const isInTime = (await uptimeMs()) - beganMs < trustMs(this.#spec.leaseMs);
+    if (!isSame || !isInTime) {
+      await removeRemoteFiles(exec, [successor], signal);
+      return false;
+    }
+    await moveRemoteFile(exec, successor, this.#path, signal);
+    const others = chain.slice(1).map(({ path }) => path);
+    if (others.length > 0) await removeRemoteFiles(exec, others, signal);
+    if ((await this.#read(this.#path, signal))?.token !== this.#token) return false;
+    this.#held = true;
+    this.#renewedMs = beganMs;
+    return true;
+  }
+
+  async #renew(isBusy: () => boolean, onLost: (reason: LuksmithError) => Promise<void>): Promise<void> {
+    const { clock, exec, log } = this.#host;
+    const { leaseMs, volume } = this.#spec;
+    const { signal } = this.#over;
+    const pauseMs = Math.min(renewalCheckMs, renewalMs(leaseMs) / 4);
+    while (!signal.aborted) {
+      await clock.sleep(pauseMs, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      const sinceMs = (await uptimeMs()) - this.#renewedMs;
+      if (sinceMs > trustMs(leaseMs)) {
+        const late = `the lease on the image could not be renewed for ${formatDuration(sinceMs)}`;
+        return onLost(new LuksmithError("lost", `${late}: another machine may take it over`));
+      }
+      // what the host already owes an answer to comes first
+      if (sinceMs < renewalMs(leaseMs) || isBusy()) continue;
+      try {
+        const beganMs = await uptimeMs();
+        const found = await this.#read(this.#path, signal);
+        if (found?.token !== this.#token) {
+          const by = found === undefined ? "has been removed" : `has been taken by ${found.owner}`;
+          return onLost(new LuksmithError("lost", `the lease on the image ${by}: nothing more is written to it`));
+        }
+        await overwrite(exec, this.#path, this.#content(), signal);
+        this.#renewedMs = beganMs;
+      } catch (error) {
+        if (!signal.aborted) log.warn({ err: error, volume }, "the lease could not be renewed; trying again");
+      }
+    }
+  }
+
+  #locked(found: Found, how: string): LuksmithError {
+    return new LuksmithError(
+      "locked",
+      `the image of volume ${this.#spec.volume} is in use: ${found.owner} has it ${how}`,
+      {
+        hint: "wait until it is done there; a lease whose machine is gone expires by itself",
+      },
+    );
+  }
+
+  async #cannotBeMade(signal: AbortSignal): Promise<LuksmithError> {
+    const there = await this.#read(this.#path, signal);
+    if (there !== undefined) return this.#locked(there, "just now");
+    return new LuksmithError("tool_failed", "no lease can be written beside the image on the backup host", {
+      hint: "the directory must be writable for the user that luksmith logs in as, and have room",
+    });
+  }
+}
