@@ -21,7 +21,7 @@ import {
 import { type ForeignLease, judgeLease, parseLease, renderLease, renewalMs, trustMs, watchMs } from "./lease-file.ts";
 import { LeaseTokens } from "./lease-tokens.ts";
 
-export const leaseSuffix = ".lease";
+const leaseSuffix = ".lease";
 /** One that vanishes or changes while it is looked at is looked at again, so often. */
 const mostLooks = 5;
 /** Of machines that died while they took over from one another. */

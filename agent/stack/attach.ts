@@ -7,7 +7,7 @@
 import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { allOrFirstError, allOrNone } from "../../common/all-settled.ts";
-import { hasErrno, LuksmithError } from "../../common/errors.ts";
+import { asLuksmithError, hasErrno, LuksmithError } from "../../common/errors.ts";
 import { UndoStack } from "../../common/undo.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import type { VolumeConfig } from "../config/volume.ts";
@@ -19,7 +19,7 @@ import { type DmDevice, devicesBelow, dmDevice, loopDevices, passesFlushesOn } f
 import { blockIo } from "../system/block-io.ts";
 import type { Host } from "../system/host.ts";
 import { openMapping } from "../tools/cryptsetup.ts";
-import { dmTables } from "../tools/dmsetup.ts";
+import { dmTables, wipeDm } from "../tools/dmsetup.ts";
 import { readSuperblock, type Superblock } from "../tools/ext4.ts";
 import { detachLoop } from "../tools/losetup.ts";
 import { syncFilesystem } from "../tools/sync.ts";
@@ -27,6 +27,7 @@ import { readIdentity, requireIdentity, writeIdentity } from "../volume/identity
 import { readKeyFile } from "../volume/key-file.ts";
 import type { Pin, PinStore } from "../volume/pin.ts";
 import { mountVolume, releaseFilesystem } from "./filesystem.ts";
+import { hostTrouble } from "./host-trouble.ts";
 import {
   type AttachMode,
   connectImage,
@@ -109,6 +110,9 @@ export class Stack implements AsyncDisposable {
   #lost: AbortSignal | undefined;
   #watchdog: Watchdog | undefined;
   #lease: Lease | undefined;
+  /** What is attached for writing. */
+  #writing: { readonly imagePath: string; readonly remote: string; readonly volume: string } | undefined;
+  #isImageGone = false;
   readonly #released = new AbortController();
 
   constructor(host: Host, volume: string) {
@@ -134,7 +138,12 @@ export class Stack implements AsyncDisposable {
     this.#undo.add("close the mapping", () => releaseDms(host, names, breakTransport));
     this.#undo.add("unmount the file system", async () => {
       const unmounting = releaseFilesystem(host, names, () => this.#lost?.aborted ?? true, breakTransport);
-      await allOrFirstError(unmounting, this.#letLoopsGo());
+      // whatever comes of the looking, nothing is held by it
+      await allOrFirstError(
+        unmounting,
+        this.#letLoopsGo(),
+        this.#lookForImage().catch(() => undefined),
+      );
     });
   }
 
@@ -338,6 +347,9 @@ export class Stack implements AsyncDisposable {
     // nothing is written to what can only be read
     if (loopDevice?.readOnly !== true) await requireFlushes([unlocked.path, device]);
     await setReadAhead(device);
+    if (mode === "write") {
+      this.#writing = { imagePath: connected.imagePath, remote: target.remote.name, volume: this.names.volume };
+    }
     return { ...connected, device, superblock };
   }
 
@@ -347,11 +359,47 @@ export class Stack implements AsyncDisposable {
     await run.step("mount", () => mountVolume(this.#host, spec, run, signal));
   }
 
-  /** What an error came of: where the connection is gone it is that, and not what failed because of it. */
+  /**
+   * What an error came of: where the connection is gone, or the host takes no data, it is that, and not what failed because of
+   * it.
+   */
   async rootCause(error: unknown): Promise<unknown> {
     const lost = this.#lost;
-    if (lost === undefined || !(error instanceof LuksmithError) || error.code !== "tool_failed") return error;
-    return (await noticeLoss(this.#host.clock, lost)) ? lost.reason : error;
+    if (lost === undefined || !(error instanceof LuksmithError)) return error;
+    // what a file system says that has lost its disk may look like damage
+    if (lost.aborted && error.code === "tampered") return lost.reason;
+    if (error.code !== "tool_failed") return error;
+    if (await noticeLoss(this.#host.clock, lost)) return lost.reason;
+    const writing = this.#writing;
+    if (writing === undefined) return error;
+    const trouble = await hostTrouble(this.#host.exec, writing, lost).catch(() => undefined);
+    return trouble === undefined ? error : new LuksmithError(trouble.code, trouble.message, withCause(trouble, error));
+  }
+
+  /**
+   * After a failed write nothing more may reach the image. The kernel tells of each once; whoever syncs next, if only by
+   * unmounting, would write down files as whole whose data were lost.
+   */
+  async stopWriting(error: unknown): Promise<void> {
+    if (this.#writing === undefined || this.#lost?.aborted || !mayBeFailedWrite(error)) return;
+    const { exec, log } = this.#host;
+    if ((await dmDevice(this.names.mapping)) === undefined) return;
+    await wipeDm(exec, this.names.mapping).catch(async (cause: unknown) => {
+      log.warn({ err: cause, volume: this.names.volume }, "the mapping cannot be closed: breaking the transport");
+      await this.transport.break();
+    });
+  }
+
+  /** Known after the release: the image was deleted on the host, and what was written went with it. */
+  get isImageGone(): boolean {
+    return this.#isImageGone;
+  }
+
+  async #lookForImage(): Promise<void> {
+    const { imagePath } = this.#writing ?? {};
+    if (imagePath === undefined || this.#lost?.aborted) return;
+    const found = await statImage(this.#host.exec, imagePath, this.#lost ?? new AbortController().signal);
+    this.#isImageGone = found === undefined;
   }
 
   /** On a connection that is lost it stays, and expires; this machine knows it again. */
@@ -454,12 +502,29 @@ export async function withRelease<T>(stack: Stack, run: RunContext, work: () => 
   try {
     result = await work();
   } catch (thrown) {
+    await stack.stopWriting(thrown);
     const error = run.signal.aborted ? thrown : await stack.rootCause(thrown);
     await run.step("detach", () => stack.release()).catch((left: Error) => run.warn(left.message));
     throw error;
   }
   await run.step("detach", () => stack.release());
+  if (stack.isImageGone) throw imageGone(stack.names);
   return result;
+}
+
+/** Everything but what is known to be something else. */
+function mayBeFailedWrite(error: unknown): boolean {
+  return ["tool_failed", "tampered", "internal"].includes(asLuksmithError(error).code);
+}
+
+function imageGone({ volume }: StackNames): LuksmithError {
+  return new LuksmithError("not_found", `the image of volume ${volume} was deleted on the backup host during the run`, {
+    hint: "nothing of what the run did is kept; has it been moved there, or is there a copy",
+  });
+}
+
+function withCause({ hint }: LuksmithError, cause: unknown) {
+  return hint === undefined ? { cause } : { hint, cause };
 }
 
 async function requireImageAt(host: Host, target: Target, connected: Connected, stat: ImageStat | undefined) {

@@ -32,9 +32,10 @@ const mountOptions = [
 
 /**
  * After a break no file is longer than what of it has arrived: with unwritten extents, which are ext4's default, the size may
- * come first, and the rest would read as zeros. Source: Documentation/admin-guide/ext4.rst, "dioread_lock", "data=ordered"
+ * come first, and the rest would read as zeros; and data that the host did not take are an error, not a warning. Source:
+ * Documentation/admin-guide/ext4.rst, "dioread_lock", "data=ordered", "data_err"
  */
-const writeOptions = ["data=ordered", "dioread_lock"];
+const writeOptions = ["data=ordered", "data_err=abort", "dioread_lock"];
 
 /**
  * Looks at the superblock, repairs what an unclean end left, and mounts. The release must be registered before.

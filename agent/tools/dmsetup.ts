@@ -41,6 +41,19 @@ export async function removeDm(exec: Exec, names: readonly string[], how: "plain
   await mustRun(exec, { file: "dmsetup", args, brief: true, deadlineMs });
 }
 
+/**
+ * From now on everything that is written to the device or read from it fails; what lies on it is not asked to write anything
+ * before. What is under way may go on. Source: dmsetup(8), wipe_table, --noflush, --nolockfs
+ */
+export async function wipeDm(exec: Exec, name: string): Promise<void> {
+  await mustRun(exec, {
+    file: "dmsetup",
+    args: ["wipe_table", "--noflush", "--nolockfs", name],
+    brief: true,
+    deadlineMs,
+  });
+}
+
 export async function dmTables(exec: Exec, signal: AbortSignal): Promise<DmTarget[]> {
   const tables = await mustRead(exec, { file: "dmsetup", args: ["table"], brief: true, deadlineMs, signal });
   return parseDmTables(tables.toString());

@@ -1,7 +1,8 @@
 /** losetup(8) of util-linux. */
 
+import { basename } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
-import { type Exec, mustRead, mustRun } from "../../common/exec.ts";
+import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
 
 const deadlineMs = 30_000;
 /** LUKS2 sectors of 4096 bytes; direct I/O needs the device's sectors to be no smaller than the file's block. */
@@ -21,10 +22,27 @@ export async function attachLoop(
 ): Promise<string> {
   const directIo = `--direct-io=${mode === "write" ? "on" : "off"}`;
   const args = ["--find", "--show", directIo, `--sector-size=${sectorBytes}`, "--", file];
-  const said = await mustRead(exec, { file: "losetup", args, brief: true, deadlineMs, signal });
-  const device = said.toString().trim();
+  const finished = await exec({ file: "losetup", args, brief: true, deadlineMs, signal });
+  if (finished.exitCode !== 0) throw notAttached(basename(file), lastWords(finished), finished);
+  const device = finished.stdout.toString().trim();
   if (!/^\/dev\/loop\d+$/.test(device)) throw new LuksmithError("tool_failed", "losetup named no device");
   return device;
+}
+
+function notAttached(name: string, said: string, cause: unknown): LuksmithError {
+  if (/cannot find an unused loop device|\/dev\/loop-control/.test(said)) {
+    return new LuksmithError("tool_failed", "there is no loop device left on this machine", {
+      hint: "losetup --list shows who has them; each volume that is attached takes one, and a second one for a moment",
+      cause,
+    });
+  }
+  if (/permission denied|operation not permitted/i.test(said)) {
+    return new LuksmithError("tool_failed", `${name} cannot be opened on the backup host`, {
+      hint: "it must be readable and writable for the user that luksmith logs in as: ls -l there",
+      cause,
+    });
+  }
+  return new LuksmithError("tool_failed", `losetup failed: ${said}`, { cause });
 }
 
 /** Takes effect when nothing uses the device any more (LO_FLAGS_AUTOCLEAR). */

@@ -23,6 +23,7 @@ export function startSshfs(start: Start, spec: SshfsSpec): Child {
     "no_check_root",
     // one file, no directory to remember
     "dir_cache=no",
+    "sshfs_sync",
   ];
   const args = ["-f", "-F", spec.sshConfigFile, "-o", options.join(","), `${spec.alias}:${spec.path}`, spec.mountPoint];
   return start({ file: "sshfs", args, graceMs: 1000 });

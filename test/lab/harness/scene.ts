@@ -14,6 +14,8 @@ export interface SceneOptions {
   readonly config: string;
   /** Settings of that remote, such as "stallTimeout: 5s". */
   readonly remote?: string;
+  /** Of the host's storage; default: as much as is wanted. */
+  readonly storageBytes?: number;
   /** How runs try again, such as "{ attempts: 3, firstWait: 1s }". Default: they do not. */
   readonly runs?: string;
   /** Makes what is to be there before the agent starts: sources, mostly. */
@@ -39,7 +41,7 @@ export class Scene {
   #agent: LabAgent | undefined;
 
   /** To be called in a `describe`: registers its hooks there. Host and agent are there when the first test begins. */
-  static set({ config, remote, runs, prepare, volumes }: SceneOptions): Scene {
+  static set({ config, remote, storageBytes, runs, prepare, volumes }: SceneOptions): Scene {
     const settings = [remoteLine(SecondHost, remote), `runs: ${runs ?? "{ attempts: 1 }"}`];
     const scene = new Scene(config, settings.join("\n"));
     const saved = SavedVolumes.of(config, volumes ?? []);
@@ -49,7 +51,8 @@ export class Scene {
       const isSaved = (await saved?.putBackState()) ?? false;
       // the agent does not look for the host before it has to; on two processors, side by side is seconds sooner
       const keys = saved && isSaved ? { hostKey: saved.hostKey } : {};
-      const host = SecondHost.create({ identityFile, ...keys }).then(async (created) => {
+      const storage = storageBytes === undefined ? {} : { storageBytes };
+      const host = SecondHost.create({ identityFile, ...keys, ...storage }).then(async (created) => {
         // known at once, whatever becomes of the agent: what nobody takes away keeps the test from ending
         scene.#host = created;
         if (isSaved) await saved?.putBackImages(created);

@@ -1,0 +1,59 @@
+/** Why a backup host that is there does not take what is written: SFTP has one word for all that fails (SSH_FX_FAILURE). */
+
+import { basename, dirname } from "node:path";
+import { LuksmithError } from "../../common/errors.ts";
+import type { Exec } from "../../common/exec.ts";
+import { formatBytes } from "../../common/units.ts";
+import { createExclusively, removeRemoteFiles } from "../tools/remote-file.ts";
+
+const deadlineMs = 20_000;
+/** As much as one write of the image. */
+const probeBytes = 128 * 2 ** 10;
+/** What is left in blocks that are too few for a write is no room. */
+const littleBytes = 2 ** 20;
+
+/**
+ * Asks the host how much room it has, and tries to write something beside the image.
+ * @returns undefined when it takes data
+ */
+export async function hostTrouble(
+  exec: Exec,
+  { imagePath, remote, volume }: { imagePath: string; remote: string; volume: string },
+  signal: AbortSignal,
+): Promise<LuksmithError | undefined> {
+  const keeps = "finished snapshots are as they were, and the next run goes on where this one was";
+  const free = await freeBytesOf(exec, dirname(imagePath), signal);
+  if (free !== undefined && free < littleBytes) {
+    return new LuksmithError("full", `the backup host is full: ${remote} has ${formatBytes(free)} left`, {
+      hint: `make room on ${remote}; ${keeps}`,
+    });
+  }
+  if (await takesData(exec, `${imagePath}.probe`, signal)) return undefined;
+  return new LuksmithError(
+    "full",
+    `the backup host takes no more data for volume ${volume}, although ${remote} has room`,
+    {
+      hint: `has the user a quota there, and may it write to ${basename(imagePath)}; ${keeps}`,
+    },
+  );
+}
+
+/** Through statvfs@openssh.com; other servers say nothing sensible. Source: stat(1), --file-system: %a %S */
+async function freeBytesOf(exec: Exec, directory: string, signal: AbortSignal): Promise<number | undefined> {
+  const args = ["--file-system", "--format=%a %S %b", "--", directory];
+  const finished = await exec({ file: "stat", args, brief: true, deadlineMs, signal });
+  const [free, size, all] = finished.stdout.toString().trim().split(" ").map(Number);
+  return finished.exitCode === 0 && all !== undefined && all > 0 ? (free ?? 0) * (size ?? 0) : undefined;
+}
+
+async function takesData(exec: Exec, probe: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    return await createExclusively(exec, probe, "x".repeat(probeBytes), signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof LuksmithError) return false;
+    throw error;
+  } finally {
+    await removeRemoteFiles(exec, [probe]).catch(() => undefined);
+  }
+}
