@@ -55,7 +55,7 @@ jobs:
     await utimes(lease(), hourAgo, hourAgo);
   };
   const startTwin = async () => {
-    twin = await LabAgent.start(otherConfig, other);
+    twin = await LabAgent.start(otherConfig, { place: other });
   };
 
   before(async () => {

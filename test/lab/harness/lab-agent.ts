@@ -51,6 +51,13 @@ export interface AgentPlace {
   readonly runtimeDir: string;
 }
 
+const defaultPlace: AgentPlace = { configPath, runtimeDir };
+
+interface LaunchOptions {
+  readonly onLog?: (text: string) => void;
+  readonly place?: AgentPlace;
+}
+
 export class LabAgent implements AsyncDisposable {
   readonly #child: Child;
   readonly #client: AgentServiceClient;
@@ -59,12 +66,11 @@ export class LabAgent implements AsyncDisposable {
 
   /**
    * Writes the configuration and starts the agent; resolves when it answers.
-   * @param place another one for a second agent, whose configuration has to say the same
+   * @param options.onLog gets what it logs, as it comes
+   * @param options.place another one for a second agent, whose configuration has to say the same
    */
-  static async start(config: string, place: AgentPlace = { configPath, runtimeDir }): Promise<LabAgent> {
-    await mkdir("/etc/luksmith", { recursive: true, mode: 0o755 });
-    await writeFile(place.configPath, config, { mode: 0o600 });
-    const agent = new LabAgent(place);
+  static async start(config: string, options: LaunchOptions = {}): Promise<LabAgent> {
+    const agent = await LabAgent.launch(config, options);
     try {
       await agent.#answers();
     } catch (error) {
@@ -74,12 +80,21 @@ export class LabAgent implements AsyncDisposable {
     return agent;
   }
 
+  /** The same, and does not wait for it: for one that is not to live until then. */
+  static async launch(config: string, options: LaunchOptions = {}): Promise<LabAgent> {
+    await mkdir("/etc/luksmith", { recursive: true, mode: 0o755 });
+    await writeFile(options.place?.configPath ?? configPath, config, { mode: 0o600 });
+    return new LabAgent(options);
+  }
+
   /** As after the installation: no state, no keys. */
   static async forget(): Promise<void> {
     for (const path of [stateDir, "/etc/luksmith/keys"]) await rm(path, { recursive: true, force: true });
   }
 
-  private constructor({ configPath, runtimeDir }: AgentPlace) {
+  private constructor({ onLog, place = defaultPlace }: LaunchOptions) {
+    const { configPath, runtimeDir } = place;
+    if (onLog !== undefined) this.#listeners.add(onLog);
     this.#child = start({
       file: process.execPath,
       // as in the systemd unit
@@ -147,11 +162,20 @@ export class LabAgent implements AsyncDisposable {
   }
 
   async check(volume: string, acceptRollback = false): Promise<Followed> {
-    return this.#startAndFollow((done) => this.#client.checkVolume({ volume, acceptRollback }, done));
+    return this.follow(await this.startCheck(volume, acceptRollback));
+  }
+
+  /** This one and the following `start...`: @returns the run's id */
+  startCheck(volume: string, acceptRollback = false): Promise<string> {
+    return this.#start((done) => this.#client.checkVolume({ volume, acceptRollback }, done));
   }
 
   async resize(volume: string): Promise<Followed> {
-    return this.#startAndFollow((done) => this.#client.resizeVolume({ volume }, done));
+    return this.follow(await this.startResize(volume));
+  }
+
+  startResize(volume: string): Promise<string> {
+    return this.#start((done) => this.#client.resizeVolume({ volume }, done));
   }
 
   startBackup(job: string, options: Partial<Agent.BackupRequest> = {}): Promise<Agent.BackupResponse> {
@@ -163,6 +187,10 @@ export class LabAgent implements AsyncDisposable {
   }
 
   async restore(job: string, target: string, options: Partial<Agent.RestoreRequest> = {}): Promise<Followed> {
+    return this.follow(await this.startRestore(job, target, options));
+  }
+
+  startRestore(job: string, target: string, options: Partial<Agent.RestoreRequest> = {}): Promise<string> {
     const request = {
       job,
       target: Buffer.from(target),
@@ -173,16 +201,24 @@ export class LabAgent implements AsyncDisposable {
       acceptRollback: false,
       ...options,
     };
-    return this.#startAndFollow((done) => this.#client.restore(request, done));
+    return this.#start((done) => this.#client.restore(request, done));
   }
 
   async verify(job: string, snapshot = ""): Promise<Followed> {
-    return this.#startAndFollow((done) => this.#client.verify({ job, snapshot, acceptRollback: false }, done));
+    return this.follow(await this.startVerify(job, snapshot));
+  }
+
+  startVerify(job: string, snapshot = ""): Promise<string> {
+    return this.#start((done) => this.#client.verify({ job, snapshot, acceptRollback: false }, done));
   }
 
   async prune(job: string, options: Partial<Agent.PruneRequest>): Promise<Followed> {
+    return this.follow(await this.startPrune(job, options));
+  }
+
+  startPrune(job: string, options: Partial<Agent.PruneRequest>): Promise<string> {
     const request = { job, partial: false, snapshots: [], dryRun: false, ...options };
-    return this.#startAndFollow((done) => this.#client.prune(request, done));
+    return this.#start((done) => this.#client.prune(request, done));
   }
 
   async snapshots(job: string, acceptRollback = false): Promise<Snapshot[]> {
@@ -258,11 +294,10 @@ export class LabAgent implements AsyncDisposable {
     await this.#child.stop();
   }
 
-  async #startAndFollow(
+  async #start(
     begin: (done: (error: ServiceError | null, response: { run: Run | undefined }) => void) => void,
-  ): Promise<Followed> {
-    const { run } = await this.#call(begin);
-    return this.follow(run?.id ?? "");
+  ): Promise<string> {
+    return (await this.#call(begin)).run?.id ?? "";
   }
 
   /** Errors arrive as the LuksmithError that the agent threw. */
