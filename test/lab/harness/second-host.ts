@@ -106,7 +106,11 @@ export class SecondHost implements AsyncDisposable {
     let said = "";
     const sshd = start({
       file: "ip",
-      args: ["netns", "exec", namespace, "/usr/sbin/sshd", "-D", "-e", "-f", join(root, "sshd_config")],
+      args: [
+        ...["netns", "exec", namespace],
+        // past a limit of its own, a server is told so and goes on: see limitFiles
+        ...["env", "--ignore-signal=XFSZ", "/usr/sbin/sshd", "-D", "-e", "-f", join(root, "sshd_config")],
+      ],
       onStderr: (chunk) => {
         if (said.includes("Server listening")) return;
         said += chunk.toString();
@@ -135,6 +139,24 @@ export class SecondHost implements AsyncDisposable {
 
   async thawConnections(): Promise<void> {
     for (const pid of await this.#sessions()) kill(pid, "SIGCONT");
+  }
+
+  /**
+   * Whatever would make an image reach beyond its present end, or fill a hole that lies beyond `bytes`, fails, as on a disk that
+   * is full: the SFTP server says the same of both (SSH_FX_FAILURE). A real disk that is full would need a file system
+   * of its own, which either slows all down or loses with this machine's power what the host's disk would have kept.
+   */
+  async limitFiles(bytes: number): Promise<void> {
+    await this.#limit(`${bytes}`);
+  }
+
+  async liftLimit(): Promise<void> {
+    await this.#limit("unlimited");
+  }
+
+  async #limit(value: string): Promise<void> {
+    // those that come later have it from sshd; one may end meanwhile
+    for (const pid of await this.#processes()) await tryRun("prlimit", "--pid", `${pid}`, `--fsize=${value}:`);
   }
 
   /** Every process of the host but sshd itself, which takes the connections. */
