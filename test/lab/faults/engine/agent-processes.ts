@@ -1,0 +1,35 @@
+/** The programs that an agent has running, found in /proc as anybody finds them. */
+
+import { readdir, readFile } from "node:fs/promises";
+import { hasErrno } from "../../../../common/errors.ts";
+
+export interface AgentProcess {
+  readonly pid: number;
+  readonly name: string;
+}
+
+/** All below it, ordered by name. sshfs disowns its ssh, which stays in its process group: each child of the agent has one. */
+export async function processesBelow(agentPid: number): Promise<AgentProcess[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const all = (await Promise.all(pids.map(look))).filter((found) => found !== undefined);
+  const below = new Set([agentPid]);
+  // a parent is older than its children, and mostly has a smaller number: twice is enough but for the rarest case
+  for (let round = 0; round < 3; round += 1) {
+    for (const { pid, parent, group } of all) if (below.has(parent) || below.has(group)) below.add(pid);
+  }
+  return all
+    .filter(({ pid, isZombie }) => pid !== agentPid && below.has(pid) && !isZombie)
+    .toSorted((a, b) => a.name.localeCompare(b.name) || a.pid - b.pid);
+}
+
+/** Source: proc_pid_stat(5): pid (comm) state ppid pgrp */
+async function look(pid: string) {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+    const [, name = "", state, parent, group] = /^\d+ \((.*)\) (\S) (\d+) (\d+)/s.exec(stat) ?? [];
+    return { pid: Number(pid), name, parent: Number(parent), group: Number(group), isZombie: state === "Z" };
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ESRCH")) return undefined;
+    throw error;
+  }
+}
