@@ -20,6 +20,11 @@ export type VerbName =
 
 /** A random process of the agent's, whatever is there. */
 export const anyProgram = "any";
+/** Gone after a moment: what is waited for is that there is one. */
+const briefPrograms: readonly [string, ...string[]] = [
+  ...(["cat", "cmp", "cp", "cryptsetup", "dd", "dmsetup", "dumpe2fs", "e2fsck", "find", "losetup"] as const),
+  ...["mkdir", "mount", "mv", "resize2fs", "rm", "stat", "sync", "test", "umount"],
+];
 
 export type Fault =
   | { readonly kind: "none" }
@@ -31,8 +36,11 @@ export type Fault =
   | { readonly kind: "disk full"; readonly outageMs: number }
   /** From before the run begins. */
   | { readonly kind: "image unwritable"; readonly outageMs: number }
-  /** @property which of those that are there: a fraction of their number */
-  | { readonly kind: "kill" | "hang"; readonly program: string; readonly which: number }
+  /**
+   * @property which of those that are there: a fraction of their number
+   * @property nth of those that come, where it is over in a moment
+   */
+  | { readonly kind: "kill" | "hang"; readonly program: string; readonly which: number; readonly nth: number }
   | { readonly kind: "cancel" | "stop agent"; readonly times: 1 | 2; readonly silent: boolean }
   /** @property againMs the next agent is killed so long after its start, as well */
   | { readonly kind: "kill agent"; readonly silent: boolean; readonly againMs: number | undefined }
@@ -93,7 +101,7 @@ export function planStep(seed: string, step: number): StepPlan {
     link: { rttMs: random.pick([0, 0, 5, 20]), mbit: random.pick([16, 32, 100]) },
     attempts: new RandomSource(seed, "agent", Math.floor(step / stepsWithOneAgent)).pick([1, 3]),
     fault,
-    moment: planMoment(random, verb),
+    moment: isBrief(fault) ? { kind: "step", step: "connect", afterMs: 0 } : planMoment(random, verb),
     inspects: random.chance(0.3),
     settles: random.chance(0.75),
   };
@@ -108,15 +116,9 @@ function planFault(random: RandomSource, isBackup: boolean): Fault {
     [6, isBackup ? "rsync" : anyProgram],
     [4, "sshfs"],
     [4, "ssh"],
-    [2, "cryptsetup"],
-    [2, "mount"],
-    [1, "dmsetup"],
-    [1, "losetup"],
-    [1, "umount"],
-    [2, isBackup ? "cp" : "e2fsck"],
-    [1, isBackup ? "mv" : "dd"],
-    [2, "sync"],
+    [10, random.pick(briefPrograms)],
   ]);
+  const nth = briefPrograms.includes(program) ? random.pick([1, 1, 1, 2, 3]) : 1;
   const which = random.fraction();
   return random.weighted<Fault>([
     [4, { kind: "none" }],
@@ -126,13 +128,17 @@ function planFault(random: RandomSource, isBackup: boolean): Fault {
     [8, { kind: "freeze", outageMs }],
     [8, { kind: "disk full", outageMs }],
     [3, { kind: "image unwritable", outageMs }],
-    [22, { kind: "kill", program, which }],
-    [7, { kind: "hang", program: random.pick(["sshfs", "ssh"]), which }],
+    [22, { kind: "kill", program, which, nth }],
+    [7, { kind: "hang", program: random.pick(["sshfs", "ssh"]), which, nth: 1 }],
     [10, { kind: "cancel", times, silent }],
     [7, { kind: "stop agent", times, silent }],
     [12, { kind: "kill agent", silent, againMs: random.chance(0.4) ? random.whole(100, 4000) : undefined }],
     [6, { kind: "power off", silent }],
   ]);
+}
+
+function isBrief(fault: Fault): boolean {
+  return fault.kind === "kill" && briefPrograms.includes(fault.program);
 }
 
 function planMoment(random: RandomSource, verb: VerbName): Moment {

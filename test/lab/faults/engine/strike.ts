@@ -115,7 +115,7 @@ export async function strike(
 
 /** @returns its name; undefined when there was none before the run ended */
 async function signalProgram(
-  { kind, program, which }: Extract<Fault, { kind: "kill" | "hang" }>,
+  { kind, program, which, nth }: Extract<Fault, { kind: "kill" | "hang" }>,
   run: StartedRun,
   agentPid: number,
 ): Promise<string | undefined> {
@@ -123,11 +123,14 @@ async function signalProgram(
   void run.ended.then(() => {
     ended = true;
   });
+  const seen = new Set<number>();
   for (; !ended; await systemClock.sleep(pollMs)) {
     const all = await processesBelow(agentPid);
     const these = program === anyProgram ? all : all.filter(({ name }) => name === program);
     const one = these[Math.floor(which * these.length)];
     if (one === undefined) continue;
+    seen.add(one.pid);
+    if (seen.size < nth) continue;
     try {
       process.kill(one.pid, kind === "kill" ? "SIGKILL" : "SIGSTOP");
       return one.name;
