@@ -1,5 +1,6 @@
 /** The programs that an agent has running, found in /proc as anybody finds them. */
 
+import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { hasErrno } from "../../../../common/errors.ts";
 
@@ -20,6 +21,34 @@ export async function processesBelow(agentPid: number): Promise<AgentProcess[]> 
   return all
     .filter(({ pid, isZombie }) => pid !== agentPid && below.has(pid) && !isZombie)
     .toSorted((a, b) => a.name.localeCompare(b.name) || a.pid - b.pid);
+}
+
+/**
+ * The agent's own children alone, at once: what is over in a moment is gone before all of /proc has been read.
+ * Source: proc_pid_task(5), children: of the thread that has started them, which is Node's first
+ */
+export function childrenOf(agentPid: number): AgentProcess[] {
+  try {
+    const pids = readFileSync(`/proc/${agentPid}/task/${agentPid}/children`, "utf8").split(" ").filter(Boolean);
+    return pids.flatMap((pid) => {
+      const name = nameOf(pid);
+      return name === undefined ? [] : [{ pid: Number(pid), name }];
+    });
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ESRCH")) return [];
+    throw error;
+  }
+}
+
+/** @returns undefined also for one that is over and only waits to be heard of: a signal to it would seem to have worked */
+function nameOf(pid: string): string | undefined {
+  try {
+    const [, name, state] = /^\d+ \((.*)\) (\S)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+    return state === "Z" ? undefined : name;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ESRCH")) return undefined;
+    throw error;
+  }
 }
 
 /** Source: proc_pid_stat(5): pid (comm) state ppid pgrp */

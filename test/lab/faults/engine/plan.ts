@@ -101,7 +101,10 @@ export function planStep(seed: string, step: number): StepPlan {
     link: { rttMs: random.pick([0, 0, 5, 20]), mbit: random.pick([16, 32, 100]) },
     attempts: new RandomSource(seed, "agent", Math.floor(step / stepsWithOneAgent)).pick([1, 3]),
     fault,
-    moment: isBrief(fault) ? { kind: "step", step: "connect", afterMs: 0 } : planMoment(random, verb),
+    moment:
+      "program" in fault && isBrief(fault.program)
+        ? { kind: "step", step: "connect", afterMs: 0 }
+        : planMoment(random, verb),
     inspects: random.chance(0.3),
     settles: random.chance(0.75),
   };
@@ -118,7 +121,7 @@ function planFault(random: RandomSource, isBackup: boolean): Fault {
     [4, "ssh"],
     [10, random.pick(briefPrograms)],
   ]);
-  const nth = briefPrograms.includes(program) ? random.pick([1, 1, 1, 2, 3]) : 1;
+  const nth = isBrief(program) ? random.pick([1, 1, 1, 2, 3]) : 1;
   const which = random.fraction();
   return random.weighted<Fault>([
     [4, { kind: "none" }],
@@ -137,8 +140,8 @@ function planFault(random: RandomSource, isBackup: boolean): Fault {
   ]);
 }
 
-function isBrief(fault: Fault): boolean {
-  return fault.kind === "kill" && briefPrograms.includes(fault.program);
+export function isBrief(program: string): boolean {
+  return briefPrograms.includes(program);
 }
 
 function planMoment(random: RandomSource, verb: VerbName): Moment {

@@ -3,12 +3,13 @@
 import { systemClock } from "../../../../common/clock.ts";
 import { hasErrno } from "../../../../common/errors.ts";
 import { PowerCut } from "../../harness/power-cut.ts";
-import { processesBelow } from "./agent-processes.ts";
-import { anyProgram, type Fault, type Moment } from "./plan.ts";
+import { childrenOf, processesBelow } from "./agent-processes.ts";
+import { anyProgram, type Fault, isBrief, type Moment } from "./plan.ts";
 import type { StartedRun } from "./started-run.ts";
 import type { World } from "./world.ts";
 
 const pollMs = 10;
+const briefPollMs = 1;
 /** From there on an image has no room any more: beyond its header and the beginning of its file system. */
 const fullBytes = 24 * 2 ** 20;
 
@@ -124,8 +125,9 @@ async function signalProgram(
     ended = true;
   });
   const seen = new Set<number>();
-  for (; !ended; await systemClock.sleep(pollMs)) {
-    const all = await processesBelow(agentPid);
+  const brief = isBrief(program);
+  for (; !ended; await systemClock.sleep(brief ? briefPollMs : pollMs)) {
+    const all = brief ? childrenOf(agentPid) : await processesBelow(agentPid);
     const these = program === anyProgram ? all : all.filter(({ name }) => name === program);
     const one = these[Math.floor(which * these.length)];
     if (one === undefined) continue;
