@@ -86,12 +86,12 @@ export class World implements AsyncDisposable {
   }
 
   async startAgent(): Promise<void> {
-    this.#agent = await LabAgent.start(this.#configuration(), this.#log);
+    this.#agent = await LabAgent.start(this.#configuration(), { onLog: this.#log });
   }
 
   /** One that is killed so long after its start. */
   async startAgentInVain(afterMs: number): Promise<void> {
-    const agent = await LabAgent.launch(this.#configuration(), this.#log);
+    const agent = await LabAgent.launch(this.#configuration(), { onLog: this.#log });
     await new Promise((resolve) => setTimeout(resolve, afterMs));
     await agent.stop("SIGKILL");
   }
