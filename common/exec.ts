@@ -51,6 +51,8 @@ export interface Command {
 export interface Finished {
   /** 128 + the signal's number when a signal ended it, as shells say. */
   readonly exitCode: number;
+  /** Of the signal that ended it, which was not ours. */
+  readonly signal?: NodeJS.Signals;
   readonly stdout: Buffer;
   /** The last 25 lines at most. */
   readonly stderr: string;
@@ -73,7 +75,11 @@ export interface Child {
   stop(): Promise<void>;
 }
 
-/** Starts a command and waits for its end, whatever the exit code. @throws {LuksmithError} see {@link Child.finished} */
+/**
+ * Starts a command and waits for its end, whatever the exit code.
+ * @throws {LuksmithError} see {@link Child.finished}; "tool_failed" also when somebody else has killed it: whatever its exit
+ *   codes mean, it has not said any of that
+ */
 export type Exec = (command: Command) => Promise<Finished>;
 
 export type Start = (command: Command) => Child;
@@ -100,7 +106,15 @@ const unkillableAfterMs = 5000;
 /** @param path where programs are looked up; tests of ours put small programs in front. */
 export function makeExec(path: string = fixedEnvironment.PATH): { exec: Exec; start: Start } {
   const start: Start = (command) => startChild(command, path);
-  return { start, exec: async (command) => start(command).finished };
+  const exec: Exec = async (command) => {
+    const finished = await start(command).finished;
+    if (finished.signal === undefined) return finished;
+    throw new LuksmithError("tool_failed", `${command.file} was killed (${finished.signal})`, {
+      hint: "had the machine run out of memory? journalctl -k",
+      cause: finished,
+    });
+  };
+  return { start, exec };
 }
 
 function startChild(command: Command, path: string): Child {
@@ -203,14 +217,14 @@ class RunningChild implements Child {
 
   async #run(failure: Promise<unknown>): Promise<Finished> {
     const { deadlineMs, signal, file, cwd } = this.#command;
-    const exited = new Promise<number>((resolve, reject) => {
+    const exited = new Promise<Pick<Finished, "exitCode" | "signal">>((resolve, reject) => {
       const notStarted = (cause: unknown) =>
         reject(hasErrno(cause, "ENOENT") ? missing(file) : couldNotStart(file, cause));
       this.#child.once("error", notStarted);
       if (this.#child.pid === undefined) failure.then(notStarted, notStarted);
       this.#child.once("exit", (code, name) => {
         this.#exited = true;
-        resolve(code ?? 128 + (name === null ? 0 : constants.signals[name]));
+        resolve(name === null ? { exitCode: code ?? 0 } : { exitCode: 128 + constants.signals[name], signal: name });
       });
     });
     const onAbort = () => void this.#end(signal?.reason ?? new LuksmithError("cancelled", `${file} was cancelled`));
@@ -228,19 +242,19 @@ class RunningChild implements Child {
     try {
       const streams = Promise.all([this.#feed(), this.#readStdout(), this.#readStderr()]);
       streams.catch((error: unknown) => void this.#end(error));
-      const exitCode = await Promise.race([exited, this.#givenUp.promise]);
+      const end = await Promise.race([exited, this.#givenUp.promise]);
       await this.#drain(streams);
       this.#child.stdout?.destroy();
       this.#child.stderr?.destroy();
       if (this.#reason !== undefined) throw this.#reason;
       const stderr = Buffer.from(this.#stderr, "latin1").toString("utf8").trimEnd();
-      if (exitCode === 127 && stderr.startsWith("setpriv: failed to execute")) {
+      if (end.exitCode === 127 && stderr.startsWith("setpriv: failed to execute")) {
         throw missing(file);
       }
-      if (exitCode === 125 && cwd !== undefined && stderr.startsWith("env: cannot change directory")) {
+      if (end.exitCode === 125 && cwd !== undefined && stderr.startsWith("env: cannot change directory")) {
         throw couldNotStart(file, stderr);
       }
-      return { exitCode, stdout: Buffer.concat(this.#stdout), stderr };
+      return { ...end, stdout: Buffer.concat(this.#stdout), stderr };
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
