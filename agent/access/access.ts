@@ -47,6 +47,11 @@ export class Access {
     return caller;
   }
 
+  /** For what no rule can grant. @throws {LuksmithError} "denied" */
+  requireRoot({ uid }: AuthorizedCaller): void {
+    if (uid !== 0) throw new LuksmithError("denied", "only root may do this", { hint: "sudo luksmith ..." });
+  }
+
   /** The same question for one entry of a listing, or for the run that an id turned out to mean. */
   permits(caller: AuthorizedCaller, verb: AccessVerb, target: AccessTarget): boolean {
     return this.#decide(caller, verb, target).allowed;

@@ -1,18 +1,39 @@
-/** What is attached although no run uses it. */
+/** What is attached although no run uses it, and what stands in its place. */
 
+import { asLuksmithError } from "../../common/errors.ts";
 import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { RunManager } from "../runs/run-manager.ts";
-import { findLeftovers } from "../stack/leftovers.ts";
-import { ok, warning } from "./finding.ts";
+import { Stack } from "../stack/attach.ts";
+import { foreignMounts, heldVolumes } from "../stack/held.ts";
+import type { Host } from "../system/host.ts";
+import { ok, problem, warning } from "./finding.ts";
 
-export async function examineLeftovers(runtimeDir: string, runs: RunManager): Promise<Finding[]> {
-  const left = (await findLeftovers(runtimeDir)).filter((volume) => runs.heldBy(volume) === undefined);
-  if (left.length === 0) return [ok("leftovers", "nothing is attached that no run uses")];
-  return left.map((volume) =>
-    warning(
-      "leftovers",
-      `volume ${volume} is partly attached although no run uses it`,
-      "systemctl restart luksmith-agent releases it",
-    ),
+/** @param fix releases what is ours; what is not is named and left alone */
+export async function examineLeftovers(host: Host, runs: RunManager, fix: boolean): Promise<Finding[]> {
+  const { runtimeDir } = host;
+  const foreign = (await foreignMounts(runtimeDir)).map((what) =>
+    warning("leftovers", `${what} is not of luksmith's making, and is in its place`, "umount it yourself"),
   );
+  const left = (await heldVolumes(runtimeDir)).filter((volume) => runs.heldBy(volume) === undefined);
+  if (left.length + foreign.length === 0) return [ok("leftovers", "nothing is attached that no run uses")];
+  const ours = left.map((volume) =>
+    fix
+      ? release(host, runs, volume)
+      : warning(
+          "leftovers",
+          `volume ${volume} is partly attached although no run uses it`,
+          "luksmith doctor --fix releases it",
+        ),
+  );
+  return [...(await Promise.all(ours)), ...foreign];
+}
+
+async function release(host: Host, runs: RunManager, volume: string): Promise<Finding> {
+  try {
+    await runs.reserved(volume, () => new Stack(host, volume).release());
+    return ok("leftovers", `volume ${volume} was partly attached although no run used it: released`);
+  } catch (error) {
+    const { message, hint } = asLuksmithError(error);
+    return problem("leftovers", `volume ${volume} cannot be released: ${message}`, hint ?? "see the agent's log");
+  }
 }

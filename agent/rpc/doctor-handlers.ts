@@ -12,8 +12,9 @@ type Handlers = Pick<AgentServiceServer, "doctor">;
 
 export function doctorHandlers({ access, config, configPath, host, pins, runs, startedAt }: Agent): Handlers {
   return {
-    doctor: unary(host.log, async ({ online }, peer) => {
-      await access.authorize(peer, "doctor", {});
+    doctor: unary(host.log, async ({ online, fix }, peer) => {
+      const caller = await access.authorize(peer, "doctor", {});
+      if (fix) access.requireRoot(caller);
       const remotes = online ? [...config.remotes.values()] : [];
       const findings = await Promise.all([
         examineTools(host.exec),
@@ -21,7 +22,7 @@ export function doctorHandlers({ access, config, configPath, host, pins, runs, s
         examineState(config, configPath, startedAt),
         examineKeys(config, pins),
         Promise.all(remotes.map((remote) => examineRemote(host, remote))),
-        examineLeftovers(host.runtimeDir, runs),
+        examineLeftovers(host, runs, fix),
       ]);
       return { findings: findings.flat() };
     }),

@@ -46,7 +46,8 @@ export function volumeHandlers(agent: Agent): Handlers {
       const { volume } = request;
       await pins.require(volume);
       const jobs = [...config.jobs.values()].filter((job) => job.volume === volume).map((job) => job.name);
-      const options = { acceptRollback: request.acceptRollback, jobs };
+      const { acceptRollback, repair } = request;
+      const options = { acceptRollback, repair, jobs };
       const checking = { verb: Verb.CHECK_VOLUME, volume, caller: toCaller(caller), retry, deadlineMs };
       const run = runs.start(checking, async (context) =>
         checkVolume(host, pins, await targetOf(config, pins, volume), options, context),

@@ -98,8 +98,8 @@ function open(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true });
   try {
     // Exclusive before the first access in WAL mode: the lock is then held until we end, however we end
-    // (https://www.sqlite.org/wal.html#noshm). With WAL, NORMAL survives our crash; a power cut may take the last
-    // moments of history, and no write waits for the disk.
+    // (https://www.sqlite.org/wal.html#noshm). With WAL, NORMAL survives our crash; a power cut may take what was
+    // not written in FULL (RunStore.save).
     database.exec("pragma locking_mode = exclusive");
     database.exec("pragma journal_mode = wal");
     database.exec("pragma synchronous = normal");

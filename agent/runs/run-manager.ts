@@ -25,6 +25,7 @@ export class RunManager {
   readonly #log: Log;
   readonly #active = new Map<string, { readonly run: ActiveRun; readonly ended: Promise<Run> }>();
   readonly #unwritten = new Map<string, ActiveRun>();
+  readonly #reservations = new Map<string, Promise<unknown>>();
   #newestId: string | undefined;
   #closing = false;
 
@@ -48,6 +49,7 @@ export class RunManager {
     }
     const holder = this.heldBy(request.volume);
     if (holder !== undefined) throw locked(holder);
+    if (this.#reservations.has(request.volume)) throw beingCleaned(request.volume);
     const waiting = this.#waitingLike(request);
     if (waiting !== undefined) throw triesAgain(waiting, this.#clock.now());
     this.#writeUnwritten();
@@ -141,6 +143,11 @@ export class RunManager {
     return this.#holderOf(volume)?.run.run;
   }
 
+  /** Until the volume may be free; undefined when it is. */
+  #busy(volume: string): Promise<unknown> | undefined {
+    return this.#holderOf(volume)?.ended ?? this.#reservations.get(volume)?.catch(() => undefined);
+  }
+
   #holderOf(volume: string) {
     return [...this.#active.values()].find(({ run }) => run.run.volume === volume && !run.isResting);
   }
@@ -148,6 +155,23 @@ export class RunManager {
   /** A run that has failed, will try again, and would then do the same. */
   #waitingLike({ verb, volume, job }: RunRequest): Run | undefined {
     return this.running().find((run) => run.verb === verb && run.volume === volume && run.job === (job ?? ""));
+  }
+
+  /**
+   * For what is done to a volume and is no run: none begins meanwhile.
+   * @throws {LuksmithError} "locked" when a run, or another such work, has it
+   */
+  async reserved<T>(volume: string, work: () => Promise<T>): Promise<T> {
+    const holder = this.heldBy(volume);
+    if (holder !== undefined) throw locked(holder);
+    if (this.#reservations.has(volume)) throw beingCleaned(volume);
+    const done = work();
+    this.#reservations.set(volume, done);
+    try {
+      return await done;
+    } finally {
+      this.#reservations.delete(volume);
+    }
   }
 
   /** Oldest first. */
@@ -183,7 +207,7 @@ export class RunManager {
       const late = () => active.cancel(tooLong(deadlineMs));
       this.#clock.sleep(deadlineMs, over.signal).then(late, () => undefined);
     }
-    const outcome = await active.execute(work, () => this.#holderOf(active.run.volume)?.ended);
+    const outcome = await active.execute(work, () => this.#busy(active.run.volume));
     over.abort();
     // both at once: who has seen the run end finds its volume free
     const written = active.end(outcome);
@@ -266,6 +290,10 @@ function locked(holder: Run): LuksmithError {
     `volume ${holder.volume} is in use: ${verbWords(holder.verb)} by ${who} since ${since} (run ${holder.id})`,
     { hint: `luksmith log ${holder.id} --follow` },
   );
+}
+
+function beingCleaned(volume: string): LuksmithError {
+  return new LuksmithError("locked", `volume ${volume} is being cleaned up`, { hint: "try again in a moment" });
 }
 
 function triesAgain(run: Run, now: Date): LuksmithError {

@@ -89,6 +89,8 @@ export class RunStore {
    */
   save(runId: string, run: Run | undefined, events: readonly EncodedEvent[]): boolean {
     try {
+      // that a run has begun, and how it ended, outlives a power cut; the rest of its log need not wait for the disk
+      this.#database.exec(`pragma synchronous = ${run === undefined ? "normal" : "full"}`);
       this.#transaction(() => {
         if (run !== undefined) this.#queries.putRun.run(...rowOf(run));
         for (const { seq, bytes } of events) this.#queries.putEvent.run(runId, seq, bytes);

@@ -27,6 +27,7 @@ import { readIdentity, requireIdentity, writeIdentity } from "../volume/identity
 import { readKeyFile } from "../volume/key-file.ts";
 import type { Pin, PinStore } from "../volume/pin.ts";
 import { mountVolume, releaseFilesystem } from "./filesystem.ts";
+import { heldVolumes } from "./held.ts";
 import { hostTrouble } from "./host-trouble.ts";
 import {
   type AttachMode,
@@ -278,7 +279,7 @@ export class Stack implements AsyncDisposable {
   ): Promise<Opened> {
     const { prepareImage, meanwhile } = spec;
     const host = this.#host;
-    const key = await readKeyFile(target.volume.keyFile);
+    const [key] = await allOrFirstError(readKeyFile(target.volume.keyFile), this.#releaseLeftovers(run));
     const either = new AbortController();
     const signal = AbortSignal.any([run.signal, either.signal]);
 
@@ -351,6 +352,13 @@ export class Stack implements AsyncDisposable {
       this.#writing = { imagePath: connected.imagePath, remote: target.remote.name, volume: this.names.volume };
     }
     return { ...connected, device, superblock };
+  }
+
+  /** Of a run whose releases failed, say for want of processes or files. */
+  async #releaseLeftovers(run: RunContext): Promise<void> {
+    if (!(await heldVolumes(this.#host.runtimeDir)).includes(this.names.volume)) return;
+    run.note("releasing what an earlier run left attached");
+    await new Stack(this.#host, this.names.volume).release();
   }
 
   async mount(target: Target, opened: Opened, mode: AttachMode, run: RunContext): Promise<void> {
@@ -492,7 +500,13 @@ export async function withVolume<T>(
     }
   });
   // only now is the new generation sure to be on the backup host's disk
-  await pins.write(volume.name, { ...pin, generation, unclean: writing ? false : pin.unclean });
+  if (writing) await pins.write(volume.name, { ...pin, generation, unclean: false });
+  else if (generation !== pin.generation) {
+    // a full or read-only disk here must not keep anybody from their files
+    await pins
+      .write(volume.name, { ...pin, generation })
+      .catch((error: unknown) => run.warn(`the generation cannot be remembered: ${asLuksmithError(error).message}`));
+  }
   return result;
 }
 

@@ -67,10 +67,16 @@ export async function mountVolume(
   await mountFilesystem(host.exec, spec.device, spec.names.filesDir, spec.pin.filesystem, options, signal);
 }
 
+function needsRepair({ message }: FilesystemError, volume: string): LuksmithError {
+  return new LuksmithError("tool_failed", message, {
+    hint: `nothing was mounted or forced; copy the image on the backup host, then: luksmith volume check ${volume} --repair`,
+  });
+}
+
 /** @returns false when the journal stays as it is: what is finished can be read without what is in it */
 async function recover(
   host: Host,
-  { device, mode, mayRepair }: { device: string; mode: "read" | "write"; mayRepair: boolean },
+  { device, names, mode, mayRepair }: { device: string; names: StackNames; mode: "read" | "write"; mayRepair: boolean },
   run: Pick<RunContext, "note" | "warn">,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -82,7 +88,8 @@ async function recover(
   } catch (error) {
     signal.throwIfAborted();
     // a host that takes no data, such as a full one, still gives back what it has
-    if (mode === "write" || error instanceof FilesystemError) throw error;
+    if (error instanceof FilesystemError) throw needsRepair(error, names.volume);
+    if (mode === "write") throw error;
     run.warn(`${asLuksmithError(error).message}: reading without the newest changes, which nobody has finished`);
     return false;
   }

@@ -62,17 +62,17 @@ export class FilesystemError extends LuksmithError {}
 /**
  * Source: e2fsck(8), EXIT CODE: 1 = errors corrected, 2 = corrected and a reboot suggested (when mounted), 4 = errors
  * left uncorrected, 8 and up = it could not work.
- * @param how "preen" repairs what is safe to repair; "look" (-n) changes nothing; "full" preens even what says it is clean
+ * @param how "repair" says yes to whatever e2fsck asks; "preen" repairs what is safe to repair; "look" (-n) changes nothing; "full" preens even what says it is clean
  * @returns whether the file system was in order from the start
  * @throws {FilesystemError} "tool_failed" when errors are left; {LuksmithError} "tool_failed" when it could not work
  */
 export async function checkExt4(
   exec: Exec,
   device: string,
-  how: "preen" | "look" | "full",
+  how: "preen" | "look" | "full" | "repair",
   signal: AbortSignal,
 ): Promise<boolean> {
-  const flags = { preen: ["-p"], look: ["-n", "-f"], full: ["-p", "-f"] }[how];
+  const flags = { preen: ["-p"], look: ["-n", "-f"], full: ["-p", "-f"], repair: ["-y", "-f"] }[how];
   const args = [...flags, "--", device];
   const finished = await exec({ file: "e2fsck", args, deadlineMs: wholeFilesystemDeadlineMs, signal });
   if (finished.exitCode === 0) return true;

@@ -20,7 +20,7 @@ export async function checkVolume(
   host: Host,
   pins: PinStore,
   target: Target,
-  options: { acceptRollback: boolean; jobs: readonly string[] },
+  options: { acceptRollback: boolean; repair: boolean; jobs: readonly string[] },
   run: RunContext,
 ): Promise<RunResult> {
   const { volume, pin } = target;
@@ -31,12 +31,19 @@ export async function checkVolume(
   };
   const stack = new Stack(host, volume.name);
   const found = await withRelease(stack, run, async () => {
-    const opened = await stack.open(target, "read", run);
+    const opened = await stack.open(target, options.repair ? "write" : "read", run);
     await run.step("compare the stored header", async () => {
       const difference = await headerDifference(host, target, opened);
       if (difference !== undefined) fault(difference);
     });
-    await run.step("check the file system", () => checkFilesystem(host, opened, run, fault));
+    if (options.repair) {
+      const wasSound = await run.step("repair", () => checkExt4(host.exec, opened.device, "repair", opened.signal));
+      run.note(
+        wasSound
+          ? "there was nothing to repair"
+          : "e2fsck has mended the file system: luksmith verify shows what it cost",
+      );
+    } else await run.step("check the file system", () => checkFilesystem(host, opened, run, fault));
     await stack.mount(target, opened, "read", run);
     const { filesDir } = stack.names;
     const identity = await readIdentity(host.exec, filesDir, opened.signal);

@@ -4,7 +4,7 @@
  */
 
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import * as z from "zod";
 import { writeFileDurably } from "../../common/durable-file.ts";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
@@ -69,7 +69,18 @@ export class PinStore {
   }
 
   async write(volume: string, pin: Pin): Promise<void> {
-    await writeFileDurably(this.#file(volume), `${JSON.stringify(pinSchema.parse(pin), null, 2)}\n`, 0o600);
+    const text = `${JSON.stringify(pinSchema.parse(pin), null, 2)}\n`;
+    try {
+      await writeFileDurably(this.#file(volume), text, 0o600);
+    } catch (cause) {
+      if (!hasErrno(cause, "ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO")) throw cause;
+      const full = hasErrno(cause, "ENOSPC", "EDQUOT");
+      const why = full ? "is full" : "cannot be written to";
+      throw new LuksmithError(full ? "full" : "tool_failed", `the state directory ${dirname(this.#directory)} ${why}`, {
+        hint: `df ${dirname(this.#directory)}; without it no volume is attached for writing`,
+        cause,
+      });
+    }
   }
 
   #file(volume: string): string {

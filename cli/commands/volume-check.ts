@@ -13,17 +13,24 @@ export function addVolumeCheckCommand(volume: Command, invocation: Invocation): 
     )
     .argument("<name>", "the volume", volumeName)
     .option(...acceptRollback)
+    .option("--repair", "let e2fsck mend whatever it finds, which may cost files: copy the image first")
     .option(...detach)
-    .action((name: string, options: { acceptRollback?: true; detach?: true }, self: Command) =>
+    .action((name: string, options: { acceptRollback?: true; repair?: true; detach?: true }, self: Command) =>
       withSession(invocation, self, (session) =>
         session.run(
-          () => session.agent.checkVolume({ volume: name, acceptRollback: options.acceptRollback === true }),
+          () =>
+            session.agent.checkVolume({
+              volume: name,
+              acceptRollback: options.acceptRollback === true,
+              repair: options.repair === true,
+            }),
           { detach: options.detach === true },
         ),
       ),
     );
   addExamples(command, [
     ["luksmith volume check home", "exit code 14 when the backup host changed something"],
+    ["luksmith volume check home --repair", "after a run said that the file system has to be repaired"],
     ["luksmith volume check home --accept-rollback", "go on after the host was restored from an older copy"],
   ]);
 }

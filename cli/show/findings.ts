@@ -3,7 +3,7 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { escapeControls } from "../../common/quote.ts";
 import { plural } from "../../common/units.ts";
-import { type Finding, Finding_Level } from "../../proto/gen/luksmith/v1/agent.ts";
+import { type DoctorRequest, type Finding, Finding_Level } from "../../proto/gen/luksmith/v1/agent.ts";
 import { enumName } from "../enum-name.ts";
 import { findingJson } from "../json.ts";
 import type { Session } from "../session.ts";
@@ -11,8 +11,8 @@ import type { Paint } from "../table.ts";
 import type { Style } from "../terminal.ts";
 
 /** @throws {LuksmithError} "unhealthy" when something is wrong */
-export async function showFindings(session: Session, online: boolean): Promise<void> {
-  const { findings } = await session.waitFor("looking at this machine", session.agent.doctor({ online }));
+export async function showFindings(session: Session, request: DoctorRequest): Promise<void> {
+  const { findings } = await session.waitFor("looking at this machine", session.agent.doctor(request));
   const paint: Paint = (style, text) => session.terminal.paintOut(style, text);
   session.result(
     () => findings.map(findingJson),

@@ -83,7 +83,7 @@ jobs:
       assert.deepEqual(await leases(), []);
     }
     assert.ok(refused > 0, "they met");
-    const checked = await scene.agent.check("home", true);
+    const checked = await scene.agent.check("home", { acceptRollback: true });
     assertDone(checked);
   });
 

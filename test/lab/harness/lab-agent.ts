@@ -133,8 +133,8 @@ export class LabAgent implements AsyncDisposable {
     return this.#call((done) => this.#client.listVolumes({}, done));
   }
 
-  doctor(online: boolean): Promise<Agent.DoctorResponse> {
-    return this.#call((done) => this.#client.doctor({ online }, done));
+  doctor(request: Partial<Agent.DoctorRequest>): Promise<Agent.DoctorResponse> {
+    return this.#call((done) => this.#client.doctor({ online: false, fix: false, ...request }, done));
   }
 
   runs(): Promise<Agent.ListRunsResponse> {
@@ -161,13 +161,14 @@ export class LabAgent implements AsyncDisposable {
     return { ...(await this.follow(response.run?.id ?? "")), recoveryPassphrase: response.recoveryPassphrase };
   }
 
-  async check(volume: string, acceptRollback = false): Promise<Followed> {
-    return this.follow(await this.startCheck(volume, acceptRollback));
+  async check(volume: string, options: Partial<Agent.CheckVolumeRequest> = {}): Promise<Followed> {
+    return this.follow(await this.startCheck(volume, options));
   }
 
   /** This one and the following `start...`: @returns the run's id */
-  startCheck(volume: string, acceptRollback = false): Promise<string> {
-    return this.#start((done) => this.#client.checkVolume({ volume, acceptRollback }, done));
+  startCheck(volume: string, options: Partial<Agent.CheckVolumeRequest> = {}): Promise<string> {
+    const request = { volume, acceptRollback: false, repair: false, ...options };
+    return this.#start((done) => this.#client.checkVolume(request, done));
   }
 
   async resize(volume: string): Promise<Followed> {

@@ -208,7 +208,7 @@ for (const type of jsonTypes) {
 }
 
 test("every section of the documentation is about something that is printed", () => {
-  const inner = ["Run", "Totals", "Caller", "Error detail", "Host key", "Job status"];
+  const inner = ["Run", "Retry", "Totals", "Caller", "Error detail", "Host key", "Job status"];
   const prose = ["Results", "Events", "Objects inside others", "Error codes"];
   assert.deepEqual([...documentation.keys()].sort(), [...jsonTypes, ...inner, ...prose].sort());
 });

@@ -113,6 +113,8 @@ export interface CreateVolumeResponse {
 export interface CheckVolumeRequest {
   volume: string;
   acceptRollback: boolean;
+  /** Let e2fsck mend whatever it finds (-y), which may cost files. */
+  repair: boolean;
 }
 
 export interface CheckVolumeResponse {
@@ -279,6 +281,8 @@ export interface TrustRemoteResponse {
 export interface DoctorRequest {
   /** Also connect to the remotes. */
   online: boolean;
+  /** Release what is attached although no run uses it. */
+  fix: boolean;
 }
 
 export interface DoctorResponse {
@@ -1520,7 +1524,7 @@ export const CreateVolumeResponse: MessageFns<CreateVolumeResponse> = {
 };
 
 function createBaseCheckVolumeRequest(): CheckVolumeRequest {
-  return { volume: "", acceptRollback: false };
+  return { volume: "", acceptRollback: false, repair: false };
 }
 
 export const CheckVolumeRequest: MessageFns<CheckVolumeRequest> = {
@@ -1530,6 +1534,9 @@ export const CheckVolumeRequest: MessageFns<CheckVolumeRequest> = {
     }
     if (message.acceptRollback !== false) {
       writer.uint32(16).bool(message.acceptRollback);
+    }
+    if (message.repair !== false) {
+      writer.uint32(24).bool(message.repair);
     }
     return writer;
   },
@@ -1563,6 +1570,14 @@ export const CheckVolumeRequest: MessageFns<CheckVolumeRequest> = {
             message.acceptRollback = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.repair = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1583,6 +1598,7 @@ export const CheckVolumeRequest: MessageFns<CheckVolumeRequest> = {
         : isSet(object.accept_rollback)
         ? globalThis.Boolean(object.accept_rollback)
         : false,
+      repair: isSet(object.repair) ? globalThis.Boolean(object.repair) : false,
     };
   },
 
@@ -1594,6 +1610,9 @@ export const CheckVolumeRequest: MessageFns<CheckVolumeRequest> = {
     if (message.acceptRollback !== false) {
       obj.acceptRollback = message.acceptRollback;
     }
+    if (message.repair !== false) {
+      obj.repair = message.repair;
+    }
     return obj;
   },
 
@@ -1604,6 +1623,7 @@ export const CheckVolumeRequest: MessageFns<CheckVolumeRequest> = {
     const message = createBaseCheckVolumeRequest();
     message.volume = object.volume ?? "";
     message.acceptRollback = object.acceptRollback ?? false;
+    message.repair = object.repair ?? false;
     return message;
   },
 };
@@ -4087,13 +4107,16 @@ export const TrustRemoteResponse: MessageFns<TrustRemoteResponse> = {
 };
 
 function createBaseDoctorRequest(): DoctorRequest {
-  return { online: false };
+  return { online: false, fix: false };
 }
 
 export const DoctorRequest: MessageFns<DoctorRequest> = {
   encode(message: DoctorRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.online !== false) {
       writer.uint32(8).bool(message.online);
+    }
+    if (message.fix !== false) {
+      writer.uint32(16).bool(message.fix);
     }
     return writer;
   },
@@ -4119,6 +4142,14 @@ export const DoctorRequest: MessageFns<DoctorRequest> = {
             message.online = reader.bool();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fix = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4132,13 +4163,19 @@ export const DoctorRequest: MessageFns<DoctorRequest> = {
   },
 
   fromJSON(object: any): DoctorRequest {
-    return { online: isSet(object.online) ? globalThis.Boolean(object.online) : false };
+    return {
+      online: isSet(object.online) ? globalThis.Boolean(object.online) : false,
+      fix: isSet(object.fix) ? globalThis.Boolean(object.fix) : false,
+    };
   },
 
   toJSON(message: DoctorRequest): unknown {
     const obj: any = {};
     if (message.online !== false) {
       obj.online = message.online;
+    }
+    if (message.fix !== false) {
+      obj.fix = message.fix;
     }
     return obj;
   },
@@ -4149,6 +4186,7 @@ export const DoctorRequest: MessageFns<DoctorRequest> = {
   fromPartial(object: DeepPartial<DoctorRequest>): DoctorRequest {
     const message = createBaseDoctorRequest();
     message.online = object.online ?? false;
+    message.fix = object.fix ?? false;
     return message;
   },
 };

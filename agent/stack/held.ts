@@ -1,0 +1,53 @@
+/** What the system holds of ours, and what is in our places and not ours. Asked of the system alone. */
+
+import { readdir } from "node:fs/promises";
+import { hasErrno } from "../../common/errors.ts";
+import { dmDevices, loopDevices } from "../system/block-devices.ts";
+import { readMounts } from "../system/mountinfo.ts";
+import { stackNames, stacksDirectory, volumeOfDm } from "./names.ts";
+
+/** Volumes of which anything is there. */
+export async function heldVolumes(runtimeDir: string): Promise<string[]> {
+  const directory = `${stacksDirectory(runtimeDir)}/`;
+  const below = (path: string) => (path.startsWith(directory) ? path.slice(directory.length).split("/")[0] : undefined);
+  const [mounts, loops, dms, directories] = await Promise.all([
+    readMounts(),
+    loopDevices(),
+    dmDevices(),
+    listDirectories(directory),
+  ]);
+  const volumes = [
+    ...mounts.map((mount) => below(mount.mountPoint)),
+    ...loops.map((loop) => below(loop.backingFile)),
+    ...dms.map((dm) => volumeOfDm(dm.name)),
+    ...directories,
+  ];
+  return [...new Set(volumes.filter((volume) => volume !== undefined && volume !== ""))].toSorted() as string[];
+}
+
+/**
+ * Mounts in the places of a volume that luksmith has not made: by hand, or by another program.
+ * @returns a sentence each
+ */
+export async function foreignMounts(runtimeDir: string): Promise<string[]> {
+  const directory = `${stacksDirectory(runtimeDir)}/`;
+  const [mounts, dms] = await Promise.all([readMounts(), dmDevices()]);
+  return mounts.flatMap(({ mountPoint, source, device, type }) => {
+    const volume = mountPoint.startsWith(directory) ? mountPoint.slice(directory.length).split("/")[0] : undefined;
+    if (volume === undefined || volume === "") return [];
+    const names = stackNames(runtimeDir, volume);
+    const isRemote = mountPoint === names.remoteDir && source === names.fsname;
+    const isFiles =
+      mountPoint === names.filesDir && dms.some((dm) => dm.name === names.mapping && dm.device === device);
+    return isRemote || isFiles ? [] : [`${mountPoint} (${type}, from ${source})`];
+  });
+}
+
+async function listDirectories(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}
