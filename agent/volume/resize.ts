@@ -7,6 +7,7 @@ import type { RunContext, RunResult } from "../runs/context.ts";
 import { type Connected, Stack, type Target, withRelease } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
 import { growExt4 } from "../tools/ext4.ts";
+import { syncFilesystem } from "../tools/sync.ts";
 import { readIdentity, requireIdentity } from "./identity.ts";
 import type { PinStore } from "./pin.ts";
 
@@ -35,9 +36,13 @@ export async function resizeVolume(host: Host, pins: PinStore, target: Target, r
     const opened = await stack.open(grown, "write", run, { prepareImage });
     // A file system smaller than its device is harmless, a larger one is not: the pin goes first.
     await pins.write(name, pin);
-    await run.step("grow the file system", () => growExt4(host.exec, opened.device, opened.signal));
-    await stack.mount(grown, opened, "read", run);
-    requireIdentity(await readIdentity(host.exec, stack.names.filesDir, opened.signal), pin, name, false);
+    await stack.mount(grown, opened, "write", run);
+    const { filesDir } = stack.names;
+    requireIdentity(await readIdentity(host.exec, filesDir, opened.signal), pin, name, false);
+    await run.step("grow the file system", async () => {
+      await growExt4(host.exec, opened.device, opened.signal);
+      await syncFilesystem(host.exec, filesDir, opened.signal);
+    });
   });
   const change = sizeBytes === before.imageBytes ? "has" : `grew from ${formatBytes(before.imageBytes)} to`;
   return { state: "done", summary: `volume ${name} ${change} ${formatBytes(sizeBytes)}` };
