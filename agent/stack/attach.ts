@@ -391,11 +391,12 @@ export class Stack implements AsyncDisposable {
   async stopWriting(error: unknown): Promise<void> {
     if (this.#writing === undefined || this.#lost?.aborted || !mayBeFailedWrite(error)) return;
     const { exec, log } = this.#host;
-    if ((await dmDevice(this.names.mapping)) === undefined) return;
-    await wipeDm(exec, this.names.mapping).catch(async (cause: unknown) => {
+    try {
+      if ((await dmDevice(this.names.mapping)) !== undefined) await wipeDm(exec, this.names.mapping);
+    } catch (cause) {
       log.warn({ err: cause, volume: this.names.volume }, "the mapping cannot be closed: breaking the transport");
       await this.transport.break();
-    });
+    }
   }
 
   /** Known after the release: the image was deleted on the host, and what was written went with it. */
@@ -516,8 +517,14 @@ export async function withRelease<T>(stack: Stack, run: RunContext, work: () => 
   try {
     result = await work();
   } catch (thrown) {
-    await stack.stopWriting(thrown);
-    const error = run.signal.aborted ? thrown : await stack.rootCause(thrown);
+    let error = thrown;
+    try {
+      await stack.stopWriting(thrown);
+      if (!run.signal.aborted) error = await stack.rootCause(thrown);
+    } catch (cause) {
+      // nothing keeps the releases from being tried
+      run.warn(`could not find out more: ${asLuksmithError(cause).message}`);
+    }
     await run.step("detach", () => stack.release()).catch((left: Error) => run.warn(left.message));
     throw error;
   }

@@ -178,12 +178,13 @@ export class SshfsTransport {
   async break(): Promise<void> {
     const { exec } = this.#host;
     const device = (await mountedAt(this.#names.remoteDir))?.device;
-    // also when the mount has been detached from the tree, and is still in use
-    const connection = device ?? this.#device;
+    // ours may have been detached from the tree and be in use still, and what is there now be a later one's
+    const isOurs = this.#device === "" || device === this.#device;
+    const connection = isOurs ? device : this.#device;
     // first of all, because it cannot hang: whatever waits on the connection, sshfs itself included, gets an error
-    if (connection !== "") await abortFuse(connection);
+    if (connection !== undefined) await abortFuse(connection);
     await this.#child?.stop();
-    if (device !== undefined) await unmount(exec, this.#names.remoteDir, politeUnmountMs, "lazy");
+    if (isOurs && device !== undefined) await unmount(exec, this.#names.remoteDir, politeUnmountMs, "lazy");
   }
 
   async #explain(remote: RemoteConfig, said: string, signal: AbortSignal): Promise<LuksmithError> {
