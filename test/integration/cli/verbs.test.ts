@@ -153,7 +153,7 @@ test("what was typed arrives", async () => {
     { job: "home", snapshot: "2026-11-23", acceptRollback: false },
     { job: "home", partial: true, snapshots: [], dryRun: true },
     { job: "home", partial: false, snapshots: ["one", "two", "three"], dryRun: false },
-    { volume: "home", acceptRollback: true },
+    { volume: "home", acceptRollback: true, repair: false },
     { volume: "home" },
   ]);
 });
