@@ -21,6 +21,10 @@ const cpusPerMachine = Math.max(1, Math.floor(availableParallelism() / machines)
 const fileDeadlineMs = 20 * 60_000;
 /** So that no long one begins when the other machine is done; what is not named is short. */
 const longestFirst = [
+  "backup-host",
+  "local",
+  "lease",
+  "retry",
   "service-end",
   "service",
   "resize",

@@ -14,6 +14,8 @@ import { until } from "../harness/until.ts";
 
 const hung = ["a", "b", "c", "d"];
 const answersWithinMs = 100;
+/** Of what the same question takes when nothing hangs: on a busy machine that may be more. */
+const timesIdle = 3;
 const questions = 9;
 
 const volume = (name: string) => `${name}: { remote: vault, image: ${name}.luks, size: 64M, ${cheapKdf} }`;
@@ -34,22 +36,28 @@ jobs:
 
   it("the agent answers at once, backs up other volumes, and ends the hung runs when it is told to", async (context) => {
     const { agent, host } = scene;
+    const asked = {
+      status: () => agent.status(),
+      runs: () => agent.runs(),
+      volumes: () => agent.volumes(),
+      "first event of a log": () => agent.firstEvent("last"),
+    };
+    assertDone(await agent.backup("well"));
+    const idleMs = new Map<string, number>();
+    for (const [what, ask] of Object.entries(asked)) idleMs.set(what, await median(ask));
+
     const started = await Promise.all(hung.map((job) => agent.startBackup(job)));
     const ids = started.map(({ run }) => run?.id ?? "");
     await Promise.all(ids.map((id) => copying(agent, id)));
     await host.freezeConnections();
     await until(async () => (await connectionsThatWait()).length === hung.length, "all hang");
 
-    const asked = {
-      status: () => agent.status(),
-      runs: () => agent.runs(),
-      volumes: () => agent.volumes(),
-      "first event of a log": () => agent.firstEvent(ids[0] ?? ""),
-    };
     for (const [what, ask] of Object.entries(asked)) {
       const ms = await median(ask);
-      context.diagnostic(`${what}: ${ms.toFixed(0)} ms`);
-      assert.ok(ms < answersWithinMs, `${what} took ${ms.toFixed(0)} ms`);
+      const idle = idleMs.get(what) ?? 0;
+      context.diagnostic(`${what}: ${ms.toFixed(0)} ms, ${idle.toFixed(0)} ms when nothing hangs`);
+      const limitMs = Math.max(answersWithinMs, timesIdle * idle);
+      assert.ok(ms < limitMs, `${what} took ${ms.toFixed(0)} ms, ${idle.toFixed(0)} ms when nothing hangs`);
     }
     assertDone(await agent.backup("well"));
 
@@ -59,7 +67,8 @@ jobs:
       await agent.cancel(id);
       const ms = systemClock.monotonicMs() - beganMs;
       context.diagnostic(`cancel: ${ms.toFixed(0)} ms`);
-      assert.ok(ms < answersWithinMs, `cancel took ${ms.toFixed(0)} ms`);
+      const limitMs = Math.max(answersWithinMs, timesIdle * (idleMs.get("status") ?? 0));
+      assert.ok(ms < limitMs, `cancel took ${ms.toFixed(0)} ms`);
     }
     for (const { run } of await Promise.all(ids.map((id) => agent.follow(id)))) {
       assert.equal(run.state, RunState.CANCELLED, run.error?.message);
