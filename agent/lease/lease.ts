@@ -115,10 +115,15 @@ export class Lease {
     );
   }
 
-  /** When the image is not used any more, and the mount still is there. */
-  async release(): Promise<void> {
+  /** It is not renewed any more, and nobody is told any more what becomes of it. */
+  async stopRenewing(): Promise<void> {
     this.#over.abort();
     await this.#renewing;
+  }
+
+  /** When the image is not used any more, and the mount still is there. */
+  async release(): Promise<void> {
+    await this.stopRenewing();
     if (!this.#held) return;
     this.#held = false;
     const { exec } = this.#host;

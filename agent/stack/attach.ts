@@ -413,6 +413,7 @@ export class Stack implements AsyncDisposable {
 
   /** On a connection that is lost it stays, and expires; this machine knows it again. */
   async #releaseLease(): Promise<void> {
+    await this.#lease?.stopRenewing();
     if (this.#lost?.aborted) return;
     await this.#lease
       ?.release()
