@@ -14,6 +14,7 @@ import { claimSocket } from "./access/socket-claim.ts";
 import { maxRequestBytes, serveUnix } from "./access/unix-server.ts";
 import { UserDatabase } from "./access/user-database.ts";
 import type { AgentConfig } from "./config/agent-config.ts";
+import { recallPastBackups } from "./recall/recall.ts";
 import { agentService } from "./rpc/service.ts";
 import { RunManager } from "./runs/run-manager.ts";
 import { RunStore } from "./runs/run-store.ts";
@@ -64,6 +65,7 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   connections = () => socket.connections();
   up.own("stop listening", () => socket.close());
   log.info({ version, socket: config.socket.path, config: configPath }, "ready");
+  await recallPastBackups({ config, host, pins, runs, store });
 }
 
 /**

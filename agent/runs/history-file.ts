@@ -15,12 +15,14 @@ import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
 import { migrate } from "./migrations.ts";
 
-interface HistoryFile {
+export interface HistoryFile {
   readonly database: DatabaseSync;
   /** Undefined when the history is in memory. */
   readonly path: string | undefined;
   /** Why it is in memory. */
   readonly error: LuksmithError | undefined;
+  /** It was begun in the place of a damaged one. */
+  readonly isReplacement: boolean;
 }
 
 /** Primary result codes; source: https://www.sqlite.org/rescode.html */
@@ -33,14 +35,14 @@ const alwaysCheckedBytes = 8 * 2 ** 20;
 export function openHistoryFile(stateDirectory: string, log: Log): HistoryFile {
   const path = join(stateDirectory, "agent.db");
   try {
-    return { database: openOrReplace(path, log), path, error: undefined };
+    return { ...openOrReplace(path, log), path, error: undefined };
   } catch (thrown) {
     const error = historyError(thrown, stateDirectory);
     if (error.code === "locked" || error.code === "config") throw error;
     log.error({ err: error, hint: error.hint }, "the history of runs cannot be kept: it ends with this agent");
     const database = new DatabaseSync(":memory:");
     migrate(database, ":memory:");
-    return { database, path: undefined, error };
+    return { database, path: undefined, error, isReplacement: false };
   }
 }
 
@@ -73,14 +75,20 @@ export function isDamage(thrown: unknown): boolean {
 
 /** Moves a damaged history aside, in the place of one moved earlier. The file must be closed. */
 export function setAside(path: string): string {
-  const aside = `${path}.damaged`;
+  const aside = asideOf(path);
   rmSync(`${aside}-wal`, { force: true });
   renameSync(path, aside);
   if (existsSync(`${path}-wal`)) renameSync(`${path}-wal`, `${aside}-wal`);
   return aside;
 }
 
-function openOrReplace(path: string, log: Log): DatabaseSync {
+function asideOf(path: string): string {
+  return `${path}.damaged`;
+}
+
+type Opened = Pick<HistoryFile, "database" | "isReplacement">;
+
+function openOrReplace(path: string, log: Log): Opened {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   try {
     return open(path);
@@ -91,7 +99,7 @@ function openOrReplace(path: string, log: Log): DatabaseSync {
   }
 }
 
-function open(path: string): DatabaseSync {
+function open(path: string): Opened {
   createPrivately(path);
   // the log of a clean end is removed; one that is there tells of a crash or a power cut, the time to look closely
   const lookClosely = existsSync(`${path}-wal`) || statSync(path).size <= alwaysCheckedBytes;
@@ -105,8 +113,9 @@ function open(path: string): DatabaseSync {
     database.exec("pragma synchronous = normal");
     database.exec(`pragma journal_size_limit = ${4 * 2 ** 20}`);
     if (lookClosely) mustBeSound(database);
-    migrate(database, path);
-    return database;
+    // the damage may have been found, and the file moved aside, when an agent ended
+    const isReplacement = migrate(database, path) === "new" && existsSync(asideOf(path));
+    return { database, isReplacement };
   } catch (error) {
     database.close();
     throw error;

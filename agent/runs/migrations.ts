@@ -32,13 +32,18 @@ export const migrations: readonly string[] = [
      event blob not null,
      primary key (run_id, seq)
    ) strict, without rowid;`,
+  // Volumes whose snapshots are to be read for the backups that made them, because the history of those was lost.
+  `create table volumes_to_recall (
+     volume text primary key
+   ) strict, without rowid;`,
 ];
 
 /**
  * Brings a database up to date; the version is written first, all of it in one transaction.
+ * @returns whether there was nothing in it before
  * @throws {LuksmithError} "config" when a newer program made it
  */
-export function migrate(database: DatabaseSync, path: string): void {
+export function migrate(database: DatabaseSync, path: string): "new" | "known" {
   database.exec("begin immediate");
   try {
     const version = Number(database.prepare("pragma user_version").get()?.user_version);
@@ -52,6 +57,7 @@ export function migrate(database: DatabaseSync, path: string): void {
     if (version < migrations.length) database.exec(`pragma user_version = ${migrations.length}`);
     for (const step of migrations.slice(version)) database.exec(step);
     database.exec("commit");
+    return version === 0 ? "new" : "known";
   } catch (error) {
     if (database.isTransaction) database.exec("rollback");
     throw error;

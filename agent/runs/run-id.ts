@@ -24,6 +24,15 @@ export function nextRunId(previous: string | undefined, now: Date, random: numbe
   return encode(Math.max(ticks * runIdRandomRange + random, smallest));
 }
 
+export function isRunId(text: string): boolean {
+  return text.length === idLength && [...text].every((character) => alphabet.includes(character));
+}
+
+/** When the run was started, to a tenth of a second. @param id must be one: {@link isRunId} */
+export function timeOfRunId(id: string): Date {
+  return new Date(epochMs + Math.floor(decode(id) / runIdRandomRange) * tickMs);
+}
+
 /**
  * What a person typed, as the beginning of an id: any case, and with the letters that Crockford lets stand for digits.
  * @throws {LuksmithError} "usage" when no id can begin like this

@@ -14,7 +14,7 @@ import {
   verbFromJSON,
   verbToJSON,
 } from "../../proto/gen/luksmith/v1/types.ts";
-import { historyError, isDamage, openHistoryFile, setAside } from "./history-file.ts";
+import { type HistoryFile, historyError, isDamage, openHistoryFile, setAside } from "./history-file.ts";
 
 /** All conditions have to hold; one that is left out always does. */
 export interface RunFilter {
@@ -31,6 +31,12 @@ export interface RunFilter {
 export interface EncodedEvent {
   readonly seq: number;
   readonly bytes: Uint8Array;
+}
+
+/** A run that was over before it came into the history. */
+export interface PastRun {
+  readonly run: Run;
+  readonly events: readonly EncodedEvent[];
 }
 
 /**
@@ -52,6 +58,8 @@ export const defaultListed = 20;
 export class RunStore {
   /** Why the history lives in memory only, if it does. */
   readonly notKeptBecause: LuksmithError | undefined;
+  /** It was begun in the place of a damaged one. */
+  readonly isReplacement: boolean;
   readonly #database: DatabaseSync;
   readonly #path: string | undefined;
   readonly #log: Log;
@@ -62,14 +70,14 @@ export class RunStore {
 
   /** @throws {LuksmithError} "locked" when another agent has the directory, "config" when a newer program wrote it */
   static open(stateDirectory: string, log: Log): RunStore {
-    const { database, path, error } = openHistoryFile(stateDirectory, log);
-    return new RunStore(database, path, error, log);
+    return new RunStore(openHistoryFile(stateDirectory, log), log);
   }
 
-  private constructor(database: DatabaseSync, path: string | undefined, error: LuksmithError | undefined, log: Log) {
+  private constructor({ database, path, error, isReplacement }: HistoryFile, log: Log) {
     this.#database = database;
     this.#path = path;
     this.notKeptBecause = error;
+    this.isReplacement = isReplacement;
     this.#log = log;
     this.#limitBytes = path === undefined ? memoryLimitBytes : fileLimitBytes;
     this.#queries = prepare(database);
@@ -104,6 +112,36 @@ export class RunStore {
       this.#failedSaves = 0;
     }
     return true;
+  }
+
+  /** Volumes whose past backups are still to be read out of them: {@link recalled}. */
+  volumesToRecall(): string[] {
+    return this.#reading(() => this.#queries.volumesToRecall.all().map((row) => text(row.volume)));
+  }
+
+  /** @throws {LuksmithError} when it cannot be written */
+  recallLater(volumes: readonly string[]): void {
+    this.#writing(() => {
+      for (const volume of volumes) this.#queries.recallLater.run(volume);
+    });
+  }
+
+  /**
+   * The past runs that a volume tells of; those that are known already stay as they are.
+   * @returns how many were not known @throws {LuksmithError} when it cannot be written
+   */
+  recalled(volume: string, runs: readonly PastRun[]): number {
+    let added = 0;
+    this.#writing(() => {
+      for (const { run, events } of runs) {
+        if (this.#queries.run.get(run.id) !== undefined) continue;
+        this.#queries.putRun.run(...rowOf(run));
+        for (const { seq, bytes } of events) this.#queries.putEvent.run(run.id, seq, bytes);
+        added += 1;
+      }
+      this.#queries.isRecalled.run(volume);
+    });
+    return added;
   }
 
   get(id: string): Run | undefined {
@@ -193,6 +231,10 @@ export class RunStore {
     this.#log.error({ err: error, hint: error.hint }, "the history of runs cannot be written; runs go on without it");
   }
 
+  #writing(write: () => void): void {
+    this.#reading(() => this.#transaction(write));
+  }
+
   #reading<T>(read: () => T): T {
     try {
       return read();
@@ -219,6 +261,9 @@ type Queries = Readonly<
     | "lastEvent"
     | "pruneOld"
     | "pruneOldest"
+    | "volumesToRecall"
+    | "recallLater"
+    | "isRecalled"
     | "pageSize"
     | "pageCount"
     | "freePages",
@@ -264,6 +309,9 @@ function prepare(database: DatabaseSync): Queries {
     pruneOldest: database.prepare(
       `delete from runs where id in (select id from runs where ${mayGo} order by id limit $count)`,
     ),
+    volumesToRecall: database.prepare("select volume from volumes_to_recall order by volume"),
+    recallLater: database.prepare("insert or ignore into volumes_to_recall (volume) values (?)"),
+    isRecalled: database.prepare("delete from volumes_to_recall where volume = ?"),
     pageSize: database.prepare("pragma page_size"),
     pageCount: database.prepare("pragma page_count"),
     freePages: database.prepare("pragma freelist_count"),

@@ -84,6 +84,8 @@ export interface Connected {
 export interface Opened extends Connected {
   /** "/dev/dm-N" */
   readonly device: string;
+  /** The image is reserved for this machine, and the backup host lets it be written. */
+  readonly isWritable: boolean;
   /** Of the file system in it, where that was to be expected. */
   readonly superblock: Superblock | undefined;
 }
@@ -345,13 +347,14 @@ export class Stack implements AsyncDisposable {
       imageDeviceNumber: unlocked.device,
       loopNumber: loopDevice?.device ?? "none",
     });
+    const isReadOnly = loopDevice?.readOnly !== false;
     // nothing is written to what can only be read
-    if (loopDevice?.readOnly !== true) await requireFlushes([unlocked.path, device]);
+    if (!isReadOnly) await requireFlushes([unlocked.path, device]);
     await setReadAhead(device);
     if (mode === "write") {
       this.#writing = { imagePath: connected.imagePath, remote: target.remote.name, volume: this.names.volume };
     }
-    return { ...connected, device, superblock };
+    return { ...connected, device, isWritable: connected.isLeased && !isReadOnly, superblock };
   }
 
   /** Of a run whose releases failed, say for want of processes or files. */
@@ -362,8 +365,8 @@ export class Stack implements AsyncDisposable {
   }
 
   async mount(target: Target, opened: Opened, mode: AttachMode, run: RunContext): Promise<void> {
-    const { device, superblock, signal, isLeased } = opened;
-    const spec = { device, superblock, names: this.names, pin: target.pin, mode, mayRepair: isLeased };
+    const { device, superblock, signal, isWritable } = opened;
+    const spec = { device, superblock, names: this.names, pin: target.pin, mode, mayRepair: isWritable };
     await run.step("mount", () => mountVolume(this.#host, spec, run, signal));
   }
 

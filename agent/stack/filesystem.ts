@@ -80,7 +80,10 @@ async function recover(
   run: Pick<RunContext, "note" | "warn">,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (!mayRepair) return false;
+  if (!mayRepair) {
+    run.note("the file system was not unmounted cleanly the last time, and cannot be recovered: reading it as it is");
+    return false;
+  }
   run.note("the file system was not unmounted cleanly the last time: recovering it");
   try {
     await checkExt4(host.exec, device, "preen", signal);

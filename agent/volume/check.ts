@@ -89,7 +89,7 @@ async function headerDifference(
 
 async function checkFilesystem(
   host: Host,
-  { device, signal, isLeased }: Opened,
+  { device, signal, isWritable }: Opened,
   run: RunContext,
   fault: (what: string) => void,
 ) {
@@ -99,7 +99,7 @@ async function checkFilesystem(
       hint: "its content has been overwritten or exchanged on the backup host",
     });
   }
-  if (!superblock.clean && !isLeased) return;
+  if (!superblock.clean && !isWritable) return;
   if (!superblock.clean) {
     run.note("the file system was not unmounted cleanly the last time: recovering it");
     await checkExt4(host.exec, device, "preen", signal);

@@ -111,10 +111,14 @@ for (const [name, damage] of damages) {
     assert.deepEqual(life.errors(), ["the history of runs was damaged: moved aside, a new one begins"]);
     assert.deepEqual(life.runs.list(), []);
     assert.deepEqual(readFileSync(`${file}.damaged`), damaged);
+    assert.ok(life.store.isReplacement);
+    life.store.recallLater(["home", "docs"]);
     await life.end();
     const id = await oneRun(directory);
     const next = new AgentLife(directory);
     assert.equal(next.runs.get("last").id, id);
+    assert.ok(!next.store.isReplacement);
+    assert.deepEqual(next.store.volumesToRecall(), ["docs", "home"]);
     await next.end();
   });
 }
@@ -143,5 +147,12 @@ test("damage that is found later is told to who reads it, costs other runs nothi
   assert.equal(life.errors().at(-1), "the history of runs is damaged: moved aside");
   const next = new AgentLife(directory);
   assert.deepEqual(next.runs.list(), []);
+  assert.ok(next.store.isReplacement);
   await next.end();
+});
+
+test("the first history of all takes the place of none", async (t) => {
+  const life = new AgentLife(stateDirectory(t));
+  assert.ok(!life.store.isReplacement);
+  await life.end();
 });

@@ -14,11 +14,12 @@ import {
   startEndlessBackup,
 } from "../harness/endless-backup.ts";
 import { cheapKdf } from "../harness/lab-agent.ts";
+import { limitOwner } from "../harness/quota.ts";
 import { assertDone, Scene } from "../harness/scene.ts";
 
 const big = "/tmp/host-trouble-source";
 const bigFiles = 30;
-const storageBytes = 64 * 2 ** 20;
+const storageBytes = 160 * 2 ** 20;
 
 describe("a backup host", () => {
   const scene = Scene.set({
@@ -62,6 +63,25 @@ jobs:
     assertDone(whole);
     assert.equal(whole.run.totals?.filesEqual, bigFiles);
     assert.deepEqual(await readdir(host.imagesPath), ["home.luks"]);
+  });
+
+  it("where the user has used up a quota says so, and what is finished can be read", async () => {
+    const { agent, host } = scene;
+    for (let index = 0; index < bigFiles; index += 1) await writeFile(join(big, `f${index}`), randomBytes(2 ** 20));
+    await limitOwner(host.imagesPath, 4 * 2 ** 20);
+    const { run } = await agent.backup("big");
+    assert.equal(run.state, RunState.FAILED);
+    assert.equal(run.error?.code, "full", run.error?.message);
+    assert.match(run.error?.message ?? "", /takes no more data for volume home, although vault has room/);
+    assert.match(run.error?.hint ?? "", /quota/);
+    assertDone(await agent.verify("docs"));
+
+    await limitOwner(host.imagesPath, undefined);
+    assertDone(await agent.prune("big", { partial: true }));
+    assertDone(await agent.backup("big"));
+    const whole = await agent.verify("big");
+    assertDone(whole);
+    assert.equal(whole.run.totals?.filesEqual, bigFiles);
   });
 
   it("that takes the image's permissions away is told what is wrong, and a run that has it goes on", async () => {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import { endlessFiles, endlessSource, makeEndlessSource } from "../harness/endless-backup.ts";
 import { stateDir } from "../harness/lab-agent.ts";
 import { byHand } from "../harness/opened-by-hand.ts";
@@ -65,12 +66,27 @@ describe("what somebody else has done to", () => {
     });
   });
 
-  it("the history of runs: it is moved aside, that is said, and backups go on", async () => {
+  it("the history of runs: it is moved aside, that is said, and it is read back from the volumes", async () => {
+    const backups = async () =>
+      (await scene.agent.runs({ job: "docs", limit: 100 })).runs
+        .filter(({ verb, state }) => verb === Verb.BACKUP && state === RunState.DONE)
+        .map(({ id, snapshot, totals }) => [id, snapshot, totals?.files, totals?.bytes, totals?.bytesCopied]);
+    const snapshots = new Set((await scene.agent.snapshots("docs")).map(({ name }) => name));
+    const before = (await backups()).filter(([, snapshot]) => snapshots.has(`${snapshot}`));
+    assert.equal(before.length, snapshots.size);
     assert.equal(await scene.agent.stop(), 0);
     await writeFile(join(stateDir, "agent.db"), Buffer.alloc(20_000, "garbage"));
     await scene.startAgent();
     assert.match(scene.agent.log.join(""), /the history of runs was damaged: moved aside/);
     assert.ok((await readdir(stateDir)).includes("agent.db.damaged"));
+    const [reading] = (await scene.agent.status()).running;
+    assertDone(await scene.agent.follow(reading?.id ?? "last"));
+    assert.deepEqual(await backups(), before);
+    assert.equal((await scene.agent.status()).jobs.find(({ job }) => job === "docs")?.lastGood?.id, before[0]?.[0]);
     await assertWhole();
+    // once is enough
+    assert.equal(await scene.agent.stop(), 0);
+    await scene.startAgent();
+    assert.deepEqual((await scene.agent.status()).running, []);
   });
 });

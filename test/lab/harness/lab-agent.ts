@@ -137,8 +137,8 @@ export class LabAgent implements AsyncDisposable {
     return this.#call((done) => this.#client.doctor({ online: false, fix: false, ...request }, done));
   }
 
-  runs(): Promise<Agent.ListRunsResponse> {
-    return this.#call((done) => this.#client.listRuns({ limit: 0, job: "", volume: "" }, done));
+  runs(request: Partial<Agent.ListRunsRequest> = {}): Promise<Agent.ListRunsResponse> {
+    return this.#call((done) => this.#client.listRuns({ limit: 0, job: "", volume: "", ...request }, done));
   }
 
   cancel(id: string): Promise<Agent.CancelRunResponse> {

@@ -212,8 +212,8 @@ export class SecondHost implements AsyncDisposable {
     } else {
       await writeFile(storageFile, "");
       await truncate(storageFile, bytes);
-      await run("mkfs.ext4", "-q", "-m", "0", storageFile);
-      await run("mount", "-o", "loop", storageFile, this.storagePath);
+      await run("mkfs.ext4", "-q", "-m", "0", "-O", "quota", storageFile);
+      await run("mount", "-o", "loop,usrquota", storageFile, this.storagePath);
     }
     // "*" is a password that nothing matches; "!" would lock the account for keys as well
     const account = ["--home-dir", this.storagePath, "--no-create-home", "--shell", "/bin/sh", "--password", "*"];
