@@ -3,7 +3,7 @@
  * leaves a NAME.partial, in which the next run goes on.
  */
 
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { allOrFirstError } from "../../common/all-settled.ts";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { mustRun } from "../../common/exec.ts";
@@ -24,7 +24,7 @@ import { copyProgress } from "./copy-progress.ts";
 import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
 import { takeOver } from "./interrupted.ts";
 import { canBeLinked, linkedCopy } from "./linked-copy.ts";
-import { isOfSameSelection, markPartial } from "./partial-mark.ts";
+import { PartialStates } from "./partial-states.ts";
 import { type BackupPlan, planBackup } from "./plan.ts";
 import { freeBytes, missingBytes } from "./room.ts";
 import { copyArgs, deletingArgs, ownMountsArgs, selectionArgs } from "./selection.ts";
@@ -88,14 +88,18 @@ function attachOptions({ exec }: Host, job: JobConfig, { dryRun, acceptRollback 
 async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run: RunContext): Promise<RunResult> {
   const jobDir = join(attached.filesDir, job.name);
   const { signal } = attached;
-  const plan = planBackup(attached.entries, host.clock.now());
-  // before the new one is marked
+  const { states, plan } = await planned(host, job, attached);
   const linkable =
-    plan.base !== undefined &&
-    canBeLinked(job.sources) &&
-    (await isOfSameSelection(host.stateDir, job, partialName(plan.base)));
-  const { bases, isMarked } = await prepare(host, job, attached, plan, run);
-  const partial = join(jobDir, partialName(plan.name));
+    plan.base !== undefined && canBeLinked(job.sources) && states.isOfSameSelection(partialName(plan.base));
+  const name = partialName(plan.name);
+  const partial = join(jobDir, name);
+  const explaining = <T>(work: () => Promise<T>, bases: readonly string[]) =>
+    work().catch(async (error: unknown) => {
+      if (!(error instanceof LuksmithError) || error.code !== "full") throw error;
+      throw await explainFull(host, job, attached, partial, bases, error).catch(() => error);
+    });
+  const known = plan.base === undefined ? [] : [plan.base];
+  const { bases, isBegun } = await explaining(() => prepare(host, job, attached, { states, plan }, run), known);
   // serves listings alone, and does no harm without its snapshot
   const record = ({ stats: { files, bytes, bytesCopied }, warnings, incomplete }: Recorded) => {
     const figures = { files, bytes, bytesCopied, warnings, incomplete };
@@ -103,9 +107,9 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     return appendRecord(host.exec, attached.filesDir, job.name, line, signal);
   };
   const [copied] = await allOrFirstError(
-    copyInto(host, job, attached, { partial, bases, linkable, record }, run),
-    // need not be first: what is not marked as this one's is gone on with in the way that is always right
-    isMarked ? Promise.resolve() : markPartial(host.stateDir, job, partialName(plan.name)),
+    explaining(() => copyInto(host, job, attached, { partial, bases, linkable, record, states }, run), bases),
+    // need not be first: what is not known is not used
+    isBegun ? Promise.resolve() : states.begin(name),
     attached.recordGeneration(),
   );
   const { stats, incomplete, warnings } = copied;
@@ -131,50 +135,55 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
   };
 }
 
+/** What is to be done, from what is in the job's directory and known to this machine. */
+async function planned(host: Host, job: JobConfig, { entries }: Attached) {
+  const names = entries.map(({ name }) => partialName(name));
+  const states = await PartialStates.read(host.stateDir, job, host.clock, names);
+  return { states, plan: planBackup(entries, host.clock.now(), (name) => states.of(partialName(name)) !== undefined) };
+}
+
 /**
  * Makes NAME.partial, or goes on with an interrupted one of the same selection: in its own directory when nothing in it
  * is shared with a finished snapshot, otherwise by sharing its files. Of a file that it finds in place rsync changes
  * owner, mode and attributes in place too (rsync(1), --link-dest), and so those of the finished snapshot.
- * @returns bases: what unchanged files may be shared with, newest first, as names in the job's directory; isMarked: the
- *   new one is marked as being of this selection
+ * @returns bases: what unchanged files may be shared with, newest first, as names in the job's directory; isBegun: the
+ *   new one is known to `states`
  */
 async function prepare(
   host: Host,
   job: JobConfig,
   attached: Attached,
-  plan: BackupPlan,
+  { states, plan }: { states: PartialStates; plan: BackupPlan },
   run: RunContext,
-): Promise<{ bases: string[]; isMarked: boolean }> {
+): Promise<{ bases: string[]; isBegun: boolean }> {
   const { exec } = host;
   const { filesDir, signal } = attached;
   const jobDir = join(filesDir, job.name);
-  const partial = join(jobDir, partialName(plan.name));
-  const [newest, ...older] = plan.interrupted;
-  const bases = older.map(partialName);
-  if (plan.base !== undefined) bases.push(plan.base);
+  const into = partialName(plan.name);
+  const interrupted = plan.interrupted.map(partialName);
+  const [newest] = interrupted;
+  const finished = plan.base === undefined ? [] : [plan.base];
   for (const name of plan.stale) await removeTree(exec, join(jobDir, partialName(name)), removeDeadlineMs, signal);
-  if (newest !== undefined) {
-    const interrupted = partialName(newest);
-    const olderDirs = older.map((name) => join(jobDir, partialName(name)));
-    const same = await isOfSameSelection(host.stateDir, job, interrupted);
-    run.note(
-      same
-        ? `going on with the interrupted snapshot ${newest}`
-        : `the interrupted snapshot ${newest} was of other sources: its files are used where they fit`,
-    );
-    // not when a file system may have been mounted on a directory since: with --one-file-system rsync does not look into
-    // such a directory, and what stood there before would stay
-    if (same && plan.base === undefined && !job.oneFileSystem) {
-      await markPartial(host.stateDir, job, partialName(plan.name));
-      const args = ["--no-target-directory", "--", join(jobDir, interrupted), partial];
-      await mustRun(exec, { file: "mv", args, deadlineMs: fileDeadlineMs, signal });
-      await takeOver(host, job, { interrupted: [partial, ...olderDirs], into: partial }, run, signal);
-      return { bases, isMarked: true };
-    }
-    bases.unshift(interrupted);
-    await takeOver(host, job, { interrupted: [join(jobDir, interrupted), ...olderDirs], into: partial }, run, signal);
+  if (newest === undefined) return { bases: finished, isBegun: false };
+
+  const isSame = interrupted.every((name) => states.isOfSameSelection(name));
+  run.note(
+    states.isOfSameSelection(newest)
+      ? `going on with the interrupted snapshot ${plan.interrupted[0]}`
+      : `the interrupted snapshot ${plan.interrupted[0]} was of other sources: its files are used where they fit`,
+  );
+  // not when a file system may have been mounted on a directory since: with --one-file-system rsync does not look into
+  // such a directory, and what stood there before would stay
+  const inPlace = isSame && plan.base === undefined && !job.oneFileSystem;
+  await states.begin(into, inPlace ? newest : undefined);
+  if (inPlace) {
+    const args = ["--no-target-directory", "--", join(jobDir, newest), join(jobDir, into)];
+    await mustRun(exec, { file: "mv", args, deadlineMs: fileDeadlineMs, signal });
   }
-  return { bases, isMarked: false };
+  const older = inPlace ? interrupted.slice(1) : interrupted;
+  const all = inPlace ? [into, ...older] : older;
+  await takeOver(host, job, { jobDir, interrupted: all, into, isSame, states }, run, signal);
+  return { bases: [...older, ...finished], isBegun: true };
 }
 
 /** What is written down of a snapshot. */
@@ -188,6 +197,7 @@ interface Destination {
   readonly bases: readonly string[];
   readonly linkable: boolean;
   readonly record: (recorded: Recorded) => Promise<void>;
+  readonly states: PartialStates;
 }
 
 /** @returns isSealable: it is written down, and its content is on the backup host's disk */
@@ -195,7 +205,7 @@ async function copyInto(
   host: Host,
   job: JobConfig,
   attached: Attached,
-  { partial, bases, linkable, record }: Destination,
+  { partial, bases, linkable, record, states }: Destination,
   run: RunContext,
 ): Promise<Recorded & { readonly isSealable: boolean }> {
   const { exec, clock } = host;
@@ -209,27 +219,25 @@ async function copyInto(
   const links = bases.map((base) => `--link-dest=../${base}`);
   const args = [...selection, ...deletingArgs, ...copyArgs(job), ...links, "--", ...job.sources, `${partial}/`];
   const [base] = bases;
-  try {
-    if (linkable && base !== undefined && bases.length === 1) {
-      const beside = (stats: CopyResult["stats"]) => record({ stats, warnings, incomplete: false });
-      const spec = { job, selection, base: join(dirname(partial), base), partial, beside };
-      const result = await linkedCopy(host, spec, run, signal);
-      if (result !== undefined) return { ...result, warnings, isSealable: true };
-    }
-    const result = await run.step("copy", async () => {
-      const make = ["--parents", "--mode=0755", "--", dirname(partial), partial];
-      await mustRun(exec, { file: "mkdir", args: make, brief: true, deadlineMs: fileDeadlineMs, signal });
-      const onProgress = copyProgress(clock, run, "copy");
-      return withWriteBehind(host, attached.filesDir, signal, (onStart, inTime) =>
-        copy(exec, { args, volume: job.volume, onProgress, onComplaint, onStart }, inTime),
-      );
-    });
-    return { ...result, warnings, isSealable: false };
-  } catch (error) {
-    if (error instanceof LuksmithError && error.code === "full")
-      throw await explainFull(host, job, attached, partial, bases, error).catch(() => error);
-    throw error;
+  if (linkable && base !== undefined && bases.length === 1) {
+    const beside = (stats: CopyResult["stats"]) => record({ stats, warnings, incomplete: false });
+    const spec = { job, selection, base: join(dirname(partial), base), partial, beside };
+    const result = await linkedCopy(host, spec, run, signal);
+    if (result !== undefined) return { ...result, warnings, isSealable: true };
   }
+  const result = await run.step("copy", async () => {
+    const make = ["--parents", "--mode=0755", "--", dirname(partial), partial];
+    await mustRun(exec, { file: "mkdir", args: make, brief: true, deadlineMs: fileDeadlineMs, signal });
+    const onProgress = copyProgress(clock, run, "copy");
+    return withWriteBehind(
+      host,
+      attached.filesDir,
+      signal,
+      (onStart, inTime) => copy(exec, { args, volume: job.volume, onProgress, onComplaint, onStart }, inTime),
+      (beganMs) => states.settleSoon(basename(partial), beganMs),
+    ).finally(() => states.idle());
+  });
+  return { ...result, warnings, isSealable: false };
 }
 
 /** How much more room this snapshot needs: what a copy would still have to transfer, less what is free. */

@@ -1,13 +1,9 @@
 /**
- * Getting an interrupted snapshot ready to be gone on with. What is in it is found by name, size and time, as by rsync
- * always; after a connection or a machine that broke off, two kinds of files need more than that.
- *
- * A sparse file may have its size and time although some of it never left the machine: a hole at its end is made by setting
- * the size, which the journal may have before the data. It is removed. Of any other file ext4 tells no larger size than what
- * has arrived (data=ordered, and dioread_lock: Documentation/admin-guide/ext4.rst), so that one cut short shows it.
- *
- * A large file that was cut short is moved to where it belongs in the new snapshot. There rsync compares what it has with the
- * machine's, and writes what it lacks (--inplace, --no-whole-file; --append-verify takes every sparse file for damaged).
+ * Getting interrupted snapshots ready to be gone on with. What is in them is found by name, size and time, as by rsync always;
+ * which is not enough for what had not certainly reached the backup host's disk when the connection or the machine broke off:
+ * see unfinished.ts. A large file of that kind is moved to where it belongs in the new snapshot, whole or not. There rsync
+ * compares it with the machine's, and writes what it lacks (--inplace, --no-whole-file, --ignore-times; --append-verify takes
+ * every sparse file for damaged). A small one is removed.
  */
 
 import { dirname, join } from "node:path";
@@ -17,76 +13,148 @@ import { plural } from "../../common/units.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
-import { fileSizes, listFiles } from "../tools/find.ts";
+import { filesThere, listFiles } from "../tools/find.ts";
 import { removeTrees } from "../tools/remove-tree.ts";
 import { copy } from "../tools/rsync.ts";
+import { syncFilesystem } from "../tools/sync.ts";
 import { copyProgress } from "./copy-progress.ts";
+import type { PartialState, PartialStates } from "./partial-states.ts";
 import { copyArgs, ownMountsArgs, selectionArgs } from "./selection.ts";
-import { type Beginning, intendedPath, isSparse, largeBytes, unfinished } from "./unfinished.ts";
+import { type Beginning, intendedPath, isDoubtful, isWorthComparing, longest } from "./unfinished.ts";
 import { withWriteBehind } from "./write-behind.ts";
 
 const fileDeadlineMs = 120_000;
 const removeDeadlineMs = 6 * 3_600_000;
 
-/**
- * @param interrupted directories in the volume
- * @param into the new snapshot's; may be one of them
- */
-export async function takeOver(
-  host: Host,
-  job: JobConfig,
-  { interrupted, into }: { interrupted: readonly string[]; into: string },
-  run: RunContext,
-  signal: AbortSignal,
-): Promise<void> {
-  const { exec } = host;
-  const beginnings: Beginning[] = [];
-  for (const snapshot of interrupted) beginnings.push(...(await weed(exec, snapshot, signal)));
-  const sizes = await fileSizes(exec, "/", [...new Set(beginnings.map(({ path }) => path))], signal);
-  const files = unfinished(beginnings, sizes);
-  if (files.length === 0) return;
-  run.note(`going on within ${plural(files.length, "large file")}`);
-  for (const { snapshot, at, path } of files) await move(exec, join(snapshot, at), join(into, path), signal);
-  const args = [
-    ...selectionArgs(job),
-    ...ownMountsArgs(host.runtimeDir),
-    ...copyArgs(job),
-    ...["--inplace", "--no-whole-file", "--from0", "--files-from=-", "--", "/", `${into}/`],
-  ];
-  const stdin = Buffer.from(files.map(({ path }) => `${path}\0`).join(""));
-  const onProgress = copyProgress(host.clock, run, "go on");
-  // what cannot be read is met, and said, again by the copy that follows
-  const spec = { args, stdin, volume: job.volume, onProgress, onComplaint: () => undefined };
-  await run.step("go on", () =>
-    withWriteBehind(host, into, signal, (onStart, inTime) => copy(exec, { ...spec, onStart }, inTime)),
-  );
+/** What a copy needs of the agent, and of its run. */
+type CopyHost = Pick<Host, "exec" | "clock" | "runtimeDir">;
+type CopyRun = Pick<RunContext, "step" | "note" | "progress">;
+
+/** Names of directories in the job's directory, all of them known to `states`. */
+export interface TakeOver {
+  readonly jobDir: string;
+  readonly interrupted: readonly string[];
+  /** The new snapshot's; may be one of them. */
+  readonly into: string;
+  /** They are of the same selection as the new one; otherwise what is in them may not belong there. */
+  readonly isSame: boolean;
+  readonly states: PartialStates;
 }
 
-/** Removes what cannot be trusted. @returns the large files that no finished snapshot shares */
-async function weed(exec: Exec, snapshot: string, signal: AbortSignal): Promise<Beginning[]> {
+/** Afterwards all that is left in them can be relied on, and `states` says so. */
+export async function takeOver(
+  host: CopyHost,
+  job: JobConfig,
+  { jobDir, interrupted, into, isSame, states }: TakeOver,
+  run: CopyRun,
+  signal: AbortSignal,
+): Promise<void> {
+  const { exec, clock } = host;
+  const doubtful: Buffer[] = [];
+  const beginnings: Beginning[] = [];
+  for (const name of interrupted) {
+    const state = states.of(name);
+    if (state === undefined || state.isClosed) continue;
+    const found = await look(exec, join(jobDir, name), state, signal);
+    doubtful.push(...found.doubtful);
+    if (isSame) beginnings.push(...found.beginnings);
+  }
+  const target = join(jobDir, into);
+  const goOn = await goOnWith(exec, job, beginnings, signal);
+  const places = goOn.map(({ snapshot, at, path }) => ({ from: join(snapshot, at), to: join(target, path) }));
+  const spared = new Set(places.map(({ from }) => from));
+  const removed = doubtful.filter((path) => !spared.has(path.toString()));
+  await removeAll(exec, removed, signal);
+  const moved = places.filter(({ from, to }) => from !== to);
+  for (const { from, to } of moved) await move(exec, from, to, signal);
+  // where something whole was in its place
+  const left = moved.map(({ from }) => Buffer.from(from));
+  await removeAll(exec, left, signal);
+  if (goOn.length > 0) await complete(host, job, { target, paths: goOn.map(({ path }) => path) }, run, signal);
+  const settledMs = clock.now().getTime();
+  await syncFilesystem(exec, jobDir, signal);
+  await states.settle(into, settledMs);
+  await states.close(interrupted.filter((name) => name !== into));
+}
+
+/** Compares each with the machine's file of that name, and completes it. */
+async function complete(
+  host: CopyHost,
+  job: JobConfig,
+  { target, paths }: { target: string; paths: readonly string[] },
+  run: CopyRun,
+  signal: AbortSignal,
+): Promise<void> {
+  const { exec, clock, runtimeDir } = host;
+  run.note(`going on within ${plural(paths.length, "file")}`);
+  const args = [
+    ...selectionArgs(job),
+    ...ownMountsArgs(runtimeDir),
+    ...copyArgs(job),
+    ...["--inplace", "--no-whole-file", "--ignore-times", "--from0", "--files-from=-", "--", "/", `${target}/`],
+  ];
+  const stdin = Buffer.from(paths.map((path) => `${path}\0`).join(""));
+  const onProgress = copyProgress(clock, run, "go on");
+  // what cannot be read is met, and said, again by the copy that follows
+  const spec = { args, stdin, volume: job.volume, onProgress, onComplaint: () => undefined };
+  const { incomplete } = await run.step("go on", () =>
+    withWriteBehind(host, target, signal, (onStart, inTime) => copy(exec, { ...spec, onStart }, inTime)),
+  );
+  // some may still be what they were, under a name that says that they are whole
+  if (incomplete) {
+    const all = paths.map((path) => Buffer.from(join(target, path)));
+    await removeAll(exec, all, signal);
+  }
+}
+
+async function look(exec: Exec, snapshot: string, state: PartialState, signal: AbortSignal) {
   const doubtful: Buffer[] = [];
   const beginnings: Beginning[] = [];
   await listFiles(
     exec,
     snapshot,
     (file) => {
-      if (isSparse(file)) {
-        doubtful.push(Buffer.from(`${snapshot}/`), file.path, Buffer.from("\0"));
-        return;
-      }
-      const at = file.links === 1 && file.bytes >= largeBytes ? utf8Name(file.path) : undefined;
+      if (!isDoubtful(file, state)) return;
+      doubtful.push(Buffer.concat([Buffer.from(`${snapshot}/`), file.path]));
+      const at = isWorthComparing(file) ? utf8Name(file.path) : undefined;
       if (at !== undefined) beginnings.push({ snapshot, at, path: intendedPath(at), bytes: file.bytes });
     },
     signal,
   );
-  if (doubtful.length > 0) await removeTrees(exec, Buffer.concat(doubtful), removeDeadlineMs, signal);
-  return beginnings;
+  return { doubtful, beginnings };
 }
 
+/** Those whose file is there and would be taken by the copy that follows. */
+async function goOnWith(exec: Exec, job: JobConfig, beginnings: readonly Beginning[], signal: AbortSignal) {
+  if (beginnings.length === 0) return [];
+  const paths = new Set(beginnings.map(({ path }) => join("/", path)));
+  const found = await filesThere(exec, [...paths, ...job.sources], signal);
+  const sources = job.sources.map((source) => ({ source, device: found.get(source)?.device }));
+  const isTaken = (path: string) => {
+    const file = found.get(join("/", path));
+    if (file?.type !== "f") return false;
+    // a file system that has been mounted on one of its directories since hides what was there
+    return (
+      !job.oneFileSystem || sources.some(({ source, device }) => isBelow(file.path, source) && device === file.device)
+    );
+  };
+  return longest(beginnings, isTaken);
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory.endsWith("/") ? directory : `${directory}/`);
+}
+
+/** Into a place that nothing else has: what has it can be relied on. */
 async function move(exec: Exec, from: string, to: string, signal: AbortSignal): Promise<void> {
-  if (from === to) return;
   const operate = (file: string, args: string[]) =>
     mustRun(exec, { file, args, brief: true, deadlineMs: fileDeadlineMs, signal });
   await operate("mkdir", ["--parents", "--", dirname(to)]);
-  await operate("mv", ["--no-target-directory", "--", from, to]);
+  await operate("mv", ["--no-clobber", "--no-target-directory", "--", from, to]);
+}
+
+async function removeAll(exec: Exec, paths: readonly Buffer[], signal: AbortSignal): Promise<void> {
+  if (paths.length === 0) return;
+  const list = Buffer.concat(paths.flatMap((path) => [path, Buffer.from("\0")]));
+  await removeTrees(exec, list, removeDeadlineMs, signal);
 }

@@ -1,13 +1,45 @@
-/** Which files of an interrupted snapshot are not what their size and time say, and which are worth going on with. Pure. */
+/** Which files of an interrupted snapshot may not be what their size and time say, and what is done about it. Pure. */
 
 import { join } from "node:path";
+import type { PartialState } from "./partial-states.ts";
 
-/** Below that a file is simply sent again. */
-export const largeBytes = 2 ** 20;
-/** st_blocks counts in these, whatever the file system's blocks are (stat(2)). */
-const bytesPerBlock = 512;
+/** Below that it is quicker to send a file again than to compare it across the link. */
+const worthComparingBytes = 64 * 2 ** 10;
+/** By so much clocks are set back unnoticed, and files dated later than they were written. */
+const slackMs = 2000;
 
-/** A large file in an interrupted snapshot. */
+export interface PartialFile {
+  readonly bytes: number;
+  readonly links: number;
+  /** Of its contents or its inode (st_ctime), and of its inode's making; milliseconds since 1970. */
+  readonly changedMs: number;
+  readonly bornMs: number;
+}
+
+/**
+ * Whether some of it may never have reached the backup host's disk. A file system that breaks off may have a file's size and
+ * time, but not all of its contents: it was written over in place, or its end is a hole.
+ *
+ * To share a file changes its inode as well; but one that is shared with an earlier snapshot was made before this one was begun.
+ */
+export function isDoubtful(
+  { links, changedMs, bornMs }: PartialFile,
+  { begunMs, settledMs, isClosed }: PartialState,
+): boolean {
+  if (isClosed) return false;
+  if (links > 1 && bornMs < begunMs - slackMs) return false;
+  if (settledMs === undefined) return true;
+  // before it was begun: the clock was set back meanwhile, and says nothing
+  return changedMs >= settledMs - slackMs || changedMs < begunMs - slackMs;
+}
+
+/** A doubtful file is compared with the machine's, and completed; otherwise it is removed, and sent again. */
+export function isWorthComparing({ bytes, links }: PartialFile): boolean {
+  // what is written into a file that has another name changes that one as well
+  return links === 1 && bytes >= worthComparingBytes;
+}
+
+/** A doubtful file that is worth comparing. */
 export interface Beginning {
   /** The interrupted snapshot's directory. */
   readonly snapshot: string;
@@ -18,26 +50,20 @@ export interface Beginning {
   readonly bytes: number;
 }
 
-/** It has holes. */
-export function isSparse({ blocks, bytes }: { blocks: number; bytes: number }): boolean {
-  return blocks * bytesPerBlock < bytes;
-}
-
 /**
- * rsync writes to ".NAME.XXXXXX" until the file is whole (rsync(1), --temp-dir). What merely looks like that loses nothing by
- * being taken for it: rsync compares it with the file that it would be.
+ * rsync writes to ".NAME.XXXXXX" until the file is whole (rsync(1), --temp-dir). What merely looks like that is sent again.
  */
 export function intendedPath(path: string): string {
   const [, directory = "", name] = /^(.*\/)?\.([^/]+)\.[A-Za-z0-9]{6}$/.exec(path) ?? [];
   return name === undefined ? path : join(directory, name);
 }
 
-/** The longest beginning of each file that is longer than that on the machine. @param sizes by path */
-export function unfinished(beginnings: readonly Beginning[], sizes: ReadonlyMap<string, number>): Beginning[] {
-  const longest = new Map<string, Beginning>();
+/** The longest beginning of each file that is on the machine. */
+export function longest(beginnings: readonly Beginning[], isThere: (path: string) => boolean): Beginning[] {
+  const found = new Map<string, Beginning>();
   for (const beginning of beginnings) {
     const { path, bytes } = beginning;
-    if (bytes < (sizes.get(path) ?? 0) && bytes > (longest.get(path)?.bytes ?? 0)) longest.set(path, beginning);
+    if (isThere(path) && bytes > (found.get(path)?.bytes ?? 0)) found.set(path, beginning);
   }
-  return [...longest.values()];
+  return [...found.values()];
 }

@@ -11,6 +11,7 @@ const lookMs = 50;
 /**
  * @param work starts the copy, and says so
  * @param filesDir on the file system that it writes to
+ * @param onSettled what was written before then, in milliseconds since 1970, is on the backup host's disk
  * @throws what `work` throws, or what the writing out does: the kernel tells each failed write once, and here it may be that
  *   it is told
  */
@@ -19,13 +20,14 @@ export async function withWriteBehind<T>(
   filesDir: string,
   signal: AbortSignal,
   work: (onStart: (running: Running) => void, signal: AbortSignal) => Promise<T>,
+  onSettled: (beganMs: number) => void = () => undefined,
 ): Promise<T> {
   const broken = new AbortController();
   const over = new AbortController();
   const either = AbortSignal.any([signal, broken.signal]);
   let watching = Promise.resolve();
   const onStart = (running: Running) => {
-    watching = writeBehind(exec, clock, filesDir, running, over.signal, either).catch((error: unknown) =>
+    watching = writeBehind({ exec, clock, filesDir, onSettled }, running, over.signal, either).catch((error: unknown) =>
       broken.abort(error),
     );
   };
@@ -42,9 +44,7 @@ export async function withWriteBehind<T>(
 }
 
 async function writeBehind(
-  exec: Exec,
-  clock: Clock,
-  filesDir: string,
+  { exec, clock, filesDir, onSettled }: { exec: Exec; clock: Clock; filesDir: string; onSettled: (ms: number) => void },
   running: Running,
   over: AbortSignal,
   signal: AbortSignal,
@@ -59,8 +59,12 @@ async function writeBehind(
       if (sync) {
         pace.begin(written);
         const beganMs = clock.monotonicMs();
+        const began = clock.now();
         syncing = syncFilesystem(exec, filesDir, signal).then(
-          () => pace.end(clock.monotonicMs() - beganMs),
+          () => {
+            pace.end(clock.monotonicMs() - beganMs);
+            onSettled(began.getTime());
+          },
           (error: unknown) => {
             failure = error;
           },

@@ -24,9 +24,10 @@ export interface FoundFile {
   /** Relative to where the search began; any bytes. */
   readonly path: Buffer;
   readonly bytes: number;
-  /** Of 512 bytes. */
-  readonly blocks: number;
   readonly links: number;
+  /** Of its inode (st_ctime), and of its inode's making; milliseconds since 1970. */
+  readonly changedMs: number;
+  readonly bornMs: number;
 }
 
 /** Every regular file below a directory, on its file system. */
@@ -39,16 +40,17 @@ export async function listFiles(
   const splitter = new RecordSplitter(0);
   const onStdout = (chunk: Buffer) => {
     for (const record of splitter.push(chunk)) {
-      const [blocks, bytes, links, ...path] = record.toString("latin1").split(" ");
+      const [bytes, links, changed, born, ...path] = record.toString("latin1").split(" ");
       onFile({
         path: Buffer.from(path.join(" "), "latin1"),
         bytes: Number(bytes),
-        blocks: Number(blocks),
         links: Number(links),
+        changedMs: Number(changed) * 1000,
+        bornMs: Number(born) * 1000,
       });
     }
   };
-  const args = ["-H", directory, "-xdev", "-type", "f", "-printf", "%b %s %n %P\\0"];
+  const args = ["-H", directory, "-xdev", "-type", "f", "-printf", "%s %n %C@ %B@ %P\\0"];
   const finished = await exec({ file: "find", args, brief: true, deadlineMs: walkDeadlineMs, signal, onStdout });
   if (finished.exitCode === 0) return;
   throw new LuksmithError("tool_failed", `cannot look through ${directory}: ${lastWords(finished)}`, {
@@ -56,28 +58,35 @@ export async function listFiles(
   });
 }
 
-/** Sizes of those that are there and regular files. @param paths relative to `below` */
-export async function fileSizes(
+export interface FileThere {
+  readonly path: string;
+  /** One letter; source: find(1), -printf %y */
+  readonly type: string;
+  /** Number of the file system's device. */
+  readonly device: string;
+}
+
+/** Which of them are there. @param paths absolute @returns by path */
+export async function filesThere(
   exec: Exec,
-  below: string,
   paths: readonly string[],
   signal: AbortSignal,
-): Promise<Map<string, number>> {
-  if (paths.length === 0) return new Map();
-  const start = below.endsWith("/") ? below : `${below}/`;
-  const stdin = paths.map((path) => `${start}${path}\0`).join("");
-  const args = ["-P", "-files0-from", "-", "-maxdepth", "0", "-type", "f", "-printf", "%s %p\\0"];
-  const finished = await exec({ file: "find", args, stdin, deadlineMs: listDeadlineMs, signal });
+): Promise<Map<string, FileThere>> {
+  const found = new Map<string, FileThere>();
+  const splitter = new RecordSplitter(0);
+  const onStdout = (chunk: Buffer) => {
+    for (const record of splitter.push(chunk)) {
+      const [type = "", device = "", ...rest] = record.toString().split(" ");
+      const path = rest.join(" ");
+      found.set(path, { path, type, device });
+    }
+  };
+  const stdin = paths.map((path) => `${path}\0`).join("");
+  const args = ["-P", "-files0-from", "-", "-maxdepth", "0", "-printf", "%y %D %p\\0"];
+  const finished = await exec({ file: "find", args, stdin, deadlineMs: walkDeadlineMs, signal, onStdout });
   // 1: some are not there
-  if (finished.exitCode > 1)
-    throw new LuksmithError("tool_failed", `find failed: ${lastWords(finished)}`, { cause: finished });
-  const records = finished.stdout.toString().split("\0").filter(Boolean);
-  return new Map(
-    records.map((record) => {
-      const blank = record.indexOf(" ");
-      return [record.slice(blank + 1 + start.length), Number(record.slice(0, blank))];
-    }),
-  );
+  if (finished.exitCode <= 1) return found;
+  throw new LuksmithError("tool_failed", `find failed: ${lastWords(finished)}`, { cause: finished });
 }
 
 /** %y of find(1), -printf */

@@ -39,11 +39,20 @@ test("the newest interrupted one is gone on with; older ones still give what fil
   });
 });
 
-test("of very many interrupted ones the oldest are given up", () => {
+test("of very many interrupted ones the first, which had the most time, and the newest are used", () => {
   const days = Array.from({ length: 9 }, (_, index) => `2026-11-1${index}T02-00-00Z`);
   const { interrupted, stale } = plan(...days.map((day) => `${day}.partial`));
-  assert.deepEqual([...interrupted, ...stale], days.toReversed());
-  assert.ok(interrupted.length < 20 && stale.length > 0);
+  assert.deepEqual(interrupted, [...days.slice(-3).toReversed(), ...days.slice(0, 1)]);
+  assert.deepEqual(stale, days.slice(1, -3).toReversed());
+});
+
+test("an interrupted one of which nothing is known is not used", () => {
+  const entries = ["2026-11-22T02-00-00Z.partial", "2026-11-23T02-00-00Z.partial"].flatMap(
+    (name) => parseSnapshotName(name) ?? [],
+  );
+  const { interrupted, stale } = planBackup(entries, now, (name) => name.startsWith("2026-11-22"));
+  assert.deepEqual(interrupted, ["2026-11-22T02-00-00Z"]);
+  assert.deepEqual(stale, ["2026-11-23T02-00-00Z"]);
 });
 
 test("a clock that went back shares with the newest there is, and takes no name twice", () => {

@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { takeOver } from "../../../agent/backup/interrupted.ts";
+import { PartialStates } from "../../../agent/backup/partial-states.ts";
+import type { JobConfig } from "../../../agent/config/job.ts";
+import { systemClock } from "../../../common/clock.ts";
+import { makeExec } from "../../../common/exec.ts";
+import { scratch } from "../tools/scratch.ts";
+
+const { exec } = makeExec();
+const host = { exec, clock: systemClock, runtimeDir: "/run/luksmith" };
+const run = {
+  step: <T>(_name: string, work: () => Promise<T>) => work(),
+  note: () => undefined,
+  progress: () => undefined,
+};
+const never = new AbortController().signal;
+
+const bigBytes = 300_000;
+const first = "2026-11-25T02-00-00Z.partial";
+const second = "2026-11-25T03-00-00Z.partial";
+
+/** A machine with a job, and unfinished snapshots of it. */
+class Machine {
+  readonly source: string;
+  readonly jobDir: string;
+  readonly job: JobConfig;
+  readonly #stateDir: string;
+
+  constructor(context: TestContext) {
+    const directory = scratch(context);
+    this.source = join(directory, "source");
+    this.jobDir = join(directory, "job");
+    this.#stateDir = join(directory, "state");
+    for (const made of [this.source, join(this.jobDir, first)]) mkdirSync(made, { recursive: true });
+    this.job = { name: "job", volume: "volume", sources: [this.source], exclude: [], oneFileSystem: false } as never;
+  }
+
+  states(): Promise<PartialStates> {
+    return PartialStates.read(this.#stateDir, this.job, systemClock, [first, second]);
+  }
+
+  /** A file of the source. */
+  make(name: string, bytes = bigBytes): Buffer {
+    const content = randomBytes(bytes);
+    writeFileSync(join(this.source, name), content);
+    return content;
+  }
+
+  /** Where a file of the source is in an unfinished snapshot. */
+  in(partial: string, name: string): string {
+    return join(this.jobDir, partial, this.source, name);
+  }
+
+  /** Puts it there, with the time of the source's file if there is one of that name. */
+  put(partial: string, name: string, content: Uint8Array): string {
+    const path = this.in(partial, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+    const original = join(this.source, name);
+    if (existsSync(original)) utimesSync(path, lstatSync(original).atime, lstatSync(original).mtime);
+    return path;
+  }
+
+  async takeOver(interrupted: string[], into: string, isSame = true): Promise<PartialStates> {
+    const states = await this.states();
+    await takeOver(host, this.job, { jobDir: this.jobDir, interrupted, into, isSame, states }, run, never);
+    return this.states();
+  }
+}
+
+function altered(content: Buffer): Buffer {
+  const copy = Buffer.from(content);
+  copy.fill(0, 100_000, 104_096);
+  return copy;
+}
+
+test("a large file that has its size and time, but not all of its contents, is completed", async (t) => {
+  const machine = new Machine(t);
+  const content = machine.make("big");
+  const hole = Buffer.concat([randomBytes(200_000), Buffer.alloc(100_000)]);
+  writeFileSync(join(machine.source, "hole"), hole);
+  machine.put(first, "big", altered(content));
+  const holed = machine.put(first, "hole", Buffer.alloc(0));
+  truncateSync(holed, hole.length);
+  await (await machine.states()).begin(first);
+  const states = await machine.takeOver([first], first);
+  assert.deepEqual(readFileSync(machine.in(first, "big")), content);
+  assert.deepEqual(readFileSync(holed), hole);
+  assert.notEqual(states.of(first)?.settledMs, undefined);
+  assert.equal(states.of(first)?.isClosed, false);
+});
+
+test("a small one is removed", async (t) => {
+  const machine = new Machine(t);
+  const small = machine.put(first, "small", machine.make("small", 1000));
+  await (await machine.states()).begin(first);
+  await machine.takeOver([first], first);
+  assert.equal(existsSync(small), false);
+});
+
+test("what had been written out before is left as it is", async (t) => {
+  const machine = new Machine(t);
+  const content = machine.make("big");
+  const small = machine.put(first, "small", machine.make("small", 1000));
+  const big = machine.put(first, "big", altered(content));
+  const states = await machine.states();
+  await states.begin(first);
+  await states.settle(first, Date.now() + 60_000);
+  await machine.takeOver([first], first);
+  assert.equal(readFileSync(small).length, 1000);
+  assert.deepEqual(readFileSync(big), altered(content), "nobody has looked at it");
+});
+
+test("a file that rsync had not finished is moved into the new snapshot, and completed there", async (t) => {
+  const machine = new Machine(t);
+  const content = machine.make("big");
+  const temporary = machine.put(first, ".big.aB3xYz", content.subarray(0, 200_000));
+  const states = await machine.states();
+  await states.begin(first);
+  await states.begin(second);
+  const after = await machine.takeOver([first], second);
+  assert.equal(existsSync(temporary), false);
+  assert.deepEqual(readFileSync(machine.in(second, "big")), content);
+  assert.equal(after.of(first)?.isClosed, true);
+});
+
+test("one that merely looks like that takes no other one's place", async (t) => {
+  const machine = new Machine(t);
+  const content = machine.make("db");
+  machine.make(".db.backup", bigBytes - 1);
+  const whole = machine.put(first, "db", content);
+  const states = await machine.states();
+  await states.begin(first);
+  const changedMs = () => lstatSync(machine.put(first, ".db.backup", randomBytes(bigBytes - 1))).ctimeMs;
+  let laterMs = changedMs();
+  // the kernel's clock of files is a coarse one
+  while (laterMs <= lstatSync(whole).ctimeMs) laterMs = changedMs();
+  await states.settle(first, laterMs + 2000);
+  await machine.takeOver([first], first);
+  assert.deepEqual(readFileSync(whole), content);
+  assert.equal(existsSync(machine.in(first, ".db.backup")), false);
+});
+
+test("files of another selection are not completed, since they may not belong there", async (t) => {
+  const machine = new Machine(t);
+  const content = machine.make("big");
+  const big = machine.put(first, "big", altered(content));
+  const states = await machine.states();
+  await states.begin(first);
+  await states.begin(second);
+  await machine.takeOver([first], second, false);
+  assert.equal(existsSync(big), false);
+  assert.equal(existsSync(machine.in(second, "big")), false);
+});
+
+test("what the machine does not have, or cannot read, any more does not stay half", async (t) => {
+  const machine = new Machine(t);
+  const gone = machine.put(first, "gone", randomBytes(bigBytes));
+  machine.make("unreadable");
+  mkdirSync(join(machine.source, "directory"));
+  const directory = machine.put(first, "directory", randomBytes(bigBytes));
+  const half = machine.put(first, "unreadable", randomBytes(bigBytes));
+  const isRoot = process.getuid?.() === 0;
+  // root reads everything: for root it is completed
+  chmodSync(join(machine.source, "unreadable"), 0o000);
+  await (await machine.states()).begin(first);
+  await machine.takeOver([first], first);
+  assert.equal(existsSync(gone), false);
+  assert.equal(existsSync(directory), false);
+  assert.equal(existsSync(half), isRoot);
+});
+
+test("a file that shares its contents with an earlier snapshot is never written into", async (t) => {
+  const machine = new Machine(t);
+  const content = machine.make("big");
+  const finished = join(machine.jobDir, "finished");
+  writeFileSync(finished, altered(content));
+  mkdirSync(dirname(machine.in(first, "big")), { recursive: true });
+  linkSync(finished, machine.in(first, "big"));
+  await (await machine.states()).begin(first);
+  await machine.takeOver([first], first);
+  assert.deepEqual(readFileSync(finished), altered(content));
+});
