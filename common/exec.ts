@@ -44,6 +44,8 @@ export interface Command {
   readonly onStderr?: (chunk: Buffer) => void;
   /** Called when it has been started. */
   readonly onStart?: (running: Running) => void;
+  /** Whatever it has started, and is in its process group, is killed when it has ended, however it ended. */
+  readonly endsItsGroup?: boolean;
   /** How long it may take to end by itself after SIGTERM before SIGKILL. Default 2000. */
   readonly graceMs?: number;
 }
@@ -61,7 +63,10 @@ export interface Finished {
 /** A child as those see it who have not started it. */
 export interface Running {
   readonly pid: number;
-  /** Lets it and what it has started stand still. A child that is to end is resumed first. */
+  /**
+   * Lets it stand still, and not what it has started: should we be killed meanwhile, it dies with us, and they see the end of
+   * their pipes. A child that is to end is resumed first.
+   */
   pause(): void;
   resume(): void;
 }
@@ -224,6 +229,7 @@ class RunningChild implements Child {
       if (this.#child.pid === undefined) failure.then(notStarted, notStarted);
       this.#child.once("exit", (code, name) => {
         this.#exited = true;
+        if (this.#command.endsItsGroup === true) this.#signal("group", "SIGKILL");
         resolve(name === null ? { exitCode: code ?? 0 } : { exitCode: 128 + constants.signals[name], signal: name });
       });
     });
@@ -331,17 +337,17 @@ class RunningChild implements Child {
     this.#reason ??= reason;
     if (this.#exited || this.#isGivenUp) return;
     this.#ending = true;
-    this.#signalGroup("SIGTERM");
+    this.#signal("group", "SIGTERM");
     // one that stands still would not hear it
-    this.#signalGroup("SIGCONT");
+    this.#signal("child", "SIGCONT");
     let timer = setTimeout(() => {
-      this.#signalGroup("SIGKILL");
+      this.#signal("group", "SIGKILL");
       timer = setTimeout(() => this.#giveUp(), unkillableAfterMs);
     }, this.#command.graceMs ?? defaultGraceMs);
     this.#child.once("exit", () => {
       clearTimeout(timer);
       // what the child had started and left behind in its group
-      this.#signalGroup("SIGKILL");
+      this.#signal("group", "SIGKILL");
     });
   }
 
@@ -356,19 +362,19 @@ class RunningChild implements Child {
   }
 
   #pause(): void {
-    if (!this.#ending && !this.#exited) this.#signalGroup("SIGSTOP");
+    if (!this.#ending && !this.#exited) this.#signal("child", "SIGSTOP");
   }
 
   #resume(): void {
-    if (!this.#exited) this.#signalGroup("SIGCONT");
+    if (!this.#exited) this.#signal("child", "SIGCONT");
   }
 
-  #signalGroup(name: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+  #signal(whom: "child" | "group", name: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     if (this.#child.pid === undefined) return;
     try {
-      process.kill(-this.#child.pid, name);
+      process.kill(whom === "group" ? -this.#child.pid : this.#child.pid, name);
     } catch {
-      // ESRCH: the group is gone, which is what was wanted
+      // ESRCH: it is gone, which is what was wanted
     }
   }
 }

@@ -19,7 +19,7 @@ export const accessVerbs = {
   snapshots: { target: "listing", grants: "list snapshots" },
   runs: { target: "listing", grants: "list runs and see how they ended" },
   create: { target: "volume", grants: "create the volume" },
-  check: { target: "volume", grants: "check the volume, and accept a rollback of it" },
+  check: { target: "volume", grants: "check the volume, and accept a rollback of it; `--repair` is root's" },
   resize: { target: "volume", grants: "grow the volume to its configured size" },
   backup: { target: "job", grants: "run the job's backup now, with its hooks" },
   ls: { target: "job", grants: "list the files of the job's snapshots, as far as the caller's own rights to them go" },

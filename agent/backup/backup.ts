@@ -15,6 +15,7 @@ import { partialName } from "../snapshots/name.ts";
 import { appendRecord } from "../snapshots/record.ts";
 import { type Attached, type AttachOptions, type Target, withVolume } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 import { type CopyResult, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
@@ -31,8 +32,6 @@ import { copyArgs, deletingArgs, ownMountsArgs, selectionArgs } from "./selectio
 import { requireSources } from "./sources.ts";
 import { withWriteBehind } from "./write-behind.ts";
 
-/** One small file operation on the volume. */
-const fileDeadlineMs = 120_000;
 const removeDeadlineMs = 6 * 3_600_000;
 
 export interface BackupOptions {
@@ -74,8 +73,11 @@ export async function backup(
   } finally {
     if (job.after.length > 0) {
       const hooks = run.step("after hooks", () => runAfterHooks(host.exec, job, run, outcome, snapshot));
-      // what the backup itself failed over counts for more
-      await (failed ? hooks.catch((error: Error) => run.warn(error.message)) : hooks);
+      await hooks.catch((error: Error) => {
+        // what the backup itself failed over counts for more; and one that is done is done, when a hook of it is cut short
+        if (!failed && !run.hurry.aborted) throw error;
+        run.warn(error.message);
+      });
     }
   }
 }
@@ -118,7 +120,7 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     // the files first, then the name that says that they are all there
     if (!copied.isSealable) await allOrFirstError(record(copied), syncFilesystem(host.exec, partial, signal));
     const args = ["--no-target-directory", "--", partial, join(jobDir, plan.name)];
-    await mustRun(host.exec, { file: "mv", args, brief: true, deadlineMs: fileDeadlineMs, signal });
+    await mustRun(host.exec, { file: "mv", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
     await pointLatest(host.exec, jobDir, plan.name, signal);
     // umount reports no errors of the writes that it waits for; this does
     await syncFilesystem(host.exec, jobDir, signal);
@@ -178,7 +180,7 @@ async function prepare(
   await states.begin(into, inPlace ? newest : undefined);
   if (inPlace) {
     const args = ["--no-target-directory", "--", join(jobDir, newest), join(jobDir, into)];
-    await mustRun(exec, { file: "mv", args, deadlineMs: fileDeadlineMs, signal });
+    await mustRun(exec, { file: "mv", args, deadlineMs: volumeDeadlineMs, signal });
   }
   const older = inPlace ? interrupted.slice(1) : interrupted;
   const all = inPlace ? [into, ...older] : older;
@@ -227,7 +229,7 @@ async function copyInto(
   }
   const result = await run.step("copy", async () => {
     const make = ["--parents", "--mode=0755", "--", dirname(partial), partial];
-    await mustRun(exec, { file: "mkdir", args: make, brief: true, deadlineMs: fileDeadlineMs, signal });
+    await mustRun(exec, { file: "mkdir", args: make, brief: true, deadlineMs: volumeDeadlineMs, signal });
     const onProgress = copyProgress(clock, run, "copy");
     return withWriteBehind(
       host,

@@ -13,6 +13,7 @@ import { plural } from "../../common/units.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { filesThere, listFiles } from "../tools/find.ts";
 import { removeTrees } from "../tools/remove-tree.ts";
 import { copy } from "../tools/rsync.ts";
@@ -23,7 +24,6 @@ import { copyArgs, ownMountsArgs, selectionArgs } from "./selection.ts";
 import { type Beginning, intendedPath, isDoubtful, isWorthComparing, longest } from "./unfinished.ts";
 import { withWriteBehind } from "./write-behind.ts";
 
-const fileDeadlineMs = 120_000;
 const removeDeadlineMs = 6 * 3_600_000;
 
 /** What a copy needs of the agent, and of its run. */
@@ -148,7 +148,7 @@ function isBelow(path: string, directory: string): boolean {
 /** Into a place that nothing else has: what has it can be relied on. */
 async function move(exec: Exec, from: string, to: string, signal: AbortSignal): Promise<void> {
   const operate = (file: string, args: string[]) =>
-    mustRun(exec, { file, args, brief: true, deadlineMs: fileDeadlineMs, signal });
+    mustRun(exec, { file, args, brief: true, deadlineMs: volumeDeadlineMs, signal });
   await operate("mkdir", ["--parents", "--", dirname(to)]);
   await operate("mv", ["--no-clobber", "--no-target-directory", "--", from, to]);
 }

@@ -1,13 +1,12 @@
 /** How much is missing when a volume is full. */
 
 import { type Exec, mustRead } from "../../common/exec.ts";
-
-const dfDeadlineMs = 60_000;
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
 
 /** Bytes that can still be written. Source: df(1) --output=avail */
 export async function freeBytes(exec: Exec, filesDir: string, signal: AbortSignal): Promise<number> {
   const args = ["--block-size=1", "--output=avail", "--", filesDir];
-  const said = await mustRead(exec, { file: "df", args, deadlineMs: dfDeadlineMs, signal });
+  const said = await mustRead(exec, { file: "df", args, deadlineMs: volumeDeadlineMs, signal });
   return Number(said.toString().trim().split("\n").at(-1));
 }
 

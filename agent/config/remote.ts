@@ -1,6 +1,7 @@
 /** A remote: a directory on a backup host, reached by SSH. */
 
 import * as z from "zod";
+import { longestStallMs } from "../tools/deadlines.ts";
 import { hostSchema, plainPathSchema, remotePathSchema, remoteUserSchema } from "./names.ts";
 import { durationSchema } from "./quantity.ts";
 
@@ -37,7 +38,7 @@ export const remoteFileSchema = z.strictObject({
   connectTimeout: durationSchema({ min: 1000, max: 600_000 })
     .prefault("20s")
     .describe("How long to wait for the backup host to answer"),
-  stallTimeout: durationSchema({ min: 2000, max: 3_600_000 })
+  stallTimeout: durationSchema({ min: 2000, max: longestStallMs })
     .prefault("60s")
     .describe("How long a connected backup host may owe an answer before the connection is given up"),
   leaseTime: durationSchema({ min: 10_000, max: 86_400_000 })

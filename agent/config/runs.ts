@@ -23,7 +23,7 @@ export const runsFileSchema = z.strictObject({
     .default(5)
     .describe("How often a run tries in a row while the backup host cannot be reached or the connection breaks"),
   firstWait: durationSchema({ min: 0, max: 3_600_000 })
-    .prefault("30s")
+    .prefault("2m")
     .describe("The longest wait before the second attempt; doubled for each one more, and shortened by chance"),
   longestWait: durationSchema({ min: 0, max: 86_400_000 }).prefault("15m").describe("No wait is longer"),
   deadline: deadlineSchema.prefault("7d").describe("A run that takes longer is ended, waiting included"),

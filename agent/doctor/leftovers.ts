@@ -4,7 +4,7 @@ import { asLuksmithError } from "../../common/errors.ts";
 import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { RunManager } from "../runs/run-manager.ts";
 import { Stack } from "../stack/attach.ts";
-import { foreignMounts, heldVolumes } from "../stack/held.ts";
+import { allHeldVolumes, foreignMounts } from "../stack/held.ts";
 import type { Host } from "../system/host.ts";
 import { ok, problem, warning } from "./finding.ts";
 
@@ -14,7 +14,7 @@ export async function examineLeftovers(host: Host, runs: RunManager, fix: boolea
   const foreign = (await foreignMounts(runtimeDir)).map((what) =>
     warning("leftovers", `${what} is not of luksmith's making, and is in its place`, "umount it yourself"),
   );
-  const left = (await heldVolumes(runtimeDir)).filter((volume) => runs.heldBy(volume) === undefined);
+  const left = (await allHeldVolumes(host)).filter((volume) => runs.heldBy(volume) === undefined);
   if (left.length + foreign.length === 0) return [ok("leftovers", "nothing is attached that no run uses")];
   const ours = left.map((volume) =>
     fix
@@ -30,7 +30,7 @@ export async function examineLeftovers(host: Host, runs: RunManager, fix: boolea
 
 async function release(host: Host, runs: RunManager, volume: string): Promise<Finding> {
   try {
-    await runs.reserved(volume, () => new Stack(host, volume).release());
+    await runs.reserved(volume, () => new Stack(host, volume, true).release());
     return ok("leftovers", `volume ${volume} was partly attached although no run used it: released`);
   } catch (error) {
     const { message, hint } = asLuksmithError(error);

@@ -73,19 +73,24 @@ export function judgeLease(writtenSeconds: number, hostNowSeconds: number, lease
 
 /** So often is a lease renewed in its time. */
 const renewalsPerLease = 5;
+const trustedShare = 0.8;
+const watchedShare = 0.9;
 
 export function renewalMs(leaseMs: number): number {
   return leaseMs / renewalsPerLease;
 }
 
-/** Whoever lives shows it within this. */
-export function watchMs(leaseMs: number): number {
-  return renewalMs(leaseMs) * 1.5;
+/** A lease that could not be renewed for so long is not relied on any more. */
+export function trustMs(leaseMs: number): number {
+  return leaseMs * trustedShare;
 }
 
-/** A lease that could not be renewed for so long is not relied on any more; others must wait longer than that. */
-export function trustMs(leaseMs: number): number {
-  return leaseMs * 0.8;
+/**
+ * For so long an expired one is watched: who has not renewed it by then has given it up, whatever the host's clock was doing.
+ * Longer than {@link trustMs}.
+ */
+export function watchMs(leaseMs: number): number {
+  return leaseMs * watchedShare;
 }
 
 function parseJson(text: string): unknown {

@@ -10,7 +10,9 @@ import { hostname } from "node:os";
 import { LuksmithError } from "../../common/errors.ts";
 import { formatDuration } from "../../common/units.ts";
 import type { Host } from "../system/host.ts";
+import { orphanedSends } from "../system/orphaned-sends.ts";
 import { uptimeMs } from "../system/uptime.ts";
+import { waitUntil } from "../system/wait-until.ts";
 import {
   createExclusively,
   moveRemoteFile,
@@ -27,6 +29,8 @@ const mostLooks = 5;
 /** Of machines that died while they took over from one another. */
 const longestChain = 5;
 const renewalCheckMs = 1000;
+/** The kernel gives up a connection without a program in less (Documentation/networking/ip-sysctl.rst, tcp_orphan_retries). */
+const quietDeadlineMs = 4 * 60_000;
 const hostnameCharacters = 64;
 
 export interface LeaseSpec {
@@ -35,6 +39,9 @@ export interface LeaseSpec {
   readonly imagePath: string;
   readonly leaseMs: number;
   readonly run: string;
+  /** The backup host's name, and where its sshd listens. */
+  readonly remote: string;
+  readonly port: number;
 }
 
 interface Found extends ForeignLease {
@@ -51,6 +58,13 @@ export class Lease {
   readonly #over = new AbortController();
   #ours: readonly string[] = [];
   #held = false;
+  /** Something of it may be on the host. */
+  #isBegun = false;
+  /** The file by which another's lease is being taken over. */
+  #successor: string | undefined;
+  #beingRenewed: Promise<unknown> = Promise.resolve();
+  /** Whether it is still ours, from a look before the release. */
+  #seen: Promise<boolean> | undefined;
   /** By {@link uptimeMs}. */
   #renewedMs = 0;
   #renewing: Promise<void> = Promise.resolve();
@@ -75,6 +89,7 @@ export class Lease {
   /** The usual case, in which nobody has it. To be called when {@link prepare} is done. @returns whether it is ours now */
   async tryTake(signal: AbortSignal): Promise<boolean> {
     const beganMs = await uptimeMs();
+    this.#isBegun = true;
     this.#held = await createExclusively(this.#host.exec, this.#path, this.#content(), signal);
     this.#renewedMs = beganMs;
     return this.#held;
@@ -96,6 +111,7 @@ export class Lease {
       const last = chain.at(-1) ?? first;
       await this.#requireExpired(last, note, signal);
       if (await this.#succeed(chain, last, signal)) {
+        await this.#sweep(signal);
         note(
           this.#ours.includes(last.token ?? "")
             ? "took back the lease that an interrupted run of this machine left"
@@ -119,17 +135,34 @@ export class Lease {
   async stopRenewing(): Promise<void> {
     this.#over.abort();
     await this.#renewing;
+    // what it has under way must not be done when somebody else has the lease
+    await this.#beingRenewed.catch(() => undefined);
   }
 
-  /** When the image is not used any more, and the mount still is there. */
+  /** Begins to look whether it is still ours, so that {@link release} need not wait for that. */
+  lookAhead(signal: AbortSignal): void {
+    if (!this.#held) return;
+    this.#seen = this.#isOurs(this.#path, signal);
+    this.#seen.catch(() => undefined);
+  }
+
+  /** When the image is not used any more, and the mount still is there. What somebody else has by now is left to them. */
   async release(): Promise<void> {
     await this.stopRenewing();
-    if (!this.#held) return;
+    if (!this.#isBegun) return;
+    const paths: string[] = [];
+    if (await (this.#seen ?? this.#isOurs(this.#path))) paths.push(this.#path);
+    if (!this.#held) {
+      // a run that was ended while it took the lease may have left more than that
+      paths.push(this.#probe(this.#token));
+      if (this.#successor !== undefined && (await this.#isOurs(this.#successor))) paths.push(this.#successor);
+    }
     this.#held = false;
-    const { exec } = this.#host;
-    const isValid = (await uptimeMs()) - this.#renewedMs < this.#spec.leaseMs;
-    // while it is valid nobody else may have it
-    if (isValid || (await this.#read(this.#path))?.token === this.#token) await removeRemoteFiles(exec, [this.#path]);
+    if (paths.length > 0) await removeRemoteFiles(this.#host.exec, paths);
+  }
+
+  async #isOurs(path: string, signal?: AbortSignal): Promise<boolean> {
+    return (await this.#read(path, signal))?.token === this.#token;
   }
 
   #content(): string {
@@ -165,7 +198,10 @@ export class Lease {
   }
 
   async #requireExpired(found: Found, note: (message: string) => void, signal: AbortSignal): Promise<void> {
-    if (found.token !== undefined && this.#ours.includes(found.token)) return;
+    if (found.token !== undefined && this.#ours.includes(found.token)) {
+      await this.#requireQuiet(note, signal);
+      return;
+    }
     const verdict = judgeLease(found.writtenSeconds, await this.#hostNowSeconds(signal), found.leaseMs);
     if (verdict.state === "valid") throw this.#locked(found, `for another ${formatDuration(verdict.forMs)}`);
     const forMs = verdict.state === "expired" ? watchMs(found.leaseMs) : found.leaseMs;
@@ -180,10 +216,37 @@ export class Lease {
     if (!isDead) throw this.#locked(found, "and renews it");
   }
 
+  /**
+   * What our own interrupted run had still to send may be on its way: in the kernel, long after its programs have ended, and to
+   * be written after the next run has begun.
+   */
+  async #requireQuiet(note: (message: string) => void, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#host;
+    const { port, remote } = this.#spec;
+    const isQuiet = async () => (await orphanedSends(port)) === 0;
+    if (await isQuiet()) return;
+    note("waiting until what an interrupted run had still to send has arrived, or been given up");
+    if (await waitUntil(clock, quietDeadlineMs, isQuiet, signal)) return;
+    throw new LuksmithError("lost", `what an interrupted run had still to send to ${remote} does not get there`, {
+      hint: `ss --tcp state fin-wait-1 dport = :${port}`,
+    });
+  }
+
+  /** What runs of this machine that were killed while they took the lease may have left. */
+  async #sweep(signal: AbortSignal): Promise<void> {
+    const probes = this.#ours.map((token) => this.#probe(token));
+    if (probes.length > 0) await removeRemoteFiles(this.#host.exec, probes, signal);
+  }
+
+  #probe(token: string): string {
+    return `${this.#path}.now-${token}`;
+  }
+
   /** What the host's clock says, which is what its files are dated by. */
   async #hostNowSeconds(signal: AbortSignal): Promise<number> {
     const { exec } = this.#host;
-    const probe = `${this.#path}.now-${this.#token}`;
+    const probe = this.#probe(this.#token);
+    this.#isBegun = true;
     try {
       if (!(await createExclusively(exec, probe, "", signal))) throw await this.#cannotBeMade(signal);
       return (await readRemoteFile(exec, probe, signal))?.writtenSeconds ?? 0;
@@ -197,8 +260,11 @@ export class Lease {
     const { exec } = this.#host;
     const successor = `${this.#path}.${last.id}`;
     const beganMs = await uptimeMs();
+    this.#isBegun = true;
+    this.#successor = successor;
     if (!(await createExclusively(exec, successor, this.#content(), signal))) return false;
-    const isSame = (await this.#read(last.path, signal))?.id === last.id;
+    const now = await this.#read(last.path, signal);
+    const isSame = now?.id === last.id && now.writtenSeconds === last.writtenSeconds;
     const isInTime = (await uptimeMs()) - beganMs < trustMs(this.#spec.leaseMs);
     if (!isSame || !isInTime) {
       await removeRemoteFiles(exec, [successor], signal);
@@ -214,7 +280,7 @@ export class Lease {
   }
 
   async #renew(isBusy: () => boolean, onLost: (reason: LuksmithError) => Promise<void>): Promise<void> {
-    const { clock, exec, log } = this.#host;
+    const { clock, log } = this.#host;
     const { leaseMs, volume } = this.#spec;
     const { signal } = this.#over;
     const pauseMs = Math.min(renewalCheckMs, renewalMs(leaseMs) / 4);
@@ -228,19 +294,35 @@ export class Lease {
       }
       // what the host already owes an answer to comes first
       if (sinceMs < renewalMs(leaseMs) || isBusy()) continue;
+      const beganMs = await uptimeMs();
+      const renewing = this.#renewOnce(signal);
+      this.#beingRenewed = renewing;
+      renewing.catch(() => undefined);
+      const tooLate = new AbortController();
       try {
-        const beganMs = await uptimeMs();
-        const found = await this.#read(this.#path, signal);
-        if (found?.token !== this.#token) {
-          const by = found === undefined ? "has been removed" : `has been taken by ${found.owner}`;
-          return onLost(new LuksmithError("lost", `the lease on the image ${by}: nothing more is written to it`));
-        }
-        await overwrite(exec, this.#path, this.#content(), signal);
+        // a host that falls silent now must not keep us from noticing that others may have it by then
+        const late = clock.sleep(trustMs(leaseMs) - sinceMs, AbortSignal.any([signal, tooLate.signal]));
+        const lost = await Promise.race([renewing, late.then(() => "late" as const)]);
+        if (lost === "late") continue;
+        if (lost !== undefined) return onLost(lost);
         this.#renewedMs = beganMs;
       } catch (error) {
         if (!signal.aborted) log.warn({ err: error, volume }, "the lease could not be renewed; trying again");
+      } finally {
+        tooLate.abort();
       }
     }
+  }
+
+  /** @returns why it is ours no longer, if it is not */
+  async #renewOnce(signal: AbortSignal): Promise<LuksmithError | undefined> {
+    const found = await this.#read(this.#path, signal);
+    if (found?.token === this.#token) {
+      await overwrite(this.#host.exec, this.#path, this.#content(), signal);
+      return undefined;
+    }
+    const by = found === undefined ? "has been removed" : `has been taken by ${found.owner}`;
+    return new LuksmithError("lost", `the lease on the image ${by}: nothing more is written to it`);
   }
 
   #locked(found: Found, how: string): LuksmithError {

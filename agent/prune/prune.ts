@@ -11,12 +11,12 @@ import { pointLatest } from "../snapshots/latest.ts";
 import { partialName } from "../snapshots/name.ts";
 import { type Attached, type Target, withVolume } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { type PrunePlan, planPrune, planRest } from "./plan.ts";
 
-const fileDeadlineMs = 120_000;
 const removeDeadlineMs = 6 * 3_600_000;
 
 export interface PruneOptions {
@@ -68,7 +68,7 @@ async function remove(host: Host, job: JobConfig, attached: Attached, plan: Prun
   const { filesDir, signal } = attached;
   const jobDir = join(filesDir, job.name);
   const operate = (file: string, args: string[]) =>
-    mustRun(host.exec, { file, args, deadlineMs: fileDeadlineMs, signal });
+    mustRun(host.exec, { file, args, deadlineMs: volumeDeadlineMs, signal });
   if (plan.latest !== undefined) {
     await pointLatest(host.exec, jobDir, plan.latest, signal);
   } else if (plan.empties) {

@@ -4,6 +4,7 @@
  */
 
 import { asLuksmithError } from "../../common/errors.ts";
+import type { Log } from "../../common/log.ts";
 import { plural } from "../../common/units.ts";
 import { type Caller, Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
@@ -32,11 +33,17 @@ export async function recallPastBackups(agent: Recalling): Promise<void> {
   const { config, host, store } = agent;
   try {
     if (store.isReplacement) store.recallLater([...config.volumes.keys()]);
-    for (const volume of store.volumesToRecall()) await recall(agent, volume);
-  } catch (thrown) {
-    const error = asLuksmithError(thrown);
-    host.log.error({ err: error, hint: error.hint }, "past backups cannot be read out of the volumes");
+    for (const volume of store.volumesToRecall()) {
+      await recall(agent, volume).catch((error: unknown) => say(host.log, error));
+    }
+  } catch (error) {
+    say(host.log, error);
   }
+}
+
+function say(log: Log, thrown: unknown): void {
+  const error = asLuksmithError(thrown);
+  log.error({ err: error, hint: error.hint }, "past backups cannot be read out of a volume");
 }
 
 async function recall(agent: Recalling, volume: string): Promise<void> {

@@ -33,12 +33,18 @@ export function sshFailure(remote: RemoteConfig, said: string): LuksmithError {
       options(`make it: ${makeDirectory(remote)}`),
     );
   }
+  if (/subsystem request failed/i.test(said)) {
+    return new LuksmithError(
+      "refused",
+      `${where} offers no SFTP`,
+      options("sshd_config there: Subsystem sftp internal-sftp"),
+    );
+  }
   const reason = [
     [/could not resolve hostname/i, "its name is not known"],
     [/connection refused/i, "nothing listens there"],
     [/no route to host|network is unreachable/i, "there is no route to it"],
     [/timed out/i, "it does not answer"],
-    [/subsystem request failed/i, "it offers no SFTP"],
     [/connection reset|connection closed|broken pipe|remote host has disconnected/i, "it closed the connection"],
   ].find(([pattern]) => (pattern as RegExp).test(said))?.[1];
   return new LuksmithError(

@@ -14,6 +14,7 @@ import { type Attached, type Target, withVolume } from "../stack/attach.ts";
 import { noticeLoss } from "../stack/transport.ts";
 import { withView } from "../stack/view.ts";
 import type { Host } from "../system/host.ts";
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { existing } from "../tools/existing.ts";
 import { listDirectory } from "../tools/find.ts";
 import { archiveArgs, copy } from "../tools/rsync.ts";
@@ -22,7 +23,6 @@ import type { PinStore } from "../volume/pin.ts";
 import { requireNoLinkAbove, snapshotPath, withAncestors, withoutNested } from "./paths.ts";
 import { filesFrom, planRestore, type RestoreBatch } from "./plan.ts";
 
-const fileDeadlineMs = 120_000;
 const shownConflicts = 10;
 
 export interface RestoreOptions {
@@ -40,9 +40,12 @@ export interface RestoreOptions {
   readonly begun: RestoreBegun;
 }
 
-/** What an attempt leaves to the next: once nothing was in the way, what is there is what was restored already. */
+/** What an attempt leaves to the next. */
 export class RestoreBegun {
+  /** Then what is there is what was restored already. */
   nothingInTheWay = false;
+  /** The one that was chosen: "latest" may be another one by now. */
+  snapshot: string | undefined;
 }
 
 /**
@@ -70,7 +73,8 @@ export async function restore(
   const asked = withoutNested(options.paths.map(snapshotPath));
   const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name } as const;
   return withVolume(host, pins, target, attach, run, async (attached) => {
-    const snapshot = selectSnapshot(attached.entries, job.name, options.snapshot);
+    const snapshot = selectSnapshot(attached.entries, job.name, options.begun.snapshot ?? options.snapshot);
+    options.begun.snapshot = snapshot.name;
     const directory = join(attached.filesDir, job.name, snapshot.name);
     return withView(host, directory, options.as, attached.signal, async (from) => {
       const [paths, targetWasThere] = await allOrFirstError(
@@ -129,14 +133,14 @@ async function wantedPaths(host: Host, from: string, asked: readonly Buffer[], a
 }
 
 async function isDirectory(exec: Exec, path: string, as: Command["as"], signal: AbortSignal): Promise<boolean> {
-  const test = { file: "test", args: ["-d", path], brief: true, deadlineMs: fileDeadlineMs, signal, as };
+  const test = { file: "test", args: ["-d", path], brief: true, deadlineMs: volumeDeadlineMs, signal, as };
   return (await exec(test)).exitCode === 0;
 }
 
 /** @throws {LuksmithError} "usage" when it cannot be made, or is there and no directory */
 async function makeTarget(exec: Exec, into: string, as: Command["as"], signal: AbortSignal): Promise<void> {
   const args = ["--parents", "--", into];
-  const made = await exec({ file: "mkdir", args, brief: true, deadlineMs: fileDeadlineMs, signal, as });
+  const made = await exec({ file: "mkdir", args, brief: true, deadlineMs: volumeDeadlineMs, signal, as });
   if (made.exitCode === 0) return;
   throw new LuksmithError("usage", `the target directory cannot be made: ${lastWords(made)}`, { cause: made });
 }

@@ -44,6 +44,8 @@ export function volumeHandlers(agent: Agent): Handlers {
     checkVolume: unary(log, async (request, peer) => {
       const caller = await access.authorize(peer, "check", { volume: request.volume });
       const { volume } = request;
+      // it may cost files of everybody who has a job there
+      if (request.repair) access.requireRoot(caller);
       await pins.require(volume);
       const jobs = [...config.jobs.values()].filter((job) => job.volume === volume).map((job) => job.name);
       const { acceptRollback, repair } = request;

@@ -42,7 +42,10 @@ export class ActiveRun implements RunContext {
   readonly #warnings = { all: 0, files: 0 };
   readonly #policy: RetryPolicy;
   #attempt = 1;
+  /** When this attempt began to get somewhere, if it has. */
+  #movingSinceMs: number | undefined;
   #resting = false;
+  #restBegins = Promise.withResolvers<void>();
 
   constructor(caller: Caller, record: EventRecord, clock: Clock, log: Log, policy: RetryPolicy = neverAgain) {
     this.runId = record.run.id;
@@ -60,6 +63,11 @@ export class ActiveRun implements RunContext {
     return this.#resting;
   }
 
+  /** Resolves when the volume is free, because it rests. */
+  get restBegins(): Promise<void> {
+    return this.#restBegins.promise;
+  }
+
   get run(): Run {
     return this.record.run;
   }
@@ -70,13 +78,12 @@ export class ActiveRun implements RunContext {
    */
   async execute(work: RunWork, holder: () => Promise<unknown> | undefined = () => undefined): Promise<Outcome> {
     for (;;) {
-      const beganMs = this.#clock.monotonicMs();
+      this.#movingSinceMs = undefined;
       try {
         // cancelled in the moment between its registration and now
         this.signal.throwIfAborted();
         return outcomeOfResult(this.runId, await work(this), this.#warnings);
       } catch (thrown) {
-        this.#attempt = attemptsBefore(this.#attempt, this.#clock.monotonicMs() - beganMs);
         const waitMs = this.#waitAfter(thrown, Math.random());
         if (waitMs === undefined) return this.#outcomeOf(thrown);
         this.#log.warn({ err: thrown, attempt: this.#attempt, waitMs }, "an attempt of the run failed");
@@ -92,7 +99,12 @@ export class ActiveRun implements RunContext {
   readonly willTryAgain = (thrown: unknown): boolean => this.#waitAfter(thrown, 0) !== undefined;
 
   #waitAfter(thrown: unknown, random: number): number | undefined {
-    return this.signal.aborted ? undefined : waitAfter(thrown, this.#attempt, this.#policy, random);
+    return this.signal.aborted ? undefined : waitAfter(thrown, this.#countedAttempt(), this.#policy, random);
+  }
+
+  #countedAttempt(): number {
+    const movedMs = this.#movingSinceMs === undefined ? 0 : this.#clock.monotonicMs() - this.#movingSinceMs;
+    return attemptsBefore(this.#attempt, movedMs);
   }
 
   #outcomeOf(thrown: unknown): Outcome {
@@ -104,12 +116,13 @@ export class ActiveRun implements RunContext {
 
   /** @throws the signal's reason */
   async #rest(error: LuksmithError, waitMs: number, holder: () => Promise<unknown> | undefined): Promise<void> {
-    this.#attempt += 1;
+    this.#attempt = this.#countedAttempt() + 1;
     const nextAt = new Date(this.#clock.now().getTime() + waitMs);
     const retry = { attempt: this.#attempt, attempts: this.#policy.attempts, nextAt, error: toErrorDetail(error) };
     this.record.update({ ...this.run, retry });
     this.#record({ $case: "attemptFailed", value: { retry } });
     this.#resting = true;
+    this.#restBegins.resolve();
     try {
       await this.#clock.sleep(waitMs, this.signal);
       const cancelled = aborted(this.signal);
@@ -117,6 +130,7 @@ export class ActiveRun implements RunContext {
       for (let other = holder(); other !== undefined; other = holder()) await Promise.race([other, cancelled]);
     } finally {
       this.#resting = false;
+      this.#restBegins = Promise.withResolvers<void>();
     }
     // each attempt looks at the same files
     this.#warnings.all = 0;
@@ -190,6 +204,7 @@ export class ActiveRun implements RunContext {
 
   readonly progress = (progress: Progress): void => {
     if (this.record.closed) return;
+    this.#movingSinceMs ??= this.#clock.monotonicMs();
     const fate = this.#thinning.decide(this.#clock.monotonicMs());
     if (fate === "hold") {
       this.#held.set(progress.step, progress);

@@ -32,9 +32,10 @@ export function waitAfter(
 }
 
 /**
- * A link that breaks once a day must not use up the attempts of a first backup that takes a week: an attempt that worked for
- * long begins the count anew.
+ * A link that breaks once a day must not use up the attempts of a first backup that takes a week: an attempt that got somewhere
+ * for long begins the count anew.
+ * @param movedMs since its first progress; what hooks take is not among it
  */
-export function attemptsBefore(attempt: number, lastedMs: number): number {
-  return lastedMs >= longAttemptMs ? 1 : attempt;
+export function attemptsBefore(attempt: number, movedMs: number): number {
+  return movedMs >= longAttemptMs ? 1 : attempt;
 }

@@ -5,7 +5,7 @@ import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
 import { formatDuration } from "../../common/units.ts";
-import { type Caller, type Run, type RunEvent, RunState } from "../../proto/gen/luksmith/v1/types.ts";
+import { type Caller, type Run, type RunEvent, RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { ActiveRun } from "./active-run.ts";
 import type { RunRequest, RunWork } from "./context.ts";
 import { EventRecord } from "./event-record.ts";
@@ -145,16 +145,21 @@ export class RunManager {
 
   /** Until the volume may be free; undefined when it is. */
   #busy(volume: string): Promise<unknown> | undefined {
-    return this.#holderOf(volume)?.ended ?? this.#reservations.get(volume)?.catch(() => undefined);
+    const holder = this.#holderOf(volume);
+    if (holder !== undefined) return Promise.race([holder.ended, holder.run.restBegins]);
+    return this.#reservations.get(volume)?.catch(() => undefined);
   }
 
   #holderOf(volume: string) {
     return [...this.#active.values()].find(({ run }) => run.run.volume === volume && !run.isResting);
   }
 
-  /** A run that has failed, will try again, and would then do the same. */
-  #waitingLike({ verb, volume, job }: RunRequest): Run | undefined {
-    return this.running().find((run) => run.verb === verb && run.volume === volume && run.job === (job ?? ""));
+  /** A backup that has failed, and will make the very snapshot when it tries again. */
+  #waitingLike({ verb, volume, job, dryRun }: RunRequest): Run | undefined {
+    if (verb !== Verb.BACKUP || dryRun === true) return undefined;
+    return this.running().find(
+      (run) => run.verb === verb && run.volume === volume && run.job === (job ?? "") && !run.dryRun,
+    );
   }
 
   /**
@@ -204,7 +209,7 @@ export class RunManager {
   async #execute(active: ActiveRun, work: RunWork, deadlineMs: number | undefined): Promise<Run> {
     const over = new AbortController();
     if (deadlineMs !== undefined) {
-      const late = () => active.cancel(tooLong(deadlineMs));
+      const late = () => active.cancel(tooLong(deadlineMs, active.run));
       this.#clock.sleep(deadlineMs, over.signal).then(late, () => undefined);
     }
     const outcome = await active.execute(work, () => this.#busy(active.run.volume));
@@ -305,8 +310,9 @@ function triesAgain(run: Run, now: Date): LuksmithError {
   );
 }
 
-function tooLong(deadlineMs: number): LuksmithError {
-  return new LuksmithError("deadline", `the run has not ended within ${formatDuration(deadlineMs)}`, {
+function tooLong(deadlineMs: number, { retry }: Run): LuksmithError {
+  const why = retry?.error === undefined ? "" : `: ${retry.error.message}`;
+  return new LuksmithError("deadline", `the run has not ended within ${formatDuration(deadlineMs)}${why}`, {
     hint: "set runs.deadline, or the job's, if it may take longer",
   });
 }

@@ -6,9 +6,8 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { type Exec, mustRun } from "../../common/exec.ts";
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { ownDirectory } from "../volume/identity.ts";
-
-const ioDeadlineMs = 120_000;
 
 const count = z.int().nonnegative();
 
@@ -48,7 +47,7 @@ export function parseRecords(text: string): Map<string, SnapshotRecord> {
 
 export async function readRecords(exec: Exec, filesDir: string, job: string, signal: AbortSignal) {
   const args = ["--", recordFile(filesDir, job)];
-  const { exitCode, stdout } = await exec({ file: "cat", args, brief: true, deadlineMs: ioDeadlineMs, signal });
+  const { exitCode, stdout } = await exec({ file: "cat", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
   return exitCode === 0 ? parseRecords(stdout.toString()) : new Map<string, SnapshotRecord>();
 }
 
@@ -64,12 +63,12 @@ export async function appendRecord(
     args: [`of=${recordFile(filesDir, job)}`, "oflag=append", "conv=notrunc", "status=none"],
     stdin: `${JSON.stringify(record)}\n`,
     brief: true,
-    deadlineMs: ioDeadlineMs,
+    deadlineMs: volumeDeadlineMs,
     signal,
   };
   if ((await exec(append)).exitCode === 0) return;
   // the first of all
   const makeDirectory = ["--parents", "--mode=0700", "--", directory(filesDir)];
-  await mustRun(exec, { file: "mkdir", args: makeDirectory, brief: true, deadlineMs: ioDeadlineMs, signal });
+  await mustRun(exec, { file: "mkdir", args: makeDirectory, brief: true, deadlineMs: volumeDeadlineMs, signal });
   await mustRun(exec, append);
 }

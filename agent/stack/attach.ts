@@ -4,7 +4,7 @@
  * Connecting to the host and deriving the key do not wait for one another; see image-device.ts.
  */
 
-import { mkdir, rmdir, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { allOrFirstError, allOrNone } from "../../common/all-settled.ts";
 import { asLuksmithError, hasErrno, LuksmithError } from "../../common/errors.ts";
@@ -116,9 +116,13 @@ export class Stack implements AsyncDisposable {
   /** What is attached for writing. */
   #writing: { readonly imagePath: string; readonly remote: string; readonly volume: string } | undefined;
   #isImageGone = false;
+  /** A mapping may be there that has no table yet, which the system's usual views do not show. */
+  #isMappingIncomplete: boolean;
   readonly #released = new AbortController();
 
-  constructor(host: Host, volume: string) {
+  /** @param isLeftover nothing is brought up: what another stack has left is found, and released */
+  constructor(host: Host, volume: string, isLeftover = false) {
+    this.#isMappingIncomplete = isLeftover;
     this.#host = host;
     this.names = stackNames(host.runtimeDir, volume);
     this.transport = new SshfsTransport(host, this.names);
@@ -138,7 +142,10 @@ export class Stack implements AsyncDisposable {
       // nothing lies on the image any more that could write to it
       await allOrFirstError(releaseLoops(host, names, this.#loops), this.#releaseLease());
     });
-    this.#undo.add("close the mapping", () => releaseDms(host, names, breakTransport));
+    this.#undo.add("close the mapping", () => {
+      this.#lease?.lookAhead(this.#lost ?? new AbortController().signal);
+      return releaseDms(host, names, { isIncomplete: this.#isMappingIncomplete, breakTransport });
+    });
     this.#undo.add("unmount the file system", async () => {
       const unmounting = releaseFilesystem(host, names, () => this.#lost?.aborted ?? true, breakTransport);
       // whatever comes of the looking, nothing is held by it
@@ -236,8 +243,9 @@ export class Stack implements AsyncDisposable {
       this.#lost = lost;
       return first;
     };
-    const { leaseMs } = target.remote;
-    const lease = new Lease(this.#host, { volume: this.names.volume, imagePath, leaseMs, run: run.runId });
+    const { leaseMs, name: remote, port } = target.remote;
+    const { volume } = this.names;
+    const lease = new Lease(this.#host, { volume, imagePath, leaseMs, run: run.runId, remote, port });
     this.#lease = lease;
     const prepared = lease.prepare();
     let isLeased = false;
@@ -293,7 +301,8 @@ export class Stack implements AsyncDisposable {
       await prepareImage?.(connected);
       const stat = prepareImage ? await statImage(host.exec, connected.imagePath, connected.signal) : connected.image;
       await requireImageAt(host, target, connected, stat);
-      const loop = await loopOnImage(host, connected.imagePath, mode, connected.signal);
+      const access = connected.isLeased ? mode : "only read";
+      const loop = await loopOnImage(host, connected.imagePath, access, connected.signal);
       this.#loops.add(loop);
       await placeholder;
       await connectImage(host, this.names, loop, target.pin.imageBytes, connected.signal);
@@ -308,9 +317,11 @@ export class Stack implements AsyncDisposable {
         key,
         discards: false,
       };
+      this.#isMappingIncomplete = true;
       const unlocking = run.step("unlock", () => openMapping(host.exec, luks, signal));
       derivationBegun.resolve();
       await unlocking;
+      this.#isMappingIncomplete = false;
       return imageDevice;
     };
     const beside = async (): Promise<void> => {
@@ -361,7 +372,7 @@ export class Stack implements AsyncDisposable {
   async #releaseLeftovers(run: RunContext): Promise<void> {
     if (!(await heldVolumes(this.#host.runtimeDir)).includes(this.names.volume)) return;
     run.note("releasing what an earlier run left attached");
-    await new Stack(this.#host, this.names.volume).release();
+    await new Stack(this.#host, this.names.volume, true).release();
   }
 
   async mount(target: Target, opened: Opened, mode: AttachMode, run: RunContext): Promise<void> {
@@ -378,9 +389,9 @@ export class Stack implements AsyncDisposable {
     const lost = this.#lost;
     if (lost === undefined || !(error instanceof LuksmithError)) return error;
     // what a file system says that has lost its disk may look like damage
-    if (lost.aborted && error.code === "tampered") return lost.reason;
-    if (error.code !== "tool_failed") return error;
+    if (error.code !== "tool_failed" && error.code !== "tampered") return error;
     if (await noticeLoss(this.#host.clock, lost)) return lost.reason;
+    if (error.code === "tampered") return error;
     const writing = this.#writing;
     if (writing === undefined) return error;
     const trouble = await hostTrouble(this.#host.exec, writing, lost).catch(() => undefined);
@@ -584,6 +595,22 @@ async function removeDirectory(path: string): Promise<void> {
   try {
     await rmdir(path);
   } catch (error) {
-    if (!hasErrno(error, "ENOENT")) throw error;
+    if (hasErrno(error, "ENOENT")) return;
+    if (!hasErrno(error, "ENOTEMPTY")) throw error;
+    await removeStrayFiles(path);
+    await rmdir(path);
+  }
+}
+
+/**
+ * What was to be written on the backup host a moment after its mount had vanished is here, in the empty directory that the mount
+ * was on. Only what certainly is on this machine is removed: on the directory's own file system.
+ */
+async function removeStrayFiles(directory: string): Promise<void> {
+  const { dev } = await lstat(dirname(directory));
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const found = await lstat(path);
+    if (found.dev === dev && found.isFile()) await rm(path);
   }
 }

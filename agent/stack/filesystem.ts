@@ -2,12 +2,14 @@
 
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import type { RunContext } from "../runs/context.ts";
+import { dmDevice } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { mountedAt } from "../system/mountinfo.ts";
 import { waitUntil } from "../system/wait-until.ts";
 import { checkExt4, FilesystemError, readSuperblock, type Superblock } from "../tools/ext4.ts";
 import { mountFilesystem, unmount } from "../tools/mount.ts";
 import type { Pin } from "../volume/pin.ts";
+import { foreignMount } from "./held.ts";
 import type { StackNames } from "./names.ts";
 
 /** What a backup left in memory may have to cross a slow link before umount returns. */
@@ -63,7 +65,9 @@ export async function mountVolume(
     });
   }
   const options = [...mountOptions, ...(spec.mode === "read" ? ["ro"] : writeOptions)];
-  if (!superblock.clean && !(await recover(host, spec, run, signal))) options.push("noload");
+  const isRecovered = superblock.clean || (await recover(host, spec, run, signal));
+  // also when it was clean: whoever has the image may have begun to write since
+  if (!isRecovered || !spec.mayRepair) options.push("noload");
   await mountFilesystem(host.exec, spec.device, spec.names.filesDir, spec.pin.filesystem, options, signal);
 }
 
@@ -112,6 +116,7 @@ export async function releaseFilesystem(
 ): Promise<void> {
   const gone = async () => (await mountedAt(names.filesDir)) === undefined;
   if (await gone()) return;
+  if (!(await isOwnMount(names))) throw foreignMount(names.filesDir);
   const attempts: [string, () => Promise<void>][] = [
     ["unmount", () => unmountWhenFree(host, names.filesDir, isLost)],
     ["break the transport", breakTransport],
@@ -123,6 +128,10 @@ export async function releaseFilesystem(
     if (await gone()) return;
   }
   throw new LuksmithError("tool_failed", `${names.filesDir} is still mounted`, { hint: "luksmith doctor" });
+}
+
+async function isOwnMount({ filesDir, mapping }: StackNames): Promise<boolean> {
+  return (await mountedAt(filesDir))?.device === (await dmDevice(mapping))?.device;
 }
 
 async function unmountWhenFree(host: Host, filesDir: string, isLost: () => boolean): Promise<void> {

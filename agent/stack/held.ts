@@ -1,12 +1,20 @@
 /** What the system holds of ours, and what is in our places and not ours. Asked of the system alone. */
 
 import { readdir } from "node:fs/promises";
-import { hasErrno } from "../../common/errors.ts";
+import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { dmDevices, loopDevices } from "../system/block-devices.ts";
+import type { Host } from "../system/host.ts";
 import { readMounts } from "../system/mountinfo.ts";
+import { listDms } from "../tools/dmsetup.ts";
 import { stackNames, stacksDirectory, volumeOfDm } from "./names.ts";
 
-/** Volumes of which anything is there. */
+/** As {@link heldVolumes}, and those of which only a device without a table is there. */
+export async function allHeldVolumes({ exec, runtimeDir }: Pick<Host, "exec" | "runtimeDir">): Promise<string[]> {
+  const [held, dms] = await Promise.all([heldVolumes(runtimeDir), listDms(exec)]);
+  return [...new Set([...held, ...dms.flatMap((name) => volumeOfDm(name) ?? [])])].toSorted();
+}
+
+/** Volumes of which anything shows. */
 export async function heldVolumes(runtimeDir: string): Promise<string[]> {
   const directory = `${stacksDirectory(runtimeDir)}/`;
   const below = (path: string) => (path.startsWith(directory) ? path.slice(directory.length).split("/")[0] : undefined);
@@ -40,6 +48,13 @@ export async function foreignMounts(runtimeDir: string): Promise<string[]> {
     const isFiles =
       mountPoint === names.filesDir && dms.some((dm) => dm.name === names.mapping && dm.device === device);
     return isRemote || isFiles ? [] : [`${mountPoint} (${type}, from ${source})`];
+  });
+}
+
+/** What keeps a volume from being released. */
+export function foreignMount(directory: string): LuksmithError {
+  return new LuksmithError("tool_failed", `what is mounted at ${directory} is not of luksmith's making`, {
+    hint: `umount ${directory}`,
   });
 }
 

@@ -1,5 +1,6 @@
 /** Why a backup host that is there does not take what is written: SFTP has one word for all that fails (SSH_FX_FAILURE). */
 
+import { randomUUID } from "node:crypto";
 import { basename, dirname } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Exec } from "../../common/exec.ts";
@@ -28,7 +29,7 @@ export async function hostTrouble(
       hint: `make room on ${remote}; ${keeps}`,
     });
   }
-  if (await takesData(exec, `${imagePath}.probe`, signal)) return undefined;
+  if (await takesData(exec, `${imagePath}.probe-${randomUUID()}`, signal)) return undefined;
   return new LuksmithError(
     "full",
     `the backup host takes no more data for volume ${volume}, although ${remote} has room`,
@@ -46,14 +47,9 @@ async function freeBytesOf(exec: Exec, directory: string, signal: AbortSignal): 
   return finished.exitCode === 0 && all !== undefined && all > 0 ? (free ?? 0) * (size ?? 0) : undefined;
 }
 
+/** @throws when that cannot be found out */
 async function takesData(exec: Exec, probe: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    return await createExclusively(exec, probe, "x".repeat(probeBytes), signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof LuksmithError) return false;
-    throw error;
-  } finally {
-    await removeRemoteFiles(exec, [probe]).catch(() => undefined);
-  }
+  const isMade = await createExclusively(exec, probe, "x".repeat(probeBytes), signal);
+  if (isMade) await removeRemoteFiles(exec, [probe]);
+  return isMade;
 }

@@ -16,7 +16,7 @@ import { LuksmithError } from "../../common/errors.ts";
 import { type DmDevice, dmDevice, type LoopDevice, loopDevices } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { waitUntil } from "../system/wait-until.ts";
-import { bytesPerDmSector, createDm, loadDmTable, removeDm, switchDmTable } from "../tools/dmsetup.ts";
+import { bytesPerDmSector, createDm, listDms, loadDmTable, removeDm, switchDmTable } from "../tools/dmsetup.ts";
 import { attachLoop, detachLoop } from "../tools/losetup.ts";
 import type { StackNames } from "./names.ts";
 
@@ -67,26 +67,28 @@ function linear(loop: string, bytes: number): string {
 }
 
 export type AttachMode = "read" | "write";
+/** For reading as well a journal may have to be replayed, but not in an image that others may have. */
+export type ImageAccess = AttachMode | "only read";
 
 /** @returns "/dev/loopN", checked to be on this very file and, for writing, unbuffered */
 export async function loopOnImage(
   host: Host,
   imagePath: string,
-  mode: AttachMode,
+  access: ImageAccess,
   signal: AbortSignal,
 ): Promise<string> {
-  const path = await attachLoop(host.exec, imagePath, mode, signal);
+  const path = await attachLoop(host.exec, imagePath, access, signal);
   const loop = (await loopDevices()).find((device) => device.path === path);
   if (loop?.backingFile !== imagePath) {
     throw new LuksmithError("tool_failed", `${path} is not on ${imagePath} but on ${loop?.backingFile ?? "nothing"}`);
   }
   // losetup takes what it gets
-  if (mode === "write" && loop.readOnly) {
+  if (access === "write" && loop.readOnly) {
     throw new LuksmithError("tool_failed", `${basename(imagePath)} cannot be written on the backup host`, {
       hint: "it must be writable for the user that luksmith logs in as: ls -l there",
     });
   }
-  if (mode === "write" && !loop.directIo) {
+  if (access === "write" && !loop.directIo) {
     throw new LuksmithError("tool_failed", `${path} refused direct I/O`, { hint: "luksmith doctor" });
   }
   return path;
@@ -94,10 +96,18 @@ export async function loopOnImage(
 
 /**
  * Removes the mapping and the image device below it.
+ * @param isIncomplete one may be there that has no table, and does not show in sysfs
  * @param breakTransport makes whatever hangs on the transport, and keeps the devices in use, fail
  */
-export async function releaseDms(host: Host, names: StackNames, breakTransport: () => Promise<void>): Promise<void> {
-  const there = await present([names.mapping, names.imageDevice]);
+export async function releaseDms(
+  host: Host,
+  names: StackNames,
+  { isIncomplete, breakTransport }: { isIncomplete: boolean; breakTransport: () => Promise<void> },
+): Promise<void> {
+  const ours = [names.mapping, names.imageDevice];
+  const listed = isIncomplete ? await listDms(host.exec) : [];
+  const shown = await present(ours);
+  const there = ours.filter((name) => shown.includes(name) || listed.includes(name));
   if (there.length === 0) return;
   try {
     await removeDm(host.exec, there);

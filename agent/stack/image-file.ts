@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords } from "../../common/exec.ts";
 import { formatBytes } from "../../common/units.ts";
-
-const statDeadlineMs = 60_000;
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
 
 export interface ImageStat {
   /** st_mode, as stat(2) says. */
@@ -20,10 +19,10 @@ export interface ImageStat {
 export async function statImage(exec: Exec, path: string, signal: AbortSignal): Promise<ImageStat | undefined> {
   // stat(1): %f mode in hex, %s size, %b blocks of %B bytes, %Hd:%Ld device
   const args = ["--format=%f %s %b %B %Hd:%Ld", "--", path];
-  const finished = await exec({ file: "stat", args, brief: true, deadlineMs: statDeadlineMs, signal });
+  const finished = await exec({ file: "stat", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
   if (finished.exitCode !== 0) {
     if (finished.stderr.endsWith("No such file or directory")) return undefined;
-    throw new LuksmithError("unreachable", `the image cannot be looked at: ${lastWords(finished)}`, {
+    throw new LuksmithError("tool_failed", `the image cannot be looked at: ${lastWords(finished)}`, {
       cause: finished,
     });
   }

@@ -2,16 +2,16 @@
 
 import type { Host } from "../system/host.ts";
 import { Stack } from "./attach.ts";
-import { heldVolumes } from "./held.ts";
+import { allHeldVolumes } from "./held.ts";
 import { releaseViews } from "./view.ts";
 
 /** Before any work is accepted. A leftover that does not go is logged and left to `doctor`: the other volumes can work. */
 export async function releaseLeftovers(host: Host): Promise<void> {
   await releaseViews(host).catch((error: unknown) => host.log.error({ err: error }, "could not close every view"));
-  for (const volume of await heldVolumes(host.runtimeDir)) {
+  for (const volume of await allHeldVolumes(host)) {
     host.log.warn({ volume }, "releasing what an earlier agent left attached");
     try {
-      await new Stack(host, volume).release();
+      await new Stack(host, volume, true).release();
     } catch (error) {
       host.log.error({ err: error, volume }, "could not release everything");
     }

@@ -12,6 +12,8 @@ export interface StackNames {
   readonly remoteDir: string;
   /** Where the file system in the image is mounted. */
   readonly filesDir: string;
+  /** What the volume's ssh is told; one for each, since two that attach at once must not write what the other's ssh reads. */
+  readonly sshConfigFile: string;
   /** Source of the sshfs mount in mountinfo. */
   readonly fsname: string;
   /** Device-mapper name of the opened volume. */
@@ -36,6 +38,7 @@ export function stackNames(runtimeDir: string, volume: string): StackNames {
     placeholderFile: join(directory, "placeholder"),
     remoteDir: join(directory, "remote"),
     filesDir: join(directory, "files"),
+    sshConfigFile: join(runtimeDir, "ssh", `${volume}.conf`),
     fsname: `luksmith:${volume}`,
     mapping: `${dmPrefix}${volume}`,
     imageDevice: `${dmPrefix}${volume}${imageSuffix}`,

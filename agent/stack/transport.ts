@@ -1,7 +1,7 @@
 /** The lowest layer: a directory of the backup host, mounted by sshfs so that nothing in it can lead anywhere else. */
 
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname } from "node:path";
 import { allOrFirstError } from "../../common/all-settled.ts";
 import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
@@ -13,10 +13,12 @@ import { describeUntrusted, knownHostsFile } from "../remote/trust.ts";
 import type { Host } from "../system/host.ts";
 import { mountedAt } from "../system/mountinfo.ts";
 import { bytesRead } from "../system/process-io.ts";
+import { killThoseWith } from "../system/strays.ts";
 import { waitUntil } from "../system/wait-until.ts";
 import { remountFlags, unmount } from "../tools/mount.ts";
 import { startSshfs } from "../tools/sshfs.ts";
 import { abortFuse, waitingRequests, widenFuse } from "./fuse-connection.ts";
+import { foreignMount } from "./held.ts";
 import { type ImageStat, statImage } from "./image-file.ts";
 import type { StackNames } from "./names.ts";
 import type { IoState } from "./stall-meter.ts";
@@ -91,11 +93,9 @@ export class SshfsTransport {
   }
 
   async #mount(remote: RemoteConfig, signal: AbortSignal): Promise<Transport> {
-    const { start, clock, runtimeDir } = this.#host;
-    const { remoteDir, fsname, volume } = this.#names;
-    // one for each volume: two that attach at once must not write the file that the other's ssh is reading
-    const sshConfigFile = join(runtimeDir, "ssh", `${remote.name}.${volume}.conf`);
-    await mkdir(join(runtimeDir, "ssh"), { recursive: true, mode: 0o700 });
+    const { start, clock } = this.#host;
+    const { remoteDir, fsname, sshConfigFile } = this.#names;
+    await mkdir(dirname(sshConfigFile), { recursive: true, mode: 0o700 });
     await writeFile(sshConfigFile, renderSshConfig(remote, knownHostsFile(this.#host, remote)), { mode: 0o600 });
 
     signal.throwIfAborted();
@@ -140,8 +140,12 @@ export class SshfsTransport {
   /** Unmounts, and ends sshfs and its ssh; breaks the FUSE connection when they hang. */
   async release(): Promise<void> {
     const { exec, clock } = this.#host;
-    const { remoteDir } = this.#names;
+    const { remoteDir, fsname, sshConfigFile } = this.#names;
     const gone = async () => (await mountedAt(remoteDir)) === undefined;
+    const there = await mountedAt(remoteDir);
+    if (there !== undefined && there.source !== fsname) throw foreignMount(remoteDir);
+    // an earlier agent's may have something to send that must not arrive any more
+    if (this.#child === undefined) await killThoseWith(sshConfigFile, `-F${sshConfigFile}`);
     if (!(await gone())) {
       await unmount(exec, remoteDir, politeUnmountMs).catch((error: unknown) => {
         this.#host.log.warn({ err: error, volume: this.#names.volume }, "sshfs does not unmount: breaking it");
@@ -177,7 +181,8 @@ export class SshfsTransport {
   /** Makes everything that waits on the mount fail now. */
   async break(): Promise<void> {
     const { exec } = this.#host;
-    const device = (await mountedAt(this.#names.remoteDir))?.device;
+    const there = await mountedAt(this.#names.remoteDir);
+    const device = there?.source === this.#names.fsname ? there.device : undefined;
     // ours may have been detached from the tree and be in use still, and what is there now be a later one's
     const isOurs = this.#device === "" || device === this.#device;
     const connection = isOurs ? device : this.#device;

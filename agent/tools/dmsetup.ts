@@ -54,6 +54,17 @@ export async function wipeDm(exec: Exec, name: string): Promise<void> {
   });
 }
 
+/** Names of all there are, those without a table among them. Source: dmsetup(8), info, -C */
+export async function listDms(exec: Exec): Promise<string[]> {
+  const args = ["info", "--columns", "--noheadings", "--options", "name"];
+  const listed = await mustRead(exec, { file: "dmsetup", args, brief: true, deadlineMs });
+  // without any it says so
+  return listed
+    .toString()
+    .split("\n")
+    .filter((line) => line !== "" && !line.includes(" "));
+}
+
 export async function dmTables(exec: Exec, signal: AbortSignal): Promise<DmTarget[]> {
   const tables = await mustRead(exec, { file: "dmsetup", args: ["table"], brief: true, deadlineMs, signal });
   return parseDmTables(tables.toString());

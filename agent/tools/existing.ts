@@ -2,8 +2,7 @@
 
 import { LuksmithError } from "../../common/errors.ts";
 import { type Command, type Exec, lastWords } from "../../common/exec.ts";
-
-const deadlineMs = 120_000;
+import { volumeDeadlineMs } from "./deadlines.ts";
 
 /**
  * Source: find(1): -files0-from takes the starting points from standard input; a missing one is an error message and
@@ -23,7 +22,16 @@ export async function existing(
   const stdin = Buffer.concat(spec.paths.flatMap((path) => [start, path, Buffer.from("\0")]));
   const args = ["-P", "-files0-from", "-", "-maxdepth", "0", "-printf", "%y%p\\0"];
   const cwd = spec.cwd === undefined ? {} : { cwd: spec.cwd };
-  const finished = await exec({ file: "find", args, ...cwd, stdin, brief: true, deadlineMs, signal, as: spec.as });
+  const finished = await exec({
+    file: "find",
+    args,
+    ...cwd,
+    stdin,
+    brief: true,
+    deadlineMs: volumeDeadlineMs,
+    signal,
+    as: spec.as,
+  });
   if (finished.exitCode > 1)
     throw new LuksmithError("tool_failed", `find failed: ${lastWords(finished)}`, { cause: finished });
   const records = finished.stdout.toString("latin1").split("\0").filter(Boolean);

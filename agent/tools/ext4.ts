@@ -2,8 +2,8 @@
 
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
+import { volumeDeadlineMs } from "./deadlines.ts";
 
-const superblockDeadlineMs = 60_000;
 /** Each of them may have to read or write every inode table across a slow link. */
 const wholeFilesystemDeadlineMs = 6 * 3_600_000;
 /**
@@ -38,7 +38,7 @@ export interface Superblock {
  */
 export async function readSuperblock(exec: Exec, device: string, signal: AbortSignal): Promise<Superblock | undefined> {
   const args = ["-h", "--", device];
-  const finished = await exec({ file: "dumpe2fs", args, brief: true, deadlineMs: superblockDeadlineMs, signal });
+  const finished = await exec({ file: "dumpe2fs", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
   if (finished.exitCode === 0) return parseSuperblock(finished.stdout.toString("latin1"));
   // that it could not be read says nothing about what is there
   if (finished.stderr.includes("Input/output error")) {

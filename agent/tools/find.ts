@@ -3,15 +3,15 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { type Command, type Exec, lastWords } from "../../common/exec.ts";
 import { FileEntry, FileEntry_Type } from "../../proto/gen/luksmith/v1/types.ts";
+import { volumeDeadlineMs } from "./deadlines.ts";
 import { RecordSplitter } from "./record-splitter.ts";
 
-const listDeadlineMs = 120_000;
 const walkDeadlineMs = 6 * 3_600_000;
 
 /** What there is in a directory; each name one character a byte (latin1). @returns undefined when there is no such directory */
 export async function listDirectory(exec: Exec, path: string, signal: AbortSignal) {
   const args = ["-H", path, "-mindepth", "1", "-maxdepth", "1", "-printf", "%y %P\\0"];
-  const finished = await exec({ file: "find", args, brief: true, deadlineMs: listDeadlineMs, signal });
+  const finished = await exec({ file: "find", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
   if (finished.exitCode !== 0) {
     if (finished.stderr.includes("No such file or directory")) return undefined;
     throw new LuksmithError("tool_failed", `cannot list ${path}: ${lastWords(finished)}`, { cause: finished });

@@ -3,8 +3,9 @@
 import { basename } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
+import { volumeDeadlineMs } from "./deadlines.ts";
 
-const deadlineMs = 30_000;
+const detachDeadlineMs = 30_000;
 /** LUKS2 sectors of 4096 bytes; direct I/O needs the device's sectors to be no smaller than the file's block. */
 const sectorBytes = 4096;
 
@@ -17,12 +18,13 @@ const sectorBytes = 4096;
 export async function attachLoop(
   exec: Exec,
   file: string,
-  mode: "read" | "write",
+  access: "read" | "write" | "only read",
   signal?: AbortSignal,
 ): Promise<string> {
-  const directIo = `--direct-io=${mode === "write" ? "on" : "off"}`;
-  const args = ["--find", "--show", directIo, `--sector-size=${sectorBytes}`, "--", file];
-  const finished = await exec({ file: "losetup", args, brief: true, deadlineMs, signal });
+  const directIo = `--direct-io=${access === "write" ? "on" : "off"}`;
+  const readOnly = access === "only read" ? ["--read-only"] : [];
+  const args = ["--find", "--show", ...readOnly, directIo, `--sector-size=${sectorBytes}`, "--", file];
+  const finished = await exec({ file: "losetup", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
   if (finished.exitCode !== 0) throw notAttached(basename(file), lastWords(finished), finished);
   const device = finished.stdout.toString().trim();
   if (!/^\/dev\/loop\d+$/.test(device)) throw new LuksmithError("tool_failed", "losetup named no device");
@@ -47,5 +49,5 @@ function notAttached(name: string, said: string, cause: unknown): LuksmithError 
 
 /** Takes effect when nothing uses the device any more (LO_FLAGS_AUTOCLEAR). */
 export async function detachLoop(exec: Exec, device: string): Promise<void> {
-  await mustRun(exec, { file: "losetup", args: ["--detach", device], brief: true, deadlineMs });
+  await mustRun(exec, { file: "losetup", args: ["--detach", device], brief: true, deadlineMs: detachDeadlineMs });
 }

@@ -1,9 +1,9 @@
 /** mount(8) and umount(8) of util-linux. */
 
 import { type Exec, mustRun } from "../../common/exec.ts";
+import { volumeDeadlineMs } from "./deadlines.ts";
 
 /** Mounting ext4 may replay a journal across a slow link. */
-const mountDeadlineMs = 300_000;
 const remountDeadlineMs = 30_000;
 
 export async function mountFilesystem(
@@ -15,7 +15,7 @@ export async function mountFilesystem(
   signal: AbortSignal,
 ): Promise<void> {
   const args = ["--types", type, "--options", options.join(","), "--", device, target];
-  await mustRun(exec, { file: "mount", args, brief: true, deadlineMs: mountDeadlineMs, signal });
+  await mustRun(exec, { file: "mount", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
 }
 
 /** Shows a directory at a second place. */

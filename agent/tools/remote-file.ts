@@ -3,12 +3,13 @@
  * mount is confined (nosymfollow), and nothing is opened that is no regular file.
  */
 
-import { basename } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
+import { volumeDeadlineMs } from "./deadlines.ts";
 
-const deadlineMs = 60_000;
 const mostBytes = 4096;
+/** Each write is a round trip, and dd's own blocks are of 512 bytes. */
+const writeAtOnce = ["bs=128K", "iflag=fullblock"];
 const fileTypeMask = 0o170000;
 const regularFile = 0o100000;
 
@@ -20,9 +21,8 @@ export interface RemoteFile {
 }
 
 /**
- * O_CREAT | O_EXCL, decided by the host.
- * @returns false when it could not be opened so, mostly because it is there
- * @throws {LuksmithError} "tool_failed" when it was made and could not be written; it is removed again
+ * O_CREAT | O_EXCL, decided by the host. SFTP has one word for all that may be wrong with that.
+ * @returns false when it is there already, or could not be made and written; then what was made is removed again
  */
 export async function createExclusively(
   exec: Exec,
@@ -30,12 +30,11 @@ export async function createExclusively(
   content: string,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const args = ["status=none", "conv=excl", `of=${path}`];
-  const made = await exec({ file: "dd", args, stdin: content, brief: true, deadlineMs, signal });
+  const args = ["status=none", "conv=excl", ...writeAtOnce, `of=${path}`];
+  const made = await exec({ file: "dd", args, stdin: content, brief: true, deadlineMs: volumeDeadlineMs, signal });
   if (made.exitCode === 0) return true;
-  if (/: failed to open /.test(made.stderr)) return false;
-  await removeRemoteFiles(exec, [path], signal);
-  throw new LuksmithError("tool_failed", `${basename(path)} cannot be written: ${lastWords(made)}`, { cause: made });
+  if (!/: failed to open /.test(made.stderr)) await removeRemoteFiles(exec, [path], signal);
+  return false;
 }
 
 /** @returns undefined when there is none @throws {LuksmithError} "tool_failed" when it cannot be read */
@@ -45,7 +44,7 @@ export async function readRemoteFile(exec: Exec, path: string, signal: AbortSign
     file: "stat",
     args: ["--format=%f %Y", "--", path],
     brief: true,
-    deadlineMs,
+    deadlineMs: volumeDeadlineMs,
     signal,
   });
   if (looked.exitCode !== 0) {
@@ -57,22 +56,28 @@ export async function readRemoteFile(exec: Exec, path: string, signal: AbortSign
     return { text: undefined, writtenSeconds: Number(writtenSeconds) };
   }
   const args = ["--bytes", `${mostBytes}`, "--", path];
-  const read = await exec({ file: "head", args, brief: true, deadlineMs, signal });
+  const read = await exec({ file: "head", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
   return { text: read.exitCode === 0 ? read.stdout.toString() : undefined, writtenSeconds: Number(writtenSeconds) };
 }
 
 /** Writes over what is there, which must be as long. */
 export async function overwrite(exec: Exec, path: string, content: string, signal: AbortSignal): Promise<void> {
-  const args = ["status=none", "conv=notrunc,nocreat", "oflag=nofollow", `of=${path}`];
-  await mustRun(exec, { file: "dd", args, stdin: content, brief: true, deadlineMs, signal });
+  const args = ["status=none", "conv=notrunc,nocreat", "oflag=nofollow", ...writeAtOnce, `of=${path}`];
+  await mustRun(exec, { file: "dd", args, stdin: content, brief: true, deadlineMs: volumeDeadlineMs, signal });
 }
 
 /** Takes the place of `to`, if that is there. */
 export async function moveRemoteFile(exec: Exec, from: string, to: string, signal: AbortSignal): Promise<void> {
   const args = ["--no-target-directory", "--force", "--", from, to];
-  await mustRun(exec, { file: "mv", args, brief: true, deadlineMs, signal });
+  await mustRun(exec, { file: "mv", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
 }
 
 export async function removeRemoteFiles(exec: Exec, paths: readonly string[], signal?: AbortSignal): Promise<void> {
-  await mustRun(exec, { file: "rm", args: ["--force", "--", ...paths], brief: true, deadlineMs, signal });
+  await mustRun(exec, {
+    file: "rm",
+    args: ["--force", "--", ...paths],
+    brief: true,
+    deadlineMs: volumeDeadlineMs,
+    signal,
+  });
 }

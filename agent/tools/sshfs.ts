@@ -13,7 +13,7 @@ export interface SshfsSpec {
 }
 
 /**
- * Starts it; the mount is there when mountinfo shows it. Root alone gets in (no allow_other).
+ * Starts it; its ssh ends with it. The mount is there when mountinfo shows it. Root alone gets in (no allow_other).
  * The end of its standard error says why when it ends.
  */
 export function startSshfs(start: Start, spec: SshfsSpec): Child {
@@ -26,5 +26,5 @@ export function startSshfs(start: Start, spec: SshfsSpec): Child {
     "sshfs_sync",
   ];
   const args = ["-f", "-F", spec.sshConfigFile, "-o", options.join(","), `${spec.alias}:${spec.path}`, spec.mountPoint];
-  return start({ file: "sshfs", args, graceMs: 1000 });
+  return start({ file: "sshfs", args, graceMs: 1000, endsItsGroup: true });
 }

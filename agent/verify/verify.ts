@@ -11,11 +11,15 @@ import type { JobConfig } from "../config/job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { type Target, withVolume } from "../stack/attach.ts";
+import { noticeLoss } from "../stack/transport.ts";
 import type { Host } from "../system/host.ts";
 import { copy } from "../tools/rsync.ts";
 import { itemFormat, parseItem } from "../tools/rsync-output.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { classify } from "./classify.ts";
+
+/** As many as a run keeps items. */
+const mostTold = 10_000;
 
 export interface VerifyOptions {
   readonly snapshot: string;
@@ -33,18 +37,17 @@ export async function verify(
 ): Promise<RunResult> {
   const precondition = (signal: AbortSignal) => requireSources(host.exec, job, signal);
   const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name, precondition } as const;
-  return withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal }) => {
+  return withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal, transport }) => {
     const snapshot = selectSnapshot(entries, job.name, options.snapshot);
     const counts = { equal: 0, differs: 0, changed: 0, added: 0 };
+    const differing: { path: Buffer; size: number }[] = [];
     let unreadable = 0;
     const onLine = (line: Buffer) => {
       const item = parseItem(line);
       const verdict = item && classify(item.changes);
       if (item === undefined || verdict === undefined) return;
       counts[verdict] += 1;
-      if (verdict !== "differs") return;
-      run.item({ action: Item_Action.DIFFERS, path: item.path, size: item.size });
-      run.warn("its content in the snapshot is not what it was backed up from", item.path);
+      if (verdict === "differs" && differing.length < mostTold) differing.push({ path: item.path, size: item.size });
     };
     const result = await run.step("compare", () =>
       copy(
@@ -69,6 +72,12 @@ export async function verify(
     );
     const summary = `${plural(counts.equal, "file")} equal, ${counts.differs} different, ${counts.changed} changed and ${counts.added} new since snapshot ${snapshot.name}`;
     if (counts.differs > 0) {
+      // to rsync, what cannot be read has another content
+      if (await noticeLoss(host.clock, transport.lost)) throw transport.lost.reason;
+      for (const { path, size } of differing) {
+        run.item({ action: Item_Action.DIFFERS, path, size });
+        run.warn("its content in the snapshot is not what it was backed up from", path);
+      }
       throw new LuksmithError("tampered", `job ${job.name}: ${summary}`, {
         hint: "the backup host, its disk or this machine's has altered data: see the run's warnings for the files",
       });

@@ -37,6 +37,8 @@ export async function checkVolume(
       if (difference !== undefined) fault(difference);
     });
     if (options.repair) {
+      // where it can still be read, nothing is written to a file system that is not the one that was made there
+      if (opened.superblock !== undefined && opened.superblock.uuid !== pin.filesystemUuid) throw notThisFilesystem();
       const wasSound = await run.step("repair", () => checkExt4(host.exec, opened.device, "repair", opened.signal));
       run.note(
         wasSound
@@ -77,7 +79,7 @@ async function headerDifference(
   const finished = await host.exec({ file: "cmp", args, deadlineMs: headerCompareDeadlineMs, signal });
   if (finished.exitCode === 0) return undefined;
   if (finished.exitCode !== 1) {
-    throw new LuksmithError("unreachable", `the stored header cannot be read: ${lastWords(finished)}`, {
+    throw new LuksmithError("tool_failed", `the stored header cannot be read: ${lastWords(finished)}`, {
       cause: finished,
     });
   }
@@ -87,6 +89,12 @@ async function headerDifference(
     : `the image does not begin with a LUKS header any more (first difference at byte ${byte})`;
 }
 
+function notThisFilesystem(): LuksmithError {
+  return new LuksmithError("tampered", "the image does not hold the file system of this volume", {
+    hint: "its content has been overwritten or exchanged on the backup host",
+  });
+}
+
 async function checkFilesystem(
   host: Host,
   { device, signal, isWritable }: Opened,
@@ -94,11 +102,7 @@ async function checkFilesystem(
   fault: (what: string) => void,
 ) {
   const superblock = await readSuperblock(host.exec, device, signal);
-  if (superblock === undefined) {
-    throw new LuksmithError("tampered", "the image does not hold the file system of this volume", {
-      hint: "its content has been overwritten or exchanged on the backup host",
-    });
-  }
+  if (superblock === undefined) throw notThisFilesystem();
   if (!superblock.clean && !isWritable) return;
   if (!superblock.clean) {
     run.note("the file system was not unmounted cleanly the last time: recovering it");

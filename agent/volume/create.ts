@@ -23,6 +23,7 @@ import {
   sectorBytes,
   volumeKeyBits,
 } from "../tools/cryptsetup.ts";
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { makeExt4 } from "../tools/ext4.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import { ownDirectory, writeIdentity } from "./identity.ts";
@@ -32,7 +33,6 @@ import { volumeReadme } from "./readme-text.ts";
 
 const generatedKeyBytes = 64;
 /** One small file operation on the backup host. */
-const fileDeadlineMs = 60_000;
 const headerCopyDeadlineMs = 600_000;
 
 export interface CreateRequest {
@@ -127,7 +127,7 @@ async function makeHeader(host: Host, headerFile: string, pin: Pin, request: Cre
   }
   await truncate(headerFile, headerBytes);
   await chmod(headerFile, 0o400);
-  await mustRun(host.exec, { file: "sync", args: ["--", headerFile], deadlineMs: fileDeadlineMs, signal });
+  await mustRun(host.exec, { file: "sync", args: ["--", headerFile], deadlineMs: volumeDeadlineMs, signal });
   await syncDirectory(dirname(headerFile));
 }
 
@@ -173,7 +173,7 @@ async function claimImage(host: Host, target: Target, { image, imagePath, transp
   const { exitCode, stderr } = await exec({
     file: "dd",
     args: [...args, `seek=${target.pin.imageBytes / 4096}`],
-    deadlineMs: fileDeadlineMs,
+    deadlineMs: volumeDeadlineMs,
     // a cancel waits for it: cut short, there would be no telling whether the image that is there is ours to remove
     signal: transport.lost,
   });
@@ -208,16 +208,16 @@ async function copyHeader(host: Host, headerFile: string, { imagePath, signal }:
 async function writeContent(host: Host, filesDir: string, target: Target, signal: AbortSignal): Promise<void> {
   const { exec } = host;
   const directory = ownDirectory(filesDir);
-  await mustRun(exec, { file: "mkdir", args: ["--mode=0700", "--", directory], deadlineMs: fileDeadlineMs, signal });
+  await mustRun(exec, { file: "mkdir", args: ["--mode=0700", "--", directory], deadlineMs: volumeDeadlineMs, signal });
   const { name } = target.volume;
   await writeIdentity(exec, filesDir, { format: 1, id: target.pin.id, volume: name, generation: 1 }, signal);
   const readme = [`of=${join(directory, "README.txt")}`, "status=none"];
-  await mustRun(exec, { file: "dd", args: readme, stdin: volumeReadme(name), deadlineMs: fileDeadlineMs, signal });
+  await mustRun(exec, { file: "dd", args: readme, stdin: volumeReadme(name), deadlineMs: volumeDeadlineMs, signal });
   await syncFilesystem(exec, filesDir, signal);
 }
 
 async function removeImage(host: Host, { imagePath }: Connected, run: RunContext): Promise<void> {
-  const { exitCode } = await host.exec({ file: "rm", args: ["--", imagePath], deadlineMs: fileDeadlineMs });
+  const { exitCode } = await host.exec({ file: "rm", args: ["--", imagePath], deadlineMs: volumeDeadlineMs });
   if (exitCode !== 0)
     run.warn("the unfinished image could not be removed from the backup host", Buffer.from(imagePath));
 }

@@ -7,9 +7,8 @@ import { join } from "node:path";
 import * as z from "zod";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import type { Pin } from "./pin.ts";
-
-const ioDeadlineMs = 120_000;
 
 const identitySchema = z.object({
   format: z.literal(1),
@@ -31,7 +30,7 @@ export function ownDirectory(filesDir: string): string {
 /** @throws {LuksmithError} "tampered" when it is not there or cannot be understood; "tool_failed" when it cannot be read */
 export async function readIdentity(exec: Exec, filesDir: string, signal: AbortSignal): Promise<Identity> {
   const path = join(ownDirectory(filesDir), fileName);
-  const finished = await exec({ file: "cat", args: ["--", path], brief: true, deadlineMs: ioDeadlineMs, signal });
+  const finished = await exec({ file: "cat", args: ["--", path], brief: true, deadlineMs: volumeDeadlineMs, signal });
   const parsed = finished.exitCode === 0 ? identitySchema.safeParse(parseJson(finished.stdout.toString())) : undefined;
   if (parsed?.success) return parsed.data;
   if (finished.stderr.endsWith("Input/output error")) {
@@ -58,17 +57,17 @@ export async function writeIdentity(
   const fresh = join(directory, `${fileName}.new`);
   const stdin = `${JSON.stringify(identitySchema.parse(identity), null, 2)}\n`;
   const make = ["status=none", `of=${fresh}`];
-  const made = await exec({ file: "dd", args: make, stdin, brief: true, deadlineMs: ioDeadlineMs, signal });
+  const made = await exec({ file: "dd", args: make, stdin, brief: true, deadlineMs: volumeDeadlineMs, signal });
   if (made.exitCode !== 0) {
     if (!made.stderr.includes("No space left on device")) {
       throw new LuksmithError("tool_failed", `the generation cannot be written: ${lastWords(made)}`, { cause: made });
     }
     const over = ["status=none", "conv=notrunc", `of=${join(directory, fileName)}`];
-    await mustRun(exec, { file: "dd", args: over, stdin, brief: true, deadlineMs: ioDeadlineMs, signal });
+    await mustRun(exec, { file: "dd", args: over, stdin, brief: true, deadlineMs: volumeDeadlineMs, signal });
     return;
   }
   const args = ["--no-target-directory", "--", fresh, join(directory, fileName)];
-  await mustRun(exec, { file: "mv", args, brief: true, deadlineMs: ioDeadlineMs, signal });
+  await mustRun(exec, { file: "mv", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
 }
 
 /**

@@ -6,12 +6,11 @@ import { formatBytes } from "../../common/units.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { type Connected, Stack, type Target, withRelease } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { growExt4 } from "../tools/ext4.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import { readIdentity, requireIdentity } from "./identity.ts";
 import type { PinStore } from "./pin.ts";
-
-const truncateDeadlineMs = 60_000;
 
 /** @throws {LuksmithError} "usage" when the configuration asks for less than there is */
 export async function resizeVolume(host: Host, pins: PinStore, target: Target, run: RunContext): Promise<RunResult> {
@@ -31,7 +30,7 @@ export async function resizeVolume(host: Host, pins: PinStore, target: Target, r
     const prepareImage = async ({ imagePath, signal }: Connected) => {
       // ">N" enlarges and never shrinks (truncate(1))
       const args = ["--no-create", `--size=>${sizeBytes}`, "--", imagePath];
-      await mustRun(host.exec, { file: "truncate", args, deadlineMs: truncateDeadlineMs, signal });
+      await mustRun(host.exec, { file: "truncate", args, deadlineMs: volumeDeadlineMs, signal });
     };
     const opened = await stack.open(grown, "write", run, { prepareImage });
     // A file system smaller than its device is harmless, a larger one is not: the pin goes first.

@@ -10,7 +10,8 @@ export function addCancelCommand(program: Command, invocation: Invocation): void
     .summary("end a run")
     .description(
       "Asks RUN to end. It takes back first what it holds: mounts, mappings, connections. A backup that is cancelled " +
-        "keeps what it has copied, and the next one goes on from there.",
+        "keeps what it has copied, and the next one goes on from there. Asked for the second time, it waits for nothing " +
+        "any more, such as a hook or what is still to be written.",
     )
     .argument("<run>", "its id, the beginning of it, or last", runId)
     .action((run: string, _options: unknown, self: Command) =>

@@ -415,3 +415,13 @@ test("a child that stands still does nothing, goes on when it is resumed, and ca
   await child.stop();
   await assert.doesNotReject(child.finished);
 });
+
+test("what a child has started and left in its group ends with it, where that is wanted", async () => {
+  const script = "sleep 600 >/dev/null 2>&1 & echo $!";
+  for (const endsItsGroup of [true, false]) {
+    const { stdout } = await exec({ file: "bash", args: ["-c", script], endsItsGroup });
+    const left = Number(stdout.toString());
+    if (endsItsGroup) assert.ok(await hasEnded(left));
+    else process.kill(left, "SIGKILL");
+  }
+});

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { RunWork } from "../../../agent/runs/context.ts";
 import { LuksmithError } from "../../../common/errors.ts";
-import { type RunEvent, RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
+import { Progress, type RunEvent, RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import { AgentLife, alice, backupOfHome, collect, stateDirectory, word } from "./agent-life.ts";
 
 const { signal } = new AbortController();
@@ -121,6 +121,63 @@ test("while it waits the volume is free, but not for another of the same; it wai
   assert.equal((await runs.wait(id)).state, RunState.DONE);
 });
 
+test("what else is done with the job meanwhile is not refused: another verb, or a look at what a backup would do", async (t) => {
+  const life = agent(t);
+  const { id } = life.runs.start({ ...backupOfHome, retry, dryRun: true }, failing(1));
+  await resting(life, id);
+  const real = life.runs.start(backupOfHome, failing(0));
+  assert.equal((await life.runs.wait(real.id)).state, RunState.DONE);
+  const restore = life.runs.start({ ...backupOfHome, verb: Verb.RESTORE, retry }, failing(1));
+  await until(() => life.runs.get(restore.id).retry?.nextAt !== undefined);
+  const another = life.runs.start({ ...backupOfHome, verb: Verb.RESTORE }, failing(0));
+  assert.equal((await life.runs.wait(another.id)).state, RunState.DONE);
+});
+
+test("two that wait in turns do not wait for one another's end", async (t) => {
+  const life = agent(t);
+  const { runs, clock } = life;
+  const first = runs.start({ ...backupOfHome, retry }, failing(1));
+  await resting(life, first.id);
+  const broken = Promise.withResolvers<typeof done>();
+  const second = runs.start({ ...backupOfHome, verb: Verb.RESTORE, retry }, () => broken.promise);
+  clock.advance(retry.firstWaitMs);
+  await turns(20);
+  assert.equal(runs.get(first.id).state, RunState.RUNNING, "it waits for the volume");
+  broken.reject(unreachable);
+  assert.equal((await runs.wait(first.id)).state, RunState.DONE, "which is free while the other one waits");
+  assert.equal(runs.get(second.id).state, RunState.RUNNING);
+});
+
+const hour = 3_600_000;
+
+test("an attempt that got somewhere for long begins the count anew, and the work is told the same", async (t) => {
+  const life = agent(t);
+  const told: boolean[] = [];
+  const work = (moves: boolean) => async (context: Parameters<RunWork>[0]) => {
+    if (moves) context.progress(Progress.create({ step: "copy", bytesDone: 1 }));
+    life.clock.advance(hour);
+    told.push(context.willTryAgain(unreachable));
+    throw unreachable;
+  };
+  const last = { ...retry, attempts: 2 };
+  const moving = life.runs.start({ ...backupOfHome, retry: last }, work(true));
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    await resting(life, moving.id);
+    life.clock.advance(retry.longestWaitMs);
+    await turns(20);
+  }
+  life.runs.cancel(moving.id, alice);
+  await life.runs.wait(moving.id);
+  assert.ok(told.length >= 4 && told.every((again) => again));
+  told.length = 0;
+  // hooks before it, say
+  const standing = life.runs.start({ ...backupOfHome, retry: last }, work(false));
+  await resting(life, standing.id);
+  life.clock.advance(retry.longestWaitMs);
+  assert.equal((await life.runs.wait(standing.id)).state, RunState.FAILED);
+  assert.deepEqual(told, [true, false]);
+});
+
 test("cancelled while it waits, it is over at once", async (t) => {
   const life = agent(t);
   const { id } = life.runs.start({ ...backupOfHome, retry }, failing(9));
@@ -159,9 +216,11 @@ test("a run ends at its deadline, at work or waiting", async (t) => {
     life.clock.advance(1000);
     await turns(20);
   }
-  for (const { id } of [working, waiting]) {
+  for (const [{ id }, message] of [
+    [working, "the run has not ended within 30 s"],
+    [waiting, "the run has not ended within 30 s: cannot reach vault"],
+  ] as const) {
     const run = await life.runs.wait(id);
-    assert.deepEqual([run.state, run.error?.code], [RunState.FAILED, "deadline"]);
-    assert.match(run.error?.message ?? "", /has not ended within 30 s/);
+    assert.deepEqual([run.state, run.error?.code, run.error?.message], [RunState.FAILED, "deadline", message]);
   }
 });

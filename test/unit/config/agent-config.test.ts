@@ -126,7 +126,7 @@ test("what is left out", () => {
   assert.equal(config.runtimeDir, "/run/luksmith");
   assert.deepEqual(config.log, { level: "info" });
   assert.deepEqual(config.runs, {
-    retry: { attempts: 5, firstWaitMs: 30_000, longestWaitMs: 900_000 },
+    retry: { attempts: 5, firstWaitMs: 120_000, longestWaitMs: 900_000 },
     deadlineMs: 604_800_000,
   });
   assert.deepEqual(config.access, []);

@@ -67,12 +67,7 @@ const table: readonly (readonly [said: string, ErrorCode, message: string, hint:
     `cannot reach vault (${where}): it does not answer`,
     /doctor/,
   ],
-  [
-    "subsystem request failed on channel 0",
-    "unreachable",
-    `cannot reach vault (${where}): it offers no SFTP`,
-    /doctor/,
-  ],
+  ["subsystem request failed on channel 0", "refused", `${where} offers no SFTP`, /Subsystem sftp/],
   ["remote host has disconnected", "unreachable", `cannot reach vault (${where}): it closed the connection`, /doctor/],
   ["", "unreachable", `cannot reach vault (${where})`, /doctor/],
   ["something nobody has seen before", "unreachable", `cannot reach vault (${where})`, /doctor/],

@@ -10,6 +10,7 @@ test("everything carries the volume's name", () => {
     placeholderFile: "/run/luksmith/volumes/home/placeholder",
     remoteDir: "/run/luksmith/volumes/home/remote",
     filesDir: "/run/luksmith/volumes/home/files",
+    sshConfigFile: "/run/luksmith/ssh/home.conf",
     fsname: "luksmith:home",
     mapping: "luksmith-home",
     imageDevice: "luksmith-home.image",

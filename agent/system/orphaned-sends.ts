@@ -1,0 +1,35 @@
+/** Connections whose program is gone, and whose last bytes the kernel still tries to bring across. */
+
+import { readFile } from "node:fs/promises";
+import { hasErrno } from "../../common/errors.ts";
+
+/** Source: include/net/tcp_states.h: FIN_WAIT1, LAST_ACK, CLOSING: what was sent last has not been acknowledged. */
+const sendingStates: readonly string[] = ["04", "09", "0B"];
+
+/** @param port of the other side @returns how many there are, whoever they belonged to */
+export async function orphanedSends(port: number): Promise<number> {
+  const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map(readIfThere));
+  return tables.reduce((sum, table) => sum + countOrphanedSends(table, port), 0);
+}
+
+/**
+ * Pure. Source: Documentation/networking/proc_net_tcp.rst: sl, local address, remote address, state, queues, timer,
+ * retransmissions, uid, timeout, inode, which is 0 when no program has the socket
+ */
+export function countOrphanedSends(table: string, port: number): number {
+  return table.split("\n").filter((line) => {
+    const [, , remote, state, , , , , , inode] = line.trim().split(/\s+/);
+    const remotePort = Number.parseInt(remote?.split(":")[1] ?? "", 16);
+    return remotePort === port && inode === "0" && sendingStates.includes(state ?? "");
+  }).length;
+}
+
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    // a kernel without IPv6
+    if (hasErrno(error, "ENOENT")) return "";
+    throw error;
+  }
+}
