@@ -5,17 +5,16 @@ import { PruneBegun, prune } from "../prune/prune.ts";
 import { snapshotPath } from "../restore/paths.ts";
 import { RestoreBegun, requireTarget, restore } from "../restore/restore.ts";
 import { verify } from "../verify/verify.ts";
-import { targetOf } from "../volume/target.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
 import { authorizedJob } from "./authorized.ts";
 import { unary } from "./call.ts";
+import { startOnVolume } from "./start-on-volume.ts";
 
 type Handlers = Pick<AgentServiceServer, "listJobs" | "backup" | "restore" | "verify" | "prune">;
 
 export function jobHandlers(agent: Agent): Handlers {
-  const { access, config, host, pins, runs } = agent;
+  const { access, config, host, pins } = agent;
   const { log } = host;
-  const { retry, deadlineMs } = config.runs;
   return {
     listJobs: unary(log, async (_request, peer) => {
       const caller = await access.authorize(peer, "status");
@@ -29,12 +28,11 @@ export function jobHandlers(agent: Agent): Handlers {
       const { job, caller } = await authorizedJob(agent, peer, "backup", name);
       const { volume } = job;
       if (acceptRollback) await access.authorize(peer, "check", { volume });
-      await pins.require(volume);
-      const request = { verb: Verb.BACKUP, volume, job: name, dryRun, caller: toCaller(caller), retry };
-      const run = runs.start({ ...request, deadlineMs: job.deadlineMs ?? deadlineMs }, async (context) =>
-        backup(host, pins, job, await targetOf(config, pins, volume), { dryRun, acceptRollback }, context),
+      const deadline = job.deadlineMs === undefined ? {} : { deadlineMs: job.deadlineMs };
+      const request = { verb: Verb.BACKUP, volume, job: name, dryRun, caller: toCaller(caller), ...deadline };
+      return startOnVolume(agent, request, (target, run) =>
+        backup(host, pins, job, target, { dryRun, acceptRollback }, run),
       );
-      return { run };
     }),
 
     restore: unary(log, async ({ job: name, ...options }, peer) => {
@@ -43,46 +41,29 @@ export function jobHandlers(agent: Agent): Handlers {
       if (options.acceptRollback) await access.authorize(peer, "check", { volume });
       requireTarget(options.target);
       options.paths.forEach(snapshotPath);
-      await pins.require(volume);
       const { dryRun } = options;
-      const request = { verb: Verb.RESTORE, volume, job: name, dryRun, caller: toCaller(caller), retry, deadlineMs };
+      const request = { verb: Verb.RESTORE, volume, job: name, dryRun, caller: toCaller(caller) };
       const begun = new RestoreBegun();
-      const run = runs.start(request, async (context) =>
-        restore(
-          host,
-          pins,
-          job,
-          await targetOf(config, pins, volume),
-          { ...options, as: rightsOf(caller), begun },
-          context,
-        ),
+      return startOnVolume(agent, request, (target, run) =>
+        restore(host, pins, job, target, { ...options, as: rightsOf(caller), begun }, run),
       );
-      return { run };
     }),
 
     verify: unary(log, async ({ job: name, ...options }, peer) => {
       const { job, caller } = await authorizedJob(agent, peer, "verify", name);
       const { volume } = job;
       if (options.acceptRollback) await access.authorize(peer, "check", { volume });
-      await pins.require(volume);
-      const request = { verb: Verb.VERIFY, volume, job: name, caller: toCaller(caller), retry, deadlineMs };
-      const run = runs.start(request, async (context) =>
-        verify(host, pins, job, await targetOf(config, pins, volume), options, context),
-      );
-      return { run };
+      const request = { verb: Verb.VERIFY, volume, job: name, caller: toCaller(caller) };
+      return startOnVolume(agent, request, (target, run) => verify(host, pins, job, target, options, run));
     }),
 
     prune: unary(log, async ({ job: name, ...options }, peer) => {
       const { job, caller } = await authorizedJob(agent, peer, "prune", name);
       const { volume } = job;
-      await pins.require(volume);
       const { dryRun } = options;
-      const request = { verb: Verb.PRUNE, volume, job: name, dryRun, caller: toCaller(caller), retry, deadlineMs };
+      const request = { verb: Verb.PRUNE, volume, job: name, dryRun, caller: toCaller(caller) };
       const begun = new PruneBegun();
-      const run = runs.start(request, async (context) =>
-        prune(host, pins, job, await targetOf(config, pins, volume), { ...options, begun }, context),
-      );
-      return { run };
+      return startOnVolume(agent, request, (target, run) => prune(host, pins, job, target, { ...options, begun }, run));
     }),
   };
 }

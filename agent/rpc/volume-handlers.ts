@@ -5,16 +5,17 @@ import { createVolume } from "../volume/create.ts";
 import { describeVolume } from "../volume/describe.ts";
 import { makeRecoveryPassphrase } from "../volume/recovery-passphrase.ts";
 import { resizeVolume } from "../volume/resize.ts";
-import { findVolume, targetOf } from "../volume/target.ts";
+import { findVolume } from "../volume/target.ts";
 import { type Agent, toCaller } from "./agent.ts";
 import { unary } from "./call.ts";
+import { startOnVolume } from "./start-on-volume.ts";
 
 type Handlers = Pick<AgentServiceServer, "listVolumes" | "createVolume" | "checkVolume" | "resizeVolume">;
 
 export function volumeHandlers(agent: Agent): Handlers {
   const { access, config, host, pins, runs } = agent;
   const { log } = host;
-  const { retry, deadlineMs } = config.runs;
+  const { deadlineMs } = config.runs;
   return {
     listVolumes: unary(log, async (_request, peer) => {
       const caller = await access.authorize(peer, "volumes");
@@ -46,26 +47,18 @@ export function volumeHandlers(agent: Agent): Handlers {
       const { volume } = request;
       // it may cost files of everybody who has a job there
       if (request.repair) access.requireRoot(caller);
-      await pins.require(volume);
       const jobs = [...config.jobs.values()].filter((job) => job.volume === volume).map((job) => job.name);
       const { acceptRollback, repair } = request;
       const options = { acceptRollback, repair, jobs };
-      const checking = { verb: Verb.CHECK_VOLUME, volume, caller: toCaller(caller), retry, deadlineMs };
-      const run = runs.start(checking, async (context) =>
-        checkVolume(host, pins, await targetOf(config, pins, volume), options, context),
-      );
-      return { run };
+      const checking = { verb: Verb.CHECK_VOLUME, volume, caller: toCaller(caller) };
+      return startOnVolume(agent, checking, (target, run) => checkVolume(host, pins, target, options, run));
     }),
 
     resizeVolume: unary(log, async (request, peer) => {
       const caller = await access.authorize(peer, "resize", { volume: request.volume });
       const { volume } = request;
-      await pins.require(volume);
-      const resizing = { verb: Verb.RESIZE_VOLUME, volume, caller: toCaller(caller), retry, deadlineMs };
-      const run = runs.start(resizing, async (context) =>
-        resizeVolume(host, pins, await targetOf(config, pins, volume), context),
-      );
-      return { run };
+      const resizing = { verb: Verb.RESIZE_VOLUME, volume, caller: toCaller(caller) };
+      return startOnVolume(agent, resizing, (target, run) => resizeVolume(host, pins, target, run));
     }),
   };
 }
