@@ -3,8 +3,8 @@
 import { asLuksmithError } from "../../common/errors.ts";
 import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { RunManager } from "../runs/run-manager.ts";
-import { Stack } from "../stack/attach.ts";
 import { allHeldVolumes, foreignMounts } from "../stack/held.ts";
+import { Stack } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
 import { ok, problem, warning } from "./finding.ts";
 

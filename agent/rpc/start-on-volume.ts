@@ -2,7 +2,7 @@
 
 import type { Run } from "../../proto/gen/luksmith/v1/types.ts";
 import type { RunContext, RunRequest, RunResult } from "../runs/context.ts";
-import type { Target } from "../stack/attach.ts";
+import type { Target } from "../stack/stack.ts";
 import { targetOf } from "../volume/target.ts";
 import type { Agent } from "./agent.ts";
 

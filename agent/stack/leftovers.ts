@@ -1,8 +1,8 @@
 /** What an agent that was killed, or a machine that lost its power, left behind: found by name, and released. */
 
 import type { Host } from "../system/host.ts";
-import { Stack } from "./attach.ts";
 import { allHeldVolumes } from "./held.ts";
+import { Stack } from "./stack.ts";
 import { releaseViews } from "./view.ts";
 
 /** Before any work is accepted. A leftover that does not go is logged and left to `doctor`: the other volumes can work. */

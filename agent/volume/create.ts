@@ -12,7 +12,8 @@ import type { RemoteConfig } from "../config/remote.ts";
 import type { VolumeConfig } from "../config/volume.ts";
 import { makeDirectory } from "../remote/ssh-failure.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
-import { type Connected, Stack, type Target, withRelease } from "../stack/attach.ts";
+import { withRelease } from "../stack/attach.ts";
+import { type Connected, Stack, type Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
 import {
   addKey,

@@ -5,7 +5,7 @@ import type { AgentConfig } from "../config/agent-config.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import type { VolumeConfig } from "../config/volume.ts";
-import type { Target } from "../stack/attach.ts";
+import type { Target } from "../stack/stack.ts";
 import type { PinStore } from "./pin.ts";
 
 export function findRemote(config: AgentConfig, name: string): RemoteConfig {

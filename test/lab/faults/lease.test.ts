@@ -12,7 +12,7 @@ import { assertDone, Scene } from "../harness/scene.ts";
 import { SecondHost } from "../harness/second-host.ts";
 import { until } from "../harness/until.ts";
 
-const remote = "leaseTime: 10s";
+const remote = "leaseTime: 15s";
 const rounds = 4;
 
 /** The other machine. Both share a kernel here, so what it calls its volume must be another name; the image is the same. */

@@ -17,7 +17,13 @@ describe("a volume whose file system is damaged", () => {
   const scene = Scene.set({
     prepare: async () => {
       await mkdir(source);
-      for (const name of ["one", "two"]) await writeFile(join(source, name), name.repeat(2000));
+      // of different sizes: written in the same tick of the kernel's clock they have the same time
+      for (const [name, times] of [
+        ["one", 2000],
+        ["two", 2500],
+      ] as const) {
+        await writeFile(join(source, name), name.repeat(times));
+      }
     },
     config: homeAndDocs(source),
     volumes: ["home"],

@@ -1,0 +1,99 @@
+/**
+ * After the work on an attached volume has failed: what it came of, and how what lies in memory is kept from being written down as
+ * if nothing had been lost.
+ */
+
+import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
+import { dmDevice } from "../system/block-devices.ts";
+import type { Host } from "../system/host.ts";
+import { wipeDm } from "../tools/dmsetup.ts";
+import { hostTrouble } from "./host-trouble.ts";
+import { statImage } from "./image-file.ts";
+import type { StackNames } from "./names.ts";
+import { noticeLoss } from "./transport.ts";
+
+/** What is attached for writing. */
+export interface Written {
+  readonly imagePath: string;
+  /** The backup host's name. */
+  readonly remote: string;
+  readonly volume: string;
+}
+
+export class Aftermath {
+  readonly #host: Host;
+  readonly #names: StackNames;
+  readonly #breakTransport: () => Promise<void>;
+  #lost: AbortSignal | undefined;
+  #writing: Written | undefined;
+  #isImageGone = false;
+
+  constructor(host: Host, names: StackNames, breakTransport: () => Promise<void>) {
+    this.#host = host;
+    this.#names = names;
+    this.#breakTransport = breakTransport;
+  }
+
+  /** @param lost aborted when the connection is */
+  connected(lost: AbortSignal): void {
+    this.#lost = lost;
+  }
+
+  writes(writing: Written): void {
+    this.#writing = writing;
+  }
+
+  /**
+   * What an error came of: where the connection is gone, or the host takes no data, it is that, and not what failed because of
+   * it.
+   */
+  async rootCause(error: unknown): Promise<unknown> {
+    const lost = this.#lost;
+    if (lost === undefined || !(error instanceof LuksmithError)) return error;
+    // what a file system says that has lost its disk may look like damage
+    if (error.code !== "tool_failed" && error.code !== "tampered") return error;
+    if (await noticeLoss(this.#host.clock, lost)) return lost.reason;
+    if (error.code === "tampered") return error;
+    const writing = this.#writing;
+    if (writing === undefined) return error;
+    const trouble = await hostTrouble(this.#host.exec, writing, lost).catch(() => undefined);
+    return trouble === undefined ? error : new LuksmithError(trouble.code, trouble.message, withCause(trouble, error));
+  }
+
+  /**
+   * After a failed write nothing more may reach the image. The kernel tells of each once; whoever syncs next, if only by
+   * unmounting, would write down files as whole whose data were lost.
+   */
+  async stopWriting(error: unknown): Promise<void> {
+    if (this.#writing === undefined || this.#lost?.aborted || !mayBeFailedWrite(error)) return;
+    const { exec, log } = this.#host;
+    try {
+      if ((await dmDevice(this.#names.mapping)) !== undefined) await wipeDm(exec, this.#names.mapping);
+    } catch (cause) {
+      log.warn({ err: cause, volume: this.#names.volume }, "the mapping cannot be closed: breaking the transport");
+      await this.#breakTransport();
+    }
+  }
+
+  /** Known after the release: the image was deleted on the host, and what was written went with it. */
+  get isImageGone(): boolean {
+    return this.#isImageGone;
+  }
+
+  /** To be asked while the mount still is there. */
+  async lookForImage(): Promise<void> {
+    const { imagePath } = this.#writing ?? {};
+    if (imagePath === undefined || this.#lost?.aborted) return;
+    const found = await statImage(this.#host.exec, imagePath, this.#lost ?? new AbortController().signal);
+    this.#isImageGone = found === undefined;
+  }
+}
+
+/** Everything but what is known to be something else. */
+function mayBeFailedWrite(error: unknown): boolean {
+  return ["tool_failed", "tampered", "internal"].includes(asLuksmithError(error).code);
+}
+
+function withCause({ hint }: LuksmithError, cause: unknown) {
+  return hint === undefined ? { cause } : { hint, cause };
+}
