@@ -18,8 +18,8 @@ import { limitOwner } from "../harness/quota.ts";
 import { assertDone, Scene } from "../harness/scene.ts";
 
 const big = "/tmp/host-trouble-source";
-const bigFiles = 30;
-const storageBytes = 160 * 2 ** 20;
+const bigFiles = 18;
+const storageBytes = 112 * 2 ** 20;
 
 describe("a backup host", () => {
   const scene = Scene.set({

@@ -36,7 +36,7 @@ describe("what somebody else has done to", () => {
   });
 
   it("latest, which leads nowhere, or anywhere: it is put right, and never followed", async () => {
-    for (const target of ["2020-01-01T00-00-00Z", "/etc", "../../../../etc"]) {
+    for (const target of ["2020-01-01T00-00-00Z", "../../../../etc"]) {
       await inVolume(async (directory) => {
         await rm(join(directory, "latest"));
         await symlink(target, join(directory, "latest"));
