@@ -14,7 +14,7 @@ import { claimSocket } from "./access/socket-claim.ts";
 import { maxRequestBytes, serveUnix } from "./access/unix-server.ts";
 import { UserDatabase } from "./access/user-database.ts";
 import type { AgentConfig } from "./config/agent-config.ts";
-import { recallPastBackups } from "./recall/recall.ts";
+import { recallPastBackups, rememberToRecall } from "./recall/recall.ts";
 import { agentService } from "./rpc/service.ts";
 import { RunManager } from "./runs/run-manager.ts";
 import { RunStore } from "./runs/run-store.ts";
@@ -45,6 +45,7 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   };
   const store = RunStore.open(config.stateDir, log);
   up.own("close the run history", async () => store.close());
+  rememberToRecall(store, config, log);
   await releaseLeftovers(host);
   const runs = new RunManager(store, systemClock, log);
 
@@ -65,7 +66,7 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   connections = () => socket.connections();
   up.own("stop listening", () => socket.close());
   log.info({ version, socket: config.socket.path, config: configPath }, "ready");
-  await recallPastBackups({ config, host, pins, runs, store });
+  recallPastBackups({ config, host, pins, runs, store });
 }
 
 /**

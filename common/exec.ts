@@ -46,6 +46,8 @@ export interface Command {
   readonly onStart?: (running: Running) => void;
   /** Whatever it has started, and is in its process group, is killed when it has ended, however it ended. */
   readonly endsItsGroup?: boolean;
+  /** To be ended at once, by SIGKILL: what it would tidy up is of use later. */
+  readonly endsUntidily?: boolean;
   /** How long it may take to end by itself after SIGTERM before SIGKILL. Default 2000. */
   readonly graceMs?: number;
 }
@@ -337,7 +339,7 @@ class RunningChild implements Child {
     this.#reason ??= reason;
     if (this.#exited || this.#isGivenUp) return;
     this.#ending = true;
-    this.#signal("group", "SIGTERM");
+    this.#signal("group", this.#command.endsUntidily === true ? "SIGKILL" : "SIGTERM");
     // one that stands still would not hear it
     this.#signal("child", "SIGCONT");
     let timer = setTimeout(() => {

@@ -94,15 +94,14 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
   const { states, plan } = await planned(host, job, attached);
   const linkable =
     plan.base !== undefined && canBeLinked(job.sources) && states.isOfSameSelection(partialName(plan.base));
-  const name = partialName(plan.name);
-  const partial = join(jobDir, name);
+  const partial = join(jobDir, partialName(plan.name));
   const explaining = <T>(work: () => Promise<T>, bases: readonly string[]) =>
     work().catch(async (error: unknown) => {
       if (!(error instanceof LuksmithError) || error.code !== "full") throw error;
       throw await explainFull(host, job, attached, partial, bases, error).catch(() => error);
     });
   const known = plan.base === undefined ? [] : [plan.base];
-  const { bases, isBegun } = await explaining(() => prepare(host, job, attached, { states, plan }, run), known);
+  const bases = await explaining(() => prepare(host, job, attached, { states, plan }, run), known);
   // serves listings alone, and does no harm without its snapshot
   const record = ({ stats: { files, bytes, bytesCopied }, warnings, incomplete }: Recorded) => {
     const figures = { files, bytes, bytesCopied, warnings, incomplete };
@@ -110,9 +109,11 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     return appendRecord(host.exec, attached.filesDir, job.name, line, signal);
   };
   const [copied] = await allOrFirstError(
-    explaining(() => copyInto(host, job, attached, { partial, bases, linkable, record, states }, run), bases),
-    // need not be first: what is not known is not used
-    isBegun ? Promise.resolve() : states.begin(name),
+    explaining(
+      () =>
+        copyInto(host, job, attached, { partial, bases, linkable, record, states }, run).finally(() => states.idle()),
+      bases,
+    ),
     attached.recordGeneration(),
   );
   const { stats, incomplete, warnings } = copied;
@@ -139,18 +140,17 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
 }
 
 /** What is to be done, from what is in the job's directory and known to this machine. */
-async function planned(host: Host, job: JobConfig, { entries }: Attached) {
+async function planned({ exec, clock, stateDir }: Host, job: JobConfig, { entries, filesDir, signal }: Attached) {
   const names = entries.map(({ name }) => partialName(name));
-  const states = await PartialStates.read(host.stateDir, job, host.clock, names);
-  return { states, plan: planBackup(entries, host.clock.now(), (name) => states.of(partialName(name)) !== undefined) };
+  const states = await PartialStates.read({ exec, clock, stateDir, filesDir, signal }, job, names);
+  return { states, plan: planBackup(entries, clock.now(), (name) => states.workedMs(partialName(name))) };
 }
 
 /**
  * Makes NAME.partial, or goes on with an interrupted one of the same selection: in its own directory when nothing in it
  * is shared with a finished snapshot, otherwise by sharing its files. Of a file that it finds in place rsync changes
  * owner, mode and attributes in place too (rsync(1), --link-dest), and so those of the finished snapshot.
- * @returns bases: what unchanged files may be shared with, newest first, as names in the job's directory; isBegun: the
- *   new one is known to `states`
+ * @returns what unchanged files may be shared with, newest first, as names in the job's directory
  */
 async function prepare(
   host: Host,
@@ -158,7 +158,7 @@ async function prepare(
   attached: Attached,
   { states, plan }: { states: PartialStates; plan: BackupPlan },
   run: RunContext,
-): Promise<{ bases: string[]; isBegun: boolean }> {
+): Promise<string[]> {
   const { exec } = host;
   const { filesDir, signal } = attached;
   const jobDir = join(filesDir, job.name);
@@ -167,11 +167,13 @@ async function prepare(
   const [newest] = interrupted;
   const finished = plan.base === undefined ? [] : [plan.base];
   for (const name of plan.stale) await removeTree(exec, join(jobDir, partialName(name)), removeDeadlineMs, signal);
-  if (newest === undefined) return { bases: finished, isBegun: false };
-
-  const isSame = interrupted.every((name) => states.isOfSameSelection(name));
+  if (newest === undefined) {
+    await states.begin(into);
+    return finished;
+  }
+  const isSame = states.isOfSameSelection(newest);
   run.note(
-    states.isOfSameSelection(newest)
+    isSame
       ? `going on with the interrupted snapshot ${plan.interrupted[0]}`
       : `the interrupted snapshot ${plan.interrupted[0]} was of other sources: its files are used where they fit`,
   );
@@ -185,8 +187,8 @@ async function prepare(
   }
   const older = inPlace ? interrupted.slice(1) : interrupted;
   const all = inPlace ? [into, ...older] : older;
-  await takeOver(host, job, { jobDir, interrupted: all, into, isSame, states }, run, signal);
-  return { bases: [...older, ...finished], isBegun: true };
+  await takeOver(host, job, { jobDir, interrupted: all, into, states }, run, signal);
+  return [...older, ...finished];
 }
 
 /** What is written down of a snapshot. */
@@ -222,9 +224,10 @@ async function copyInto(
   const links = bases.map((base) => `--link-dest=../${base}`);
   const args = [...selection, ...deletingArgs, ...copyArgs(job), ...links, "--", ...job.sources, `${partial}/`];
   const [base] = bases;
+  const onSettled = (beganMs: number) => states.settleSoon(basename(partial), beganMs);
   if (linkable && base !== undefined && bases.length === 1) {
     const beside = (stats: CopyResult["stats"]) => record({ stats, warnings, incomplete: false });
-    const spec = { job, selection, base: join(dirname(partial), base), partial, beside };
+    const spec = { job, selection, base: join(dirname(partial), base), partial, beside, onSettled };
     const result = await linkedCopy(host, spec, run, signal);
     if (result !== undefined) return { ...result, warnings, isSealable: true };
   }
@@ -236,9 +239,10 @@ async function copyInto(
       host,
       attached.filesDir,
       signal,
-      (onStart, inTime) => copy(exec, { args, volume: job.volume, onProgress, onComplaint, onStart }, inTime),
-      (beganMs) => states.settleSoon(basename(partial), beganMs),
-    ).finally(() => states.idle());
+      (onStart, inTime) =>
+        copy(exec, { args, volume: job.volume, onProgress, onComplaint, onStart, keepsUnfinished: true }, inTime),
+      onSettled,
+    );
   });
   return { ...result, warnings, isSealable: false };
 }

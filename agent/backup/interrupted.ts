@@ -36,8 +36,6 @@ export interface TakeOver {
   readonly interrupted: readonly string[];
   /** The new snapshot's; may be one of them. */
   readonly into: string;
-  /** They are of the same selection as the new one; otherwise what is in them may not belong there. */
-  readonly isSame: boolean;
   readonly states: PartialStates;
 }
 
@@ -45,7 +43,7 @@ export interface TakeOver {
 export async function takeOver(
   host: CopyHost,
   job: JobConfig,
-  { jobDir, interrupted, into, isSame, states }: TakeOver,
+  { jobDir, interrupted, into, states }: TakeOver,
   run: CopyRun,
   signal: AbortSignal,
 ): Promise<void> {
@@ -55,9 +53,10 @@ export async function takeOver(
   for (const name of interrupted) {
     const state = states.of(name);
     if (state === undefined || state.isClosed) continue;
-    const found = await look(exec, join(jobDir, name), state, signal);
+    const found = await look(exec, join(jobDir, name), { state, nowMs: clock.now().getTime() }, signal);
     doubtful.push(...found.doubtful);
-    if (isSame) beginnings.push(...found.beginnings);
+    // what is in one of another selection may not belong into the new one
+    if (states.isOfSameSelection(name)) beginnings.push(...found.beginnings);
   }
   const target = join(jobDir, into);
   const goOn = await goOnWith(exec, job, beginnings, signal);
@@ -96,28 +95,37 @@ async function complete(
   const stdin = Buffer.from(paths.map((path) => `${path}\0`).join(""));
   const onProgress = copyProgress(clock, run, "go on");
   // what cannot be read is met, and said, again by the copy that follows
-  const spec = { args, stdin, volume: job.volume, onProgress, onComplaint: () => undefined };
+  const complained = new Set<string | undefined>();
+  const onComplaint = (_message: string, path: Buffer | undefined) => void complained.add(path && utf8Name(path));
+  const spec = { args, stdin, volume: job.volume, onProgress, onComplaint, keepsUnfinished: true };
   const { incomplete } = await run.step("go on", () =>
     withWriteBehind(host, target, signal, (onStart, inTime) => copy(exec, { ...spec, onStart }, inTime)),
   );
-  // some may still be what they were, under a name that says that they are whole
-  if (incomplete) {
-    const all = paths.map((path) => Buffer.from(join(target, path)));
-    await removeAll(exec, all, signal);
-  }
+  if (!incomplete) return;
+  // those may still be what they were, under a name that says that they are whole; and of something else, who knows
+  const incompletePaths = paths.filter((path) => complained.has(join("/", path)) || complained.has(join(target, path)));
+  const isExplained = complained.size > 0 && complained.size === incompletePaths.length;
+  const removed = (isExplained ? incompletePaths : paths).map((path) => Buffer.from(join(target, path)));
+  await removeAll(exec, removed, signal);
 }
 
-async function look(exec: Exec, snapshot: string, state: PartialState, signal: AbortSignal) {
+async function look(
+  exec: Exec,
+  snapshot: string,
+  { state, nowMs }: { state: PartialState; nowMs: number },
+  signal: AbortSignal,
+) {
   const doubtful: Buffer[] = [];
   const beginnings: Beginning[] = [];
   await listFiles(
     exec,
     snapshot,
     (file) => {
-      if (!isDoubtful(file, state)) return;
-      doubtful.push(Buffer.concat([Buffer.from(`${snapshot}/`), file.path]));
       const at = isWorthComparing(file) ? utf8Name(file.path) : undefined;
-      if (at !== undefined) beginnings.push({ snapshot, at, path: intendedPath(at), bytes: file.bytes });
+      const path = at === undefined ? undefined : intendedPath(at);
+      if (path === at && !isDoubtful(file, state, nowMs)) return;
+      doubtful.push(Buffer.concat([Buffer.from(`${snapshot}/`), file.path]));
+      if (at !== undefined && path !== undefined) beginnings.push({ snapshot, at, path, bytes: file.bytes });
     },
     signal,
   );

@@ -42,6 +42,8 @@ export interface LinkedCopySpec {
   readonly partial: string;
   /** What else is to be written when it is known what there is, beside the last of the work. May be for nothing. */
   readonly beside: (stats: RsyncStats) => Promise<void>;
+  /** What was written before then, in milliseconds since 1970, is on the backup host's disk. */
+  readonly onSettled: (beganMs: number) => void;
 }
 
 /** Whether this way can be taken: entries below two sources would be counted twice. */
@@ -256,14 +258,19 @@ async function exchange(
     ],
     stdin: includeRules(paths, job.sources),
     volume: job.volume,
+    keepsUnfinished: true,
     onProgress: copyProgress(host.clock, run, "copy"),
     onLine: (line: Buffer) => {
       const item = parseItem(line);
       if (item !== undefined) outstanding.crossOff(item);
     },
   };
-  const copied = await withWriteBehind(host, partial, signal, (onStart, inTime) =>
-    copyWithoutComplaint(host.exec, { ...exchanged, onStart }, inTime),
+  const copied = await withWriteBehind(
+    host,
+    partial,
+    signal,
+    (onStart, inTime) => copyWithoutComplaint(host.exec, { ...exchanged, onStart }, inTime),
+    spec.onSettled,
   );
   return outstanding.isEmpty ? copied : undefined;
 }

@@ -1,59 +1,93 @@
 /**
- * What this machine knows of a job's unfinished snapshots, in its state directory: of which selection each is, and how much of
- * it has certainly reached the backup host's disk. What is not known of here is not used. A finished one stays known under
- * its former name, for as long as new ones are linked to it.
+ * What is known of a job's unfinished snapshots: of which selection each is, and how much of it has certainly reached the backup
+ * host's disk. It is kept in this machine's state directory. How far the host has come is written down in the volume as well, and
+ * the older of the two counts: the host's disk may have gone back to what it was.
+ *
+ * What is not known of here is not used. A finished snapshot stays known under its former name, for as long as new ones are
+ * linked to it.
  */
 
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import * as z from "zod";
 import type { Clock } from "../../common/clock.ts";
 import { writeFileDurably } from "../../common/durable-file.ts";
+import { hasErrno } from "../../common/errors.ts";
+import { type Exec, mustRun } from "../../common/exec.ts";
 import type { JobConfig } from "../config/job.ts";
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
+import { ownDirectory } from "../volume/identity.ts";
 import { selectionDigest } from "./selection.ts";
 
 /** A copy may be written out many times in a second. */
 const keptEveryMs = 1000;
 
+/** One block of the file system, written over in place: the file is the old or the new one. */
+const volumeFileBytes = 4096;
+
 const milliseconds = z.number().nonnegative();
 
-const stateSchema = z.strictObject({
-  selection: z.string(),
-  /** By this machine's clock, as all times here: nothing in it was made before, but what it shares. */
-  begunMs: milliseconds,
-  /** What had been written by then is on the backup host's disk. */
+const reachSchema = z.strictObject({
+  /** What had been written by then is on the backup host's disk. By this machine's clock, as all times here. */
   settledMs: milliseconds.optional(),
   /** All that is in it has been looked through, is on the disk, and is only read from now on. */
   isClosed: z.boolean(),
 });
 
+const stateSchema = reachSchema.extend({
+  selection: z.string(),
+  /** Nothing in it was made before, but what it shares. */
+  begunMs: milliseconds,
+});
+
 const fileSchema = z.strictObject({ format: z.literal(1), partials: z.record(z.string(), stateSchema) });
+const volumeFileSchema = z.strictObject({ format: z.literal(1), partials: z.record(z.string(), reachSchema) });
 
 export type PartialState = z.infer<typeof stateSchema>;
+type Reach = z.infer<typeof reachSchema>;
+
+export interface PartialStatesSpec {
+  readonly exec: Exec;
+  readonly clock: Clock;
+  readonly stateDir: string;
+  /** Where the volume is mounted, as long as the signal is not aborted. */
+  readonly filesDir: string;
+  readonly signal: AbortSignal;
+}
 
 export class PartialStates {
+  readonly #spec: PartialStatesSpec;
   readonly #path: string;
+  readonly #volumePath: string;
   readonly #selection: string;
-  readonly #clock: Clock;
   readonly #states: Map<string, PartialState>;
   #keptMs = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
 
   /** @param names directories in the volume; the others are forgotten */
-  static async read(stateDir: string, job: JobConfig, clock: Clock, names: readonly string[]): Promise<PartialStates> {
-    const path = join(stateDir, "partials", job.name);
-    const all = await readStates(path);
-    const known = names.flatMap((name) => {
-      const state = all[name];
-      return state === undefined ? [] : ([[name, state]] as const);
+  static async read(spec: PartialStatesSpec, job: JobConfig, names: readonly string[]): Promise<PartialStates> {
+    const path = join(spec.stateDir, "partials", job.name);
+    const volumePath = join(ownDirectory(spec.filesDir), "partials", job.name);
+    const here = await readHere(path);
+    const known = names.filter((name) => here[name] !== undefined);
+    const there = known.length === 0 ? {} : await readThere(spec, volumePath);
+    const states = known.flatMap((name) => {
+      const state = here[name];
+      return state === undefined ? [] : ([[name, { ...state, ...older(state, there[name]) }]] as const);
     });
-    return new PartialStates(path, job, clock, new Map(known));
+    return new PartialStates(spec, { path, volumePath }, job, new Map(states));
   }
 
-  private constructor(path: string, job: JobConfig, clock: Clock, states: Map<string, PartialState>) {
+  private constructor(
+    spec: PartialStatesSpec,
+    { path, volumePath }: { path: string; volumePath: string },
+    job: JobConfig,
+    states: Map<string, PartialState>,
+  ) {
+    this.#spec = spec;
     this.#path = path;
+    this.#volumePath = volumePath;
     this.#selection = selectionDigest(job);
-    this.#clock = clock;
     this.#states = states;
   }
 
@@ -66,11 +100,17 @@ export class PartialStates {
     return this.of(name)?.selection === this.#selection;
   }
 
+  /** How long it had been written to; undefined when nothing is known of it. */
+  workedMs(name: string): number | undefined {
+    const state = this.of(name);
+    return state && Math.max(0, (state.settledMs ?? 0) - state.begunMs);
+  }
+
   /** One that is about to be made, empty or out of another one. */
   begin(name: string, from?: string): Promise<void> {
-    const empty = { selection: this.#selection, begunMs: this.#clock.now().getTime(), isClosed: false };
+    const empty = { selection: this.#selection, begunMs: this.#spec.clock.now().getTime(), isClosed: false };
     this.#states.set(name, { ...((from === undefined ? undefined : this.of(from)) ?? empty), isClosed: false });
-    return this.#keep();
+    return this.#then(() => this.#keepHere());
   }
 
   /** @param beganMs what was written later need not be on the disk */
@@ -82,7 +122,7 @@ export class PartialStates {
   /** As {@link settle}, while a copy goes on: nobody waits for it, and what is not kept costs only time later. */
   settleSoon(name: string, beganMs: number): void {
     this.#change(name, { settledMs: beganMs });
-    if (this.#clock.monotonicMs() - this.#keptMs >= keptEveryMs) this.#keep().catch(() => undefined);
+    if (this.#spec.clock.monotonicMs() - this.#keptMs >= keptEveryMs) this.#keep().catch(() => undefined);
   }
 
   /** What {@link settleSoon} has begun to keep is kept, or could not be. */
@@ -95,29 +135,91 @@ export class PartialStates {
     return this.#keep();
   }
 
+  /** Nothing of that name is to be gone on with, whatever is left of it. */
+  forget(name: string): Promise<void> {
+    if (!this.#states.delete(name)) return Promise.resolve();
+    return this.#then(() => this.#keepHere());
+  }
+
   #change(name: string, change: Partial<PartialState>): void {
     const state = this.of(name);
     if (state !== undefined) this.#states.set(name, { ...state, ...change });
   }
 
-  /** One after the other. */
   #keep(): Promise<void> {
-    this.#keptMs = this.#clock.monotonicMs();
-    const write = () => {
-      const file: z.infer<typeof fileSchema> = { format: 1, partials: Object.fromEntries(this.#states) };
-      return writeFileDurably(this.#path, `${JSON.stringify(file)}\n`, 0o600);
-    };
+    this.#keptMs = this.#spec.clock.monotonicMs();
+    return this.#then(async () => {
+      await this.#keepHere();
+      // in a volume that is full, or lost, it stays what it was
+      await this.#keepThere().catch(() => undefined);
+    });
+  }
+
+  /** One after the other. */
+  #then(write: () => Promise<void>): Promise<void> {
     const written = this.#writing.then(write);
     this.#writing = written.catch(() => undefined);
     return written;
   }
+
+  #keepHere(): Promise<void> {
+    const file: z.infer<typeof fileSchema> = { format: 1, partials: Object.fromEntries(this.#states) };
+    return writeFileDurably(this.#path, `${JSON.stringify(file)}\n`, 0o600);
+  }
+
+  async #keepThere(): Promise<void> {
+    const { exec, signal } = this.#spec;
+    const partials = Object.fromEntries(
+      [...this.#states].map(([name, { settledMs, isClosed }]) => [name, { settledMs, isClosed }]),
+    );
+    const text = JSON.stringify({ format: 1, partials });
+    const write = {
+      file: "dd",
+      args: [`of=${this.#volumePath}`, "conv=notrunc", `bs=${volumeFileBytes}`, "iflag=fullblock", "status=none"],
+      stdin: text.padEnd(volumeFileBytes),
+      brief: true,
+      deadlineMs: volumeDeadlineMs,
+      signal,
+    };
+    if ((await exec(write)).exitCode === 0) return;
+    // the first of all
+    const args = ["--parents", "--mode=0700", "--", dirname(this.#volumePath)];
+    await mustRun(exec, { file: "mkdir", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
+    await mustRun(exec, write);
+  }
 }
 
-async function readStates(path: string): Promise<Record<string, PartialState>> {
+/** Pure. What both say. */
+function older(here: Reach, there: Reach | undefined): Reach {
+  const settled = [here.settledMs, there?.settledMs];
+  const isSettled = settled.every((ms) => ms !== undefined);
+  return {
+    settledMs: isSettled ? Math.min(...settled.flatMap((ms) => ms ?? [])) : undefined,
+    isClosed: here.isClosed && there?.isClosed === true,
+  };
+}
+
+/** @throws when it is there and cannot be read: what is not known is removed, which must not come of a passing failure */
+async function readHere(path: string): Promise<Record<string, PartialState>> {
+  let text: string;
   try {
-    return fileSchema.parse(JSON.parse(await readFile(path, "utf8"))).partials;
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return {};
+    throw error;
+  }
+  return parse(fileSchema, text)?.partials ?? {};
+}
+
+async function readThere({ exec, signal }: PartialStatesSpec, path: string): Promise<Record<string, Reach>> {
+  const read = await exec({ file: "cat", args: ["--", path], brief: true, deadlineMs: volumeDeadlineMs, signal });
+  return (read.exitCode === 0 ? parse(volumeFileSchema, read.stdout.toString())?.partials : undefined) ?? {};
+}
+
+function parse<T>(schema: z.ZodType<T>, text: string): T | undefined {
+  try {
+    return schema.parse(JSON.parse(text));
   } catch {
-    // none, or one that nobody understands: then nothing is known
-    return {};
+    return undefined;
   }
 }

@@ -16,25 +16,35 @@ export interface BackupPlan {
 /** rsync takes 20 --link-dest (its MAX_BASIS_DIRS); one is the finished snapshot's. Each costs a look for each file. */
 const mostInterrupted = 4;
 
-/** The first had the most time; the newest are nearest to what there is now. @param names newest first */
-function mostUseful(names: readonly string[]): Pick<BackupPlan, "interrupted" | "stale"> {
+/** The newest are nearest to what there is now; and the one with the most work in it. @param names newest first */
+function mostUseful(
+  names: readonly string[],
+  workedMs: (name: string) => number | undefined,
+): Pick<BackupPlan, "interrupted" | "stale"> {
   if (names.length <= mostInterrupted) return { interrupted: names, stale: [] };
   const newest = names.slice(0, mostInterrupted - 1);
-  return { interrupted: [...newest, ...names.slice(-1)], stale: names.slice(newest.length, -1) };
+  const older = names.slice(newest.length);
+  const most = Math.max(...older.map((name) => workedMs(name) ?? 0));
+  const longest = older.findLast((name) => (workedMs(name) ?? 0) === most);
+  return {
+    interrupted: [...newest, ...older.filter((name) => name === longest)],
+    stale: older.filter((name) => name !== longest),
+  };
 }
 
-/** @param isKnown whether this machine knows what an interrupted one is worth; nothing else is used */
+/** @param workedMs how long an interrupted one had been worked on; one of which nothing is known is not used */
 export function planBackup(
   entries: readonly SnapshotEntry[],
   now: Date,
-  isKnown: (name: string) => boolean = () => true,
+  workedMs: (name: string) => number | undefined,
 ): BackupPlan {
   const finished = entries.filter((entry) => !entry.partial);
   const partial = entries
     .filter((entry) => entry.partial)
     .map((entry) => entry.name)
     .reverse();
-  const { interrupted, stale } = mostUseful(partial.filter(isKnown));
+  const isKnown = (name: string) => workedMs(name) !== undefined;
+  const { interrupted, stale } = mostUseful(partial.filter(isKnown), workedMs);
   return {
     name: freeName(entries, now),
     base: finished.at(-1)?.name,

@@ -25,12 +25,13 @@ export interface PartialFile {
 export function isDoubtful(
   { links, changedMs, bornMs }: PartialFile,
   { begunMs, settledMs, isClosed }: PartialState,
+  nowMs: number,
 ): boolean {
   if (isClosed) return false;
+  // the clock was set back meanwhile, and says nothing: before the snapshot was begun, or that all was written out in the future
+  if (changedMs < begunMs - slackMs) return true;
   if (links > 1 && bornMs < begunMs - slackMs) return false;
-  if (settledMs === undefined) return true;
-  // before it was begun: the clock was set back meanwhile, and says nothing
-  return changedMs >= settledMs - slackMs || changedMs < begunMs - slackMs;
+  return settledMs === undefined || settledMs > nowMs + slackMs || changedMs >= settledMs - slackMs;
 }
 
 /** A doubtful file is compared with the machine's, and completed; otherwise it is removed, and sent again. */
@@ -52,6 +53,7 @@ export interface Beginning {
 
 /**
  * rsync writes to ".NAME.XXXXXX" until the file is whole (rsync(1), --temp-dir). What merely looks like that is sent again.
+ * @returns `path` itself when it does not look like that
  */
 export function intendedPath(path: string): string {
   const [, directory = "", name] = /^(.*\/)?\.([^/]+)\.[A-Za-z0-9]{6}$/.exec(path) ?? [];

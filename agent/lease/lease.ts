@@ -90,7 +90,9 @@ export class Lease {
   async tryTake(signal: AbortSignal): Promise<boolean> {
     const beganMs = await uptimeMs();
     this.#isBegun = true;
-    this.#held = await createExclusively(this.#host.exec, this.#path, this.#content(), signal);
+    signal.throwIfAborted();
+    // not to be cut short between its making and its writing: an empty one is nobody's
+    this.#held = await createExclusively(this.#host.exec, this.#path, this.#content());
     this.#renewedMs = beganMs;
     return this.#held;
   }
@@ -147,21 +149,21 @@ export class Lease {
   }
 
   /** When the image is not used any more, and the mount still is there. What somebody else has by now is left to them. */
-  async release(): Promise<void> {
+  async release(signal: AbortSignal): Promise<void> {
     await this.stopRenewing();
     if (!this.#isBegun) return;
     const paths: string[] = [];
-    if (await (this.#seen ?? this.#isOurs(this.#path))) paths.push(this.#path);
+    if (await (this.#seen ?? this.#isOurs(this.#path, signal))) paths.push(this.#path);
     if (!this.#held) {
       // a run that was ended while it took the lease may have left more than that
       paths.push(this.#probe(this.#token));
-      if (this.#successor !== undefined && (await this.#isOurs(this.#successor))) paths.push(this.#successor);
+      if (this.#successor !== undefined && (await this.#isOurs(this.#successor, signal))) paths.push(this.#successor);
     }
     this.#held = false;
-    if (paths.length > 0) await removeRemoteFiles(this.#host.exec, paths);
+    if (paths.length > 0) await removeRemoteFiles(this.#host.exec, paths, signal);
   }
 
-  async #isOurs(path: string, signal?: AbortSignal): Promise<boolean> {
+  async #isOurs(path: string, signal: AbortSignal): Promise<boolean> {
     return (await this.#read(path, signal))?.token === this.#token;
   }
 
@@ -180,7 +182,7 @@ export class Lease {
     });
   }
 
-  async #read(path: string, signal: AbortSignal = new AbortController().signal): Promise<Found | undefined> {
+  async #read(path: string, signal: AbortSignal): Promise<Found | undefined> {
     const file = await readRemoteFile(this.#host.exec, path, signal);
     if (file === undefined) return undefined;
     return { ...parseLease(file.text, file.writtenSeconds), path, writtenSeconds: file.writtenSeconds };
@@ -223,8 +225,13 @@ export class Lease {
   async #requireQuiet(note: (message: string) => void, signal: AbortSignal): Promise<void> {
     const { clock } = this.#host;
     const { port, remote } = this.#spec;
-    const isQuiet = async () => (await orphanedSends(port)) === 0;
-    if (await isQuiet()) return;
+    // ours are among them; those of others that come later are nothing to wait for
+    const known = await orphanedSends(port);
+    const isQuiet = async () => {
+      const now = await orphanedSends(port);
+      return !known.some((one) => now.includes(one));
+    };
+    if (known.length === 0) return;
     note("waiting until what an interrupted run had still to send has arrived, or been given up");
     if (await waitUntil(clock, quietDeadlineMs, isQuiet, signal)) return;
     throw new LuksmithError("lost", `what an interrupted run had still to send to ${remote} does not get there`, {
@@ -248,7 +255,7 @@ export class Lease {
     const probe = this.#probe(this.#token);
     this.#isBegun = true;
     try {
-      if (!(await createExclusively(exec, probe, "", signal))) throw await this.#cannotBeMade(signal);
+      if (!(await createExclusively(exec, probe, ""))) throw await this.#cannotBeMade(signal);
       return (await readRemoteFile(exec, probe, signal))?.writtenSeconds ?? 0;
     } finally {
       await removeRemoteFiles(exec, [probe]).catch(() => undefined);
@@ -262,7 +269,7 @@ export class Lease {
     const beganMs = await uptimeMs();
     this.#isBegun = true;
     this.#successor = successor;
-    if (!(await createExclusively(exec, successor, this.#content(), signal))) return false;
+    if (!(await createExclusively(exec, successor, this.#content()))) return false;
     const now = await this.#read(last.path, signal);
     const isSame = now?.id === last.id && now.writtenSeconds === last.writtenSeconds;
     const isInTime = (await uptimeMs()) - beganMs < trustMs(this.#spec.leaseMs);

@@ -5,6 +5,7 @@ import { LuksmithError } from "../../common/errors.ts";
 import { mustRun } from "../../common/exec.ts";
 import { plural } from "../../common/units.ts";
 import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
+import { PartialStates } from "../backup/partial-states.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { pointLatest } from "../snapshots/latest.ts";
@@ -66,7 +67,10 @@ export async function prune(
 
 /** Each is renamed to unfinished first: cut short, what is left of it can never pass for a whole snapshot. */
 async function remove(host: Host, job: JobConfig, attached: Attached, plan: PrunePlan): Promise<void> {
-  const { filesDir, signal } = attached;
+  const { filesDir, signal, entries } = attached;
+  const { exec, clock, stateDir } = host;
+  const known = entries.map((entry) => partialName(entry.name));
+  const states = await PartialStates.read({ exec, clock, stateDir, filesDir, signal }, job, known);
   const jobDir = join(filesDir, job.name);
   const operate = (file: string, args: string[]) =>
     mustRun(host.exec, { file, args, deadlineMs: volumeDeadlineMs, signal });
@@ -77,6 +81,8 @@ async function remove(host: Host, job: JobConfig, attached: Attached, plan: Prun
   }
   for (const name of plan.remove) {
     const doomed = name.endsWith(".partial") ? name : partialName(name);
+    // what is left of it, when this is cut short, must not be gone on with either
+    await states.forget(doomed);
     if (doomed !== name) await operate("mv", ["--no-target-directory", "--", join(jobDir, name), join(jobDir, doomed)]);
     await removeTree(host.exec, join(jobDir, doomed), removeDeadlineMs, signal);
   }

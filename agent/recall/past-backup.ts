@@ -10,10 +10,12 @@ import type { PastRun } from "../runs/run-store.ts";
 import type { SnapshotRecord } from "../snapshots/record.ts";
 import type { SnapshotEntry } from "../snapshots/select.ts";
 
+const mostBehindMs = 20 * 365 * 86_400_000;
+
 /** Who had asked for it is written nowhere. */
 const unknownCaller = { uid: 0, name: "" };
 
-/** @returns undefined when the record names no run, or one that has not begun yet by this machine's clock */
+/** @returns undefined when the record names no run, or one of a distant future: the ids of all later runs would follow it */
 export function pastBackup(
   { volume, job, now }: { volume: string; job: string; now: Date },
   entry: SnapshotEntry,
@@ -21,7 +23,8 @@ export function pastBackup(
 ): PastRun | undefined {
   if (entry.partial || record === undefined || !isRunId(record.run)) return undefined;
   const startedAt = timeOfRunId(record.run);
-  if (startedAt > now) return undefined;
+  // a machine without a battery for its clock may be behind for a while
+  if (startedAt.getTime() > now.getTime() + mostBehindMs) return undefined;
   const { files, bytes, bytesCopied, warnings } = record;
   const { error, ...outcome } = outcomeOfResult(
     record.run,

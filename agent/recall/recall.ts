@@ -28,16 +28,26 @@ interface Recalling {
   readonly store: RunStore;
 }
 
-/** Begins what is to be done, and returns. What fails is in the run's log, and is tried again by the next agent. */
-export async function recallPastBackups(agent: Recalling): Promise<void> {
-  const { config, host, store } = agent;
+/** To be called before anything else is made of the new history: who is killed in between has not forgotten it. */
+export function rememberToRecall(store: RunStore, config: AgentConfig, log: Log): void {
   try {
     if (store.isReplacement) store.recallLater([...config.volumes.keys()]);
-    for (const volume of store.volumesToRecall()) {
-      await recall(agent, volume).catch((error: unknown) => say(host.log, error));
-    }
   } catch (error) {
-    say(host.log, error);
+    say(log, error);
+  }
+}
+
+/** Begins what is to be done, and returns. What fails is in the run's log, and is tried again by the next agent. */
+export function recallPastBackups(agent: Recalling): void {
+  const { host } = agent;
+  recallAll(agent).catch((error: unknown) => say(host.log, error));
+}
+
+/** One after the other: each derives a key, and has its volume. */
+async function recallAll(agent: Recalling): Promise<void> {
+  const { host, store } = agent;
+  for (const volume of store.volumesToRecall()) {
+    await recall(agent, volume).catch((error: unknown) => say(host.log, error));
   }
 }
 
@@ -48,13 +58,12 @@ function say(log: Log, thrown: unknown): void {
 
 async function recall(agent: Recalling, volume: string): Promise<void> {
   const { config, host, pins, runs, store } = agent;
-  const isThere = config.volumes.has(volume) && (await pins.read(volume).catch(() => undefined)) !== undefined;
-  if (!isThere) {
+  if (!config.volumes.has(volume) || (await pins.read(volume)) === undefined) {
     store.recalled(volume, []);
     return;
   }
   const { retry, deadlineMs } = config.runs;
-  runs.start({ verb: Verb.LIST_SNAPSHOTS, volume, caller: theAgent, retry, deadlineMs }, async (run) => {
+  const { id } = runs.start({ verb: Verb.LIST_SNAPSHOTS, volume, caller: theAgent, retry, deadlineMs }, async (run) => {
     run.note("the history of runs was damaged: reading which backups made the snapshots");
     const target = await targetOf(config, pins, volume);
     const options = { mode: "read", acceptRollback: false } as const;
@@ -62,6 +71,7 @@ async function recall(agent: Recalling, volume: string): Promise<void> {
     const added = store.recalled(volume, past);
     return { state: "done", summary: `${plural(added, "past backup")} read back into the history of runs` };
   });
+  await runs.wait(id);
 }
 
 async function pastBackups({ config, host }: Recalling, volume: string, { filesDir, signal }: Attached) {

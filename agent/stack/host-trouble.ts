@@ -29,7 +29,8 @@ export async function hostTrouble(
       hint: `make room on ${remote}; ${keeps}`,
     });
   }
-  if (await takesData(exec, `${imagePath}.probe-${randomUUID()}`, signal)) return undefined;
+  signal.throwIfAborted();
+  if (await takesData(exec, `${imagePath}.probe-${randomUUID()}`)) return undefined;
   return new LuksmithError(
     "full",
     `the backup host takes no more data for volume ${volume}, although ${remote} has room`,
@@ -48,8 +49,8 @@ async function freeBytesOf(exec: Exec, directory: string, signal: AbortSignal): 
 }
 
 /** @throws when that cannot be found out */
-async function takesData(exec: Exec, probe: string, signal: AbortSignal): Promise<boolean> {
-  const isMade = await createExclusively(exec, probe, "x".repeat(probeBytes), signal);
+async function takesData(exec: Exec, probe: string): Promise<boolean> {
+  const isMade = await createExclusively(exec, probe, "x".repeat(probeBytes));
   if (isMade) await removeRemoteFiles(exec, [probe]);
   return isMade;
 }

@@ -1,14 +1,19 @@
 /** What an agent that was killed, or a machine that lost its power, left behind: found by name, and released. */
 
 import type { Host } from "../system/host.ts";
-import { allHeldVolumes } from "./held.ts";
+import { allHeldVolumes, heldVolumes } from "./held.ts";
 import { Stack } from "./stack.ts";
 import { releaseViews } from "./view.ts";
 
 /** Before any work is accepted. A leftover that does not go is logged and left to `doctor`: the other volumes can work. */
 export async function releaseLeftovers(host: Host): Promise<void> {
   await releaseViews(host).catch((error: unknown) => host.log.error({ err: error }, "could not close every view"));
-  for (const volume of await allHeldVolumes(host)) {
+  const held = await allHeldVolumes(host).catch((error: unknown) => {
+    // whoever has no device-mapper is told so by the doctor, which needs an agent
+    host.log.error({ err: error }, "could not look for every device");
+    return heldVolumes(host.runtimeDir);
+  });
+  for (const volume of held) {
     host.log.warn({ volume }, "releasing what an earlier agent left attached");
     try {
       await new Stack(host, volume, true).release();

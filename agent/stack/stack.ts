@@ -52,6 +52,9 @@ const readAheadKiB = 4096;
  */
 const cancelledPatienceMs = 3000;
 
+/** For a lease to be given back over a connection that nobody watches yet. */
+const unwatchedPatienceMs = 5000;
+
 /** A host that owes an answer for longer is not asked for what can wait. */
 const busyMs = 2000;
 
@@ -186,6 +189,9 @@ export class Stack implements AsyncDisposable {
     const breakSoon = () => clock.sleep(cancelledPatienceMs, this.#released.signal).then(breakIt, () => undefined);
     run.signal.addEventListener("abort", breakSoon, within);
     run.hurry.addEventListener("abort", breakIt, within);
+    // in the moment before
+    if (run.signal.aborted) void breakSoon();
+    if (run.hurry.aborted) void breakIt();
     this.#watchdog = new Watchdog(clock, log.child({ volume: this.names.volume }), {
       remote: name,
       stallTimeoutMs,
@@ -368,16 +374,27 @@ export class Stack implements AsyncDisposable {
 
   /** On a connection that is lost it stays, and expires; this machine knows it again. */
   async #releaseLease(): Promise<void> {
-    await this.#lease?.stopRenewing();
-    if (this.#lost?.aborted) return;
-    await this.#lease
-      ?.release()
-      .catch((error: unknown) =>
-        this.#host.log.warn(
-          { err: error, volume: this.names.volume },
-          "the lease stays on the backup host until it expires",
-        ),
+    const { clock, log } = this.#host;
+    const lease = this.#lease;
+    if (lease === undefined) return;
+    const done = new AbortController();
+    // where the connection was cut short nobody else sees to it that this ends
+    if (this.#watchdog === undefined) {
+      clock.sleep(unwatchedPatienceMs, done.signal).then(
+        () => this.transport.break(),
+        () => undefined,
       );
+    }
+    try {
+      await lease.stopRenewing();
+      if (this.#lost?.aborted) return;
+      await lease.release(this.#lost ?? new AbortController().signal);
+    } catch (error) {
+      const volume = this.names.volume;
+      log.warn({ err: error, volume }, "the lease stays on the backup host until it expires");
+    } finally {
+      done.abort();
+    }
   }
 
   /** @throws {ReleaseError} naming everything that is left */

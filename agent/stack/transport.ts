@@ -28,6 +28,8 @@ const politeUnmountMs = 5000;
 const exitDeadlineMs = 5000;
 /** Beyond ssh's own ConnectTimeout: key exchange, authentication, SFTP's greeting on a slow link. */
 const connectExtraMs = 40_000;
+/** For what was begun while connecting, when it is not to be ended half done. */
+const cutShortMs = 2000;
 /** Between the errors of a mount that has died and the end of its sshfs. */
 const noticeMs = 3000;
 
@@ -81,7 +83,9 @@ export class SshfsTransport {
       await onMounted(transport);
       const inTime = AbortSignal.any([signal, transport.lost, patience]);
       // all wait for the host's first answer; a look at the image itself follows no link
-      const [image] = await allOrFirstError(statImage(exec, imagePath, inTime), this.#confine(inTime), beside(inTime));
+      const [image] = await this.#breakingWhenLate(inTime, () =>
+        allOrFirstError(statImage(exec, imagePath, inTime), this.#confine(inTime), beside(inTime)),
+      );
       return { transport, image };
     } catch (error) {
       signal.throwIfAborted();
@@ -89,6 +93,23 @@ export class SshfsTransport {
       // the mount fails a moment before its sshfs is gone
       await waitUntil(clock, exitDeadlineMs, () => this.#ended !== undefined, signal);
       throw this.#ended === undefined ? error : await this.#explain(remote, this.#ended, signal);
+    }
+  }
+
+  /** What waits on the mount cannot be killed: when it is not to go on, it gets a moment, and then an error. */
+  async #breakingWhenLate<T>(inTime: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const { clock, log } = this.#host;
+    const done = new AbortController();
+    const breakSoon = () =>
+      clock.sleep(cutShortMs, done.signal).then(
+        () => this.break().catch((error: unknown) => log.error({ err: error }, "could not break the transport")),
+        () => undefined,
+      );
+    inTime.addEventListener("abort", breakSoon, { signal: done.signal, once: true });
+    try {
+      return await work();
+    } finally {
+      done.abort();
     }
   }
 

@@ -10,6 +10,8 @@ export interface Mount {
   readonly source: string;
   /** Options of the mount itself (nosuid, nodev, nosymfollow, ro ...). */
   readonly options: ReadonlySet<string>;
+  /** It was mounted for writing, and the file system has made itself read-only since. */
+  readonly hasFailed: boolean;
 }
 
 export async function readMounts(): Promise<Mount[]> {
@@ -21,12 +23,20 @@ export async function mountedAt(target: string): Promise<Mount | undefined> {
   return (await readMounts()).findLast((mount) => mount.mountPoint === target);
 }
 
+/** The mount that a path is on, as far as names tell: no link is followed. */
+export async function mountOf(path: string): Promise<Mount | undefined> {
+  const above = (mountPoint: string) => (mountPoint === "/" ? "/" : `${mountPoint}/`);
+  const mounts = (await readMounts()).filter(({ mountPoint }) => `${path}/`.startsWith(above(mountPoint)));
+  const longest = Math.max(...mounts.map(({ mountPoint }) => mountPoint.length));
+  return mounts.findLast(({ mountPoint }) => mountPoint.length === longest);
+}
+
 /** `36 35 98:0 /root /mnt rw,noatime master:1 - ext3 /dev/root rw,errors=continue` */
 export function parseMountinfo(text: string): Mount[] {
   return text.split("\n").flatMap((line) => {
     const [left, right] = line.split(" - ");
     const [, , device, , mountPoint, options] = left?.split(" ") ?? [];
-    const [type, source] = right?.split(" ") ?? [];
+    const [type, source, superOptions] = right?.split(" ") ?? [];
     if (device === undefined || mountPoint === undefined || type === undefined) return [];
     return [
       {
@@ -35,6 +45,8 @@ export function parseMountinfo(text: string): Mount[] {
         type,
         source: unescapeOctal(source ?? ""),
         options: new Set(options?.split(",")),
+        // Linux 6.13 calls it emergency_ro
+        hasFailed: options?.split(",").includes("rw") === true && /(^|,)(emergency_)?ro(,|$)/.test(superOptions ?? ""),
       },
     ];
   });

@@ -6,22 +6,23 @@ import { hasErrno } from "../../common/errors.ts";
 /** Source: include/net/tcp_states.h: FIN_WAIT1, LAST_ACK, CLOSING: what was sent last has not been acknowledged. */
 const sendingStates: readonly string[] = ["04", "09", "0B"];
 
-/** @param port of the other side @returns how many there are, whoever they belonged to */
-export async function orphanedSends(port: number): Promise<number> {
+/** @param port of the other side @returns whoever they belonged to, each by its two ends */
+export async function orphanedSends(port: number): Promise<string[]> {
   const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map(readIfThere));
-  return tables.reduce((sum, table) => sum + countOrphanedSends(table, port), 0);
+  return tables.flatMap((table) => parseOrphanedSends(table, port));
 }
 
 /**
  * Pure. Source: Documentation/networking/proc_net_tcp.rst: sl, local address, remote address, state, queues, timer,
  * retransmissions, uid, timeout, inode, which is 0 when no program has the socket
  */
-export function countOrphanedSends(table: string, port: number): number {
-  return table.split("\n").filter((line) => {
-    const [, , remote, state, , , , , , inode] = line.trim().split(/\s+/);
+export function parseOrphanedSends(table: string, port: number): string[] {
+  return table.split("\n").flatMap((line) => {
+    const [, local, remote, state, , , , , , inode] = line.trim().split(/\s+/);
     const remotePort = Number.parseInt(remote?.split(":")[1] ?? "", 16);
-    return remotePort === port && inode === "0" && sendingStates.includes(state ?? "");
-  }).length;
+    const isOne = remotePort === port && inode === "0" && sendingStates.includes(state ?? "");
+    return isOne ? [`${local} ${remote}`] : [];
+  });
 }
 
 async function readIfThere(path: string): Promise<string> {

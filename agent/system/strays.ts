@@ -3,8 +3,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { hasErrno } from "../../common/errors.ts";
 
+const names: readonly string[] = ["ssh", "sshfs"];
+
 /**
- * Kills every program that was given one of these very arguments, which must hold a name that nobody but us uses.
+ * Kills every ssh and sshfs that was given one of these very arguments, which must hold a name that nobody but us uses.
  * Source: proc_pid_cmdline(5)
  */
 export async function killThoseWith(...given: readonly string[]): Promise<void> {
@@ -22,8 +24,11 @@ export async function killThoseWith(...given: readonly string[]): Promise<void> 
   }
 }
 
+/** Of a program that is not ours it is not asked: to be told, one waits for whatever that program's memory waits for. */
 async function argumentsOf(pid: number): Promise<string[]> {
   try {
+    const name = (await readFile(`/proc/${pid}/comm`, "utf8")).trim();
+    if (!names.includes(name)) return [];
     return (await readFile(`/proc/${pid}/cmdline`, "latin1")).split("\0");
   } catch (error) {
     if (hasErrno(error, "ENOENT", "ESRCH", "EACCES")) return [];

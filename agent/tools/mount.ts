@@ -3,7 +3,6 @@
 import { type Exec, mustRun } from "../../common/exec.ts";
 import { volumeDeadlineMs } from "./deadlines.ts";
 
-/** Mounting ext4 may replay a journal across a slow link. */
 const remountDeadlineMs = 30_000;
 
 export async function mountFilesystem(

@@ -21,19 +21,15 @@ export interface RemoteFile {
 }
 
 /**
- * O_CREAT | O_EXCL, decided by the host. SFTP has one word for all that may be wrong with that.
+ * O_CREAT | O_EXCL, decided by the host. SFTP has one word for all that may be wrong with that. Cannot be cancelled; it ends when
+ * the mount is broken.
  * @returns false when it is there already, or could not be made and written; then what was made is removed again
  */
-export async function createExclusively(
-  exec: Exec,
-  path: string,
-  content: string,
-  signal: AbortSignal,
-): Promise<boolean> {
+export async function createExclusively(exec: Exec, path: string, content: string): Promise<boolean> {
   const args = ["status=none", "conv=excl", ...writeAtOnce, `of=${path}`];
-  const made = await exec({ file: "dd", args, stdin: content, brief: true, deadlineMs: volumeDeadlineMs, signal });
+  const made = await exec({ file: "dd", args, stdin: content, brief: true, deadlineMs: volumeDeadlineMs });
   if (made.exitCode === 0) return true;
-  if (!/: failed to open /.test(made.stderr)) await removeRemoteFiles(exec, [path], signal);
+  if (!/: failed to open /.test(made.stderr)) await removeRemoteFiles(exec, [path]);
   return false;
 }
 

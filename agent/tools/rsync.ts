@@ -29,6 +29,8 @@ export interface CopySpec {
   /** See {@link Command.brief}. */
   readonly brief?: boolean;
   readonly onProgress?: (progress: RsyncProgress) => void;
+  /** Told to end, it leaves the file that it was writing under its temporary name, to be gone on with. */
+  readonly keepsUnfinished?: boolean;
   /** See {@link Command.onStart}. */
   readonly onStart?: Command["onStart"];
   /** The volume that the destination lies in, when it does: damage there is the backup host's doing. */
@@ -76,6 +78,7 @@ export async function copy(exec: Exec, spec: CopySpec, signal: AbortSignal): Pro
     as: spec.as,
     ...(spec.brief === undefined ? {} : { brief: spec.brief }),
     ...(spec.onStart === undefined ? {} : { onStart: spec.onStart }),
+    ...(spec.keepsUnfinished === true ? { endsUntidily: true } : {}),
     signal,
     onStdout,
     gatherMs: outputGatherMs,

@@ -33,7 +33,6 @@ import type { Pin, PinStore } from "./pin.ts";
 import { volumeReadme } from "./readme-text.ts";
 
 const generatedKeyBytes = 64;
-/** One small file operation on the backup host. */
 const headerCopyDeadlineMs = 600_000;
 
 export interface CreateRequest {

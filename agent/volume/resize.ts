@@ -1,4 +1,4 @@
-/** Growing a volume, offline, to the size that the configuration says. Interrupted at any step, the next call ends it. */
+/** Growing a volume to the size that the configuration says. Interrupted at any step, the next call ends it. */
 
 import { LuksmithError } from "../../common/errors.ts";
 import { mustRun } from "../../common/exec.ts";

@@ -103,6 +103,7 @@ class Machine {
         beside: async (stats: RsyncStats) => {
           recorded = stats;
         },
+        onSettled: () => undefined,
       };
       const result = canBeLinked(this.sources) ? await linkedCopy(host, spec, run, never) : undefined;
       if (result !== undefined) {

@@ -1,6 +1,7 @@
 /** A run that is cancelled, at whatever it is just doing. */
 
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { systemClock } from "../../../common/clock.ts";
@@ -9,8 +10,11 @@ import { endlessFiles, endlessSource, makeEndlessSource } from "../harness/endle
 import { cheapKdf, type LabAgent } from "../harness/lab-agent.ts";
 import { assertNothingLeft } from "../harness/leak-check.ts";
 import { assertDone, Scene } from "../harness/scene.ts";
+import { until } from "../harness/until.ts";
 
 const cleanWithinMs = 10_000;
+const large = "/tmp/large-file";
+const largeBytes = 20_000_000;
 const steps = ["before hooks", "connect", "unlock", "mount", "copy", "seal", "detach"];
 
 describe("a run that is cancelled", () => {
@@ -25,6 +29,7 @@ volumes:
 jobs:
   hooked: { volume: home, sources: [${endlessSource}], before: [/tmp/slow-hook] }
   docs: { volume: home, sources: [${endlessSource}] }
+  slow: { volume: home, sources: [${large}], bandwidthLimit: 2M }
 `,
     volumes: ["home"],
   });
@@ -40,6 +45,34 @@ jobs:
       assert.ok(tookMs < cleanWithinMs, `clean after ${Math.round(tookMs)} ms`);
     });
   }
+
+  it("while the host does not answer its connecting has let go of everything within ten seconds", async (context) => {
+    await scene.host.unplug();
+    const { run, tookMs } = await cancelledIn(scene.agent, "connect");
+    context.diagnostic(`${(tookMs / 1000).toFixed(1)} s`);
+    assert.equal(run.state, RunState.CANCELLED, run.error?.message);
+    assert.ok(tookMs < cleanWithinMs, `clean after ${Math.round(tookMs)} ms`);
+    await scene.host.plugIn();
+  });
+
+  it("in the middle of a large file keeps what of it has arrived", async (context) => {
+    const { agent, host } = scene;
+    await host.setLink({ rttMs: 0 });
+    await writeFile(large, randomBytes(largeBytes));
+    const sent = async () => (await host.wireBytes()).sent;
+    const before = await sent();
+    const { run: started } = await agent.startBackup("slow");
+    const id = started?.id ?? "";
+    await until(async () => (await sent()) - before > largeBytes / 2, "half of it is sent");
+    await agent.cancel(id);
+    assert.equal((await agent.follow(id)).run.state, RunState.CANCELLED);
+    const half = await sent();
+    assertDone(await agent.backup("slow"));
+    const again = (await sent()) - half;
+    context.diagnostic(`${largeBytes} B, of which ${again} B after the cancellation`);
+    assert.ok(again < 0.75 * largeBytes, `${again} B were sent after the cancellation`);
+    assertDone(await agent.verify("slow"));
+  });
 
   it("is gone on with by the next", async () => {
     await scene.host.setLink({ rttMs: 0 });

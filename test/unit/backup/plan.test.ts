@@ -13,6 +13,7 @@ function plan(...names: string[]) {
       return entry;
     }),
     now,
+    () => 0,
   );
 }
 
@@ -39,18 +40,26 @@ test("the newest interrupted one is gone on with; older ones still give what fil
   });
 });
 
-test("of very many interrupted ones the first, which had the most time, and the newest are used", () => {
+test("of very many interrupted ones the newest are used, and the one with the most work in it", () => {
   const days = Array.from({ length: 9 }, (_, index) => `2026-11-1${index}T02-00-00Z`);
-  const { interrupted, stale } = plan(...days.map((day) => `${day}.partial`));
-  assert.deepEqual(interrupted, [...days.slice(-3).toReversed(), ...days.slice(0, 1)]);
-  assert.deepEqual(stale, days.slice(1, -3).toReversed());
+  const entries = days.flatMap((day) => parseSnapshotName(`${day}.partial`) ?? []);
+  const worked = new Map(days.map((day, index) => [day, index === 2 ? 1000 : index]));
+  const { interrupted, stale } = planBackup(entries, now, (name) => worked.get(name));
+  assert.deepEqual(interrupted, [...days.slice(-3).toReversed(), days[2]]);
+  assert.deepEqual(
+    stale,
+    days
+      .slice(0, -3)
+      .filter((_, index) => index !== 2)
+      .toReversed(),
+  );
 });
 
 test("an interrupted one of which nothing is known is not used", () => {
   const entries = ["2026-11-22T02-00-00Z.partial", "2026-11-23T02-00-00Z.partial"].flatMap(
     (name) => parseSnapshotName(name) ?? [],
   );
-  const { interrupted, stale } = planBackup(entries, now, (name) => name.startsWith("2026-11-22"));
+  const { interrupted, stale } = planBackup(entries, now, (name) => (name.startsWith("2026-11-22") ? 0 : undefined));
   assert.deepEqual(interrupted, ["2026-11-22T02-00-00Z"]);
   assert.deepEqual(stale, ["2026-11-23T02-00-00Z"]);
 });

@@ -27,6 +27,7 @@ test("where a file belongs that rsync had not finished", () => {
 
 const begunMs = Date.UTC(2026, 10, 25, 2);
 const settledMs = begunMs + 60_000;
+const nowMs = settledMs + 60_000;
 const state: PartialState = { selection: "", begunMs, settledMs, isClosed: false };
 const file = (change: Partial<PartialFile>): PartialFile => ({
   ...{ bytes: 100, links: 1, bornMs: begunMs + 1000, changedMs: begunMs + 2000 },
@@ -46,12 +47,19 @@ const doubts: readonly (readonly [string, Partial<PartialFile>, Partial<PartialS
   ],
   ["new, with two names", { links: 2, changedMs: settledMs + 1 }, {}, true],
   ["dated before the snapshot was begun: the clock was set back", { changedMs: begunMs - 3_600_000 }, {}, true],
+  [
+    "with two names, dated before the snapshot was begun",
+    { links: 2, bornMs: begunMs - 9e6, changedMs: begunMs - 9e6 },
+    {},
+    true,
+  ],
+  ["in one that was written out in the future: the clock was set back", {}, { settledMs: nowMs + 3_600_000 }, true],
   ["in one that was never written out", {}, { settledMs: undefined }, true],
   ["in one that has been looked through", { changedMs: settledMs + 1 }, { isClosed: true }, false],
 ];
 for (const [what, change, known, doubtful] of doubts) {
   test(`a file ${what} ${doubtful ? "is doubtful" : "can be relied on"}`, () => {
-    assert.equal(isDoubtful(file(change), { ...state, ...known }), doubtful);
+    assert.equal(isDoubtful(file(change), { ...state, ...known }, nowMs), doubtful);
   });
 }
 
