@@ -11,16 +11,8 @@ const leastBytes = 2 * 2 ** 20;
 const firstWindowBytes = 4 * 2 ** 20;
 const smallestWindowBytes = 2 ** 20;
 const largestWindowBytes = 2 ** 30;
-/** So much of the link's time may be lost with a connection, roughly. */
-const shortestWindowMs = 1000;
-/**
- * Each piece ends with several round trips for the journal, in which the link has nothing to carry. Where they show, since larger
- * pieces go faster, pieces become larger.
- */
-const longestWindowMs = 4000;
-const showing = 1.1;
-/** Links and hosts grow slower: an old record counts for less. */
-const fading = 0.9;
+/** So much of the link's time may be lost with a connection, roughly. Shorter, and waiting for the journal shows. */
+const windowMs = 1000;
 
 export interface Advice {
   /** Begin to write out what there is. */
@@ -35,9 +27,6 @@ export class Pace {
   /** The same of the piece that is on its way. */
   #onItsWay: number | undefined;
   #windowBytes = firstWindowBytes;
-  #windowMs = shortestWindowMs;
-  /** Bytes in a millisecond, of the fastest piece. */
-  #bestRate: number | undefined;
 
   /** @param written bytes, since the copy began */
   advise(written: number): Advice {
@@ -53,12 +42,8 @@ export class Pace {
   /** It has arrived. */
   end(tookMs: number): void {
     const arrived = this.#onItsWay ?? this.#arrived;
-    const rate = (arrived - this.#arrived) / Math.max(1, tookMs);
-    if (this.#bestRate !== undefined && rate > this.#bestRate * showing) {
-      this.#windowMs = Math.min(longestWindowMs, this.#windowMs * 2);
-    }
-    this.#bestRate = Math.max(rate, (this.#bestRate ?? 0) * fading);
-    this.#windowBytes = Math.min(largestWindowBytes, Math.max(smallestWindowBytes, rate * this.#windowMs));
+    const bytes = ((arrived - this.#arrived) * windowMs) / Math.max(1, tookMs);
+    this.#windowBytes = Math.min(largestWindowBytes, Math.max(smallestWindowBytes, bytes));
     this.#arrived = arrived;
     this.#onItsWay = undefined;
   }
