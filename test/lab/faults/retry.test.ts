@@ -11,9 +11,9 @@ import { makeManyFiles } from "../harness/tree.ts";
 import { until } from "../harness/until.ts";
 
 const source = "/tmp/retry-source";
-const bigBytes = 28_000_000;
+const bigBytes = 45_000_000;
 const smallBytes = 100_000;
-const smallFiles = 150;
+const smallFiles = 250;
 /** Of what an undisturbed backup sends, so much may be sent twice. */
 const allowance = 0.1;
 

@@ -12,6 +12,7 @@ test("a line as the kernel writes it", () => {
     type: "ext3",
     source: "/dev/root",
     options: new Set(["rw", "noatime"]),
+    hasFailed: false,
   });
   assert.deepEqual(others, []);
 });
@@ -20,6 +21,15 @@ test("the mount's own options, not those of its file system", () => {
   const [mount] = parseMountinfo("40 1 0:52 / /m ro,nosuid,nodev,nosymfollow - fuse.sshfs luksmith:home rw,user_id=0");
   assert.deepEqual([...(mount?.options ?? [])], ["ro", "nosuid", "nodev", "nosymfollow"]);
   assert.equal(mount?.source, "luksmith:home");
+});
+
+test("a file system that was to be written to, and has made itself read-only", () => {
+  const hasFailed = (options: string, ofFileSystem: string) =>
+    parseMountinfo(`36 35 254:1 / /m ${options} - ext4 /dev/dm-1 ${ofFileSystem}`)[0]?.hasFailed;
+  assert.equal(hasFailed("rw,noatime", "ro,errors=remount-ro"), true);
+  assert.equal(hasFailed("rw,noatime", "rw,emergency_ro,errors=remount-ro"), true);
+  assert.equal(hasFailed("rw,noatime", "rw,errors=remount-ro"), false);
+  assert.equal(hasFailed("ro,noatime", "ro,errors=remount-ro"), false);
 });
 
 test("no optional fields, one, or several", () => {
