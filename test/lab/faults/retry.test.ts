@@ -11,7 +11,7 @@ import { makeManyFiles } from "../harness/tree.ts";
 import { until } from "../harness/until.ts";
 
 const source = "/tmp/retry-source";
-const bigBytes = 45_000_000;
+const bigBytes = 60_000_000;
 const smallBytes = 100_000;
 const smallFiles = 250;
 /** Of what an undisturbed backup sends, so much may be sent twice. */
