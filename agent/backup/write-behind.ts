@@ -50,35 +50,40 @@ async function writeBehind(
   signal: AbortSignal,
 ): Promise<void> {
   const pace = new Pace();
-  let syncing: Promise<void> | undefined;
+  const syncing = new Set<Promise<void>>();
   let failure: unknown;
+  let settledMs = Number.NEGATIVE_INFINITY;
+  const sync = async (written: number): Promise<void> => {
+    const began = clock.now();
+    const piece = pace.begin(written, clock.monotonicMs());
+    try {
+      await syncFilesystem(exec, filesDir, signal);
+      pace.end(piece, clock.monotonicMs());
+      // one that began before may end after
+      if (began.getTime() <= settledMs) return;
+      settledMs = began.getTime();
+      onSettled(settledMs);
+    } catch (error) {
+      failure ??= error;
+    }
+  };
   try {
     while (!over.aborted && !signal.aborted && failure === undefined) {
       const written = await bytesWritten(running.pid);
-      const { sync, hold } = pace.advise(written);
-      if (sync) {
-        pace.begin(written);
-        const beganMs = clock.monotonicMs();
-        const began = clock.now();
-        syncing = syncFilesystem(exec, filesDir, signal).then(
-          () => {
-            pace.end(clock.monotonicMs() - beganMs);
-            onSettled(began.getTime());
-          },
-          (error: unknown) => {
-            failure = error;
-          },
-        );
+      const advice = pace.advise(written);
+      if (advice.sync) {
+        const one: Promise<void> = sync(written).finally(() => syncing.delete(one));
+        syncing.add(one);
       }
-      if (hold) {
+      if (advice.hold) {
         running.pause();
-        await syncing;
+        await Promise.race(syncing);
         running.resume();
       } else await clock.sleep(lookMs, over).catch(() => undefined);
     }
   } finally {
     running.resume();
-    await syncing;
+    await Promise.all(syncing);
   }
   if (failure !== undefined) throw failure;
 }
