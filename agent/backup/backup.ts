@@ -141,8 +141,7 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
 
 /** What is to be done, from what is in the job's directory and known to this machine. */
 async function planned({ exec, clock, stateDir }: Host, job: JobConfig, { entries, filesDir, signal }: Attached) {
-  const names = entries.map(({ name }) => partialName(name));
-  const states = await PartialStates.read({ exec, clock, stateDir, filesDir, signal }, job, names);
+  const states = await PartialStates.read({ exec, clock, stateDir, filesDir, signal }, job, entries);
   return { states, plan: planBackup(entries, clock.now(), (name) => states.workedMs(partialName(name))) };
 }
 

@@ -3,8 +3,8 @@
  * host's disk. It is kept in this machine's state directory. How far the host has come is written down in the volume as well, and
  * the older of the two counts: the host's disk may have gone back to what it was.
  *
- * What is not known of here is not used. A finished snapshot stays known under its former name, for as long as new ones are
- * linked to it.
+ * What is not known of here is not used. The newest finished snapshot stays known under its former name: the next one is linked to
+ * it.
  */
 
 import { readFile } from "node:fs/promises";
@@ -15,6 +15,8 @@ import { writeFileDurably } from "../../common/durable-file.ts";
 import { hasErrno } from "../../common/errors.ts";
 import { type Exec, mustRun } from "../../common/exec.ts";
 import type { JobConfig } from "../config/job.ts";
+import { partialName } from "../snapshots/name.ts";
+import type { SnapshotEntry } from "../snapshots/select.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { ownDirectory } from "../volume/identity.ts";
 import { selectionDigest } from "./selection.ts";
@@ -64,17 +66,25 @@ export class PartialStates {
   #keptMs = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> = Promise.resolve();
 
-  /** @param names directories in the volume; the others are forgotten */
-  static async read(spec: PartialStatesSpec, job: JobConfig, names: readonly string[]): Promise<PartialStates> {
+  /** @param entries what is in the job's directory, oldest first; nothing else stays known */
+  static async read(
+    spec: PartialStatesSpec,
+    job: JobConfig,
+    entries: readonly Pick<SnapshotEntry, "name" | "partial">[],
+  ): Promise<PartialStates> {
     const path = join(spec.stateDir, "partials", job.name);
     const volumePath = join(ownDirectory(spec.filesDir), "partials", job.name);
     const here = await readHere(path);
-    const known = names.filter((name) => here[name] !== undefined);
-    const there = known.length === 0 ? {} : await readThere(spec, volumePath);
-    const states = known.flatMap((name) => {
-      const state = here[name];
-      return state === undefined ? [] : ([[name, { ...state, ...older(state, there[name]) }]] as const);
-    });
+    const newest = entries.findLast((entry) => !entry.partial);
+    const known = entries
+      .filter((entry) => entry.partial || entry === newest)
+      .flatMap(({ name, partial }) => {
+        const state = here[partialName(name)];
+        return state === undefined ? [] : [{ name: partialName(name), partial, state }];
+      });
+    // of a finished one nobody asks how far it has reached
+    const there = known.some(({ partial }) => partial) ? await readThere(spec, volumePath) : {};
+    const states = known.map(({ name, state }) => [name, { ...state, ...older(state, there[name]) }] as const);
     return new PartialStates(spec, { path, volumePath }, job, new Map(states));
   }
 

@@ -69,8 +69,7 @@ export async function prune(
 async function remove(host: Host, job: JobConfig, attached: Attached, plan: PrunePlan): Promise<void> {
   const { filesDir, signal, entries } = attached;
   const { exec, clock, stateDir } = host;
-  const known = entries.map((entry) => partialName(entry.name));
-  const states = await PartialStates.read({ exec, clock, stateDir, filesDir, signal }, job, known);
+  const states = await PartialStates.read({ exec, clock, stateDir, filesDir, signal }, job, entries);
   const jobDir = join(filesDir, job.name);
   const operate = (file: string, args: string[]) =>
     mustRun(host.exec, { file, args, deadlineMs: volumeDeadlineMs, signal });

@@ -34,6 +34,8 @@ const bigBytes = 300_000;
 const first = "2026-11-25T02-00-00Z.partial";
 const second = "2026-11-25T03-00-00Z.partial";
 
+const entries = [first, second].map((name) => ({ name: name.replace(".partial", ""), partial: true }));
+
 /** A machine with a job, and unfinished snapshots of it. */
 class Machine {
   readonly source: string;
@@ -57,7 +59,7 @@ class Machine {
 
   states(): Promise<PartialStates> {
     const spec = { exec, clock: systemClock, stateDir: this.#stateDir, filesDir: this.filesDir, signal: never };
-    return PartialStates.read(spec, this.job, [first, second]);
+    return PartialStates.read(spec, this.job, entries);
   }
 
   /** A file of the source. */
