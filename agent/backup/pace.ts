@@ -17,6 +17,10 @@ const largestWindowBytes = 2 ** 30;
 /** So much of the link's time may be lost with a connection, roughly. */
 const windowMs = 2000;
 const mostPieces = 2;
+/** Less than that says nothing about the link: two pieces that arrive together seem to have taken no time. */
+const shortestSampleMs = 500;
+const shortestRestMs = 10;
+const longestRestMs = 50;
 
 export interface Advice {
   /** Begin to write out what there is. */
@@ -33,10 +37,15 @@ export interface Piece {
 export class Pace {
   /** Bytes that the copy had written when the newest piece began that has arrived since. */
   #arrived = 0;
-  #arrivedMs: number | undefined;
   #begun = 0;
   readonly #onTheirWay = new Set<Piece>();
   #windowBytes = firstWindowBytes;
+  /** What has arrived since the speed of the link was last reckoned, and how long the link was at work for it. */
+  #sampleBytes = 0;
+  #sampleMs = 0;
+  #busySinceMs = 0;
+  #seenBytes = 0;
+  #seenMs = 0;
 
   /** @param written bytes, since the copy began */
   advise(written: number): Advice {
@@ -46,10 +55,25 @@ export class Pace {
     return { sync: this.#onTheirWay.size < mostPieces && enough, hold };
   }
 
-  /** A piece is on its way. @param nowMs by a clock that never jumps */
+  /**
+   * How long until there may be something to advise, were the copy to write on as fast as it did since this was last asked: what
+   * it writes while nobody looks is lost with the connection as well.
+   * @param nowMs by a clock that never jumps
+   * @returns ms
+   */
+  restMs(written: number, nowMs: number): number {
+    const bytesPerMs = (written - this.#seenBytes) / Math.max(1, nowMs - this.#seenMs);
+    this.#seenBytes = written;
+    this.#seenMs = nowMs;
+    const until = this.#onTheirWay.size === 0 ? this.#begun + leastBytes : this.#arrived + this.#windowBytes;
+    if (bytesPerMs <= 0) return longestRestMs;
+    return Math.min(longestRestMs, Math.max(shortestRestMs, (until - written) / bytesPerMs));
+  }
+
+  /** A piece is on its way. @param nowMs as above */
   begin(written: number, nowMs: number): Piece {
     const piece = { upTo: written };
-    if (this.#onTheirWay.size === 0) this.#arrivedMs = nowMs;
+    if (this.#onTheirWay.size === 0) this.#busySinceMs = nowMs;
     this.#begun = written;
     this.#onTheirWay.add(piece);
     return piece;
@@ -58,11 +82,15 @@ export class Pace {
   /** It has arrived, and with it all that had been written before. */
   end(piece: Piece, nowMs: number): void {
     this.#onTheirWay.delete(piece);
+    this.#sampleMs += nowMs - this.#busySinceMs;
+    this.#busySinceMs = nowMs;
     if (piece.upTo <= this.#arrived) return;
-    const tookMs = Math.max(1, nowMs - (this.#arrivedMs ?? nowMs));
-    const bytes = ((piece.upTo - this.#arrived) * windowMs) / tookMs;
-    this.#windowBytes = Math.min(largestWindowBytes, Math.max(smallestWindowBytes, bytes));
+    this.#sampleBytes += piece.upTo - this.#arrived;
     this.#arrived = piece.upTo;
-    this.#arrivedMs = nowMs;
+    if (this.#sampleMs < shortestSampleMs) return;
+    const bytes = (this.#sampleBytes * windowMs) / this.#sampleMs;
+    this.#windowBytes = Math.min(largestWindowBytes, Math.max(smallestWindowBytes, bytes));
+    this.#sampleBytes = 0;
+    this.#sampleMs = 0;
   }
 }

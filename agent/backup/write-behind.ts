@@ -6,8 +6,6 @@ import { bytesWritten } from "../system/process-io.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import { Pace } from "./pace.ts";
 
-const lookMs = 50;
-
 /**
  * @param work starts the copy, and says so
  * @param filesDir on the file system that it writes to
@@ -79,7 +77,7 @@ async function writeBehind(
         running.pause();
         await Promise.race(syncing);
         running.resume();
-      } else await clock.sleep(lookMs, over).catch(() => undefined);
+      } else await clock.sleep(pace.restMs(written, clock.monotonicMs()), over).catch(() => undefined);
     }
   } finally {
     running.resume();

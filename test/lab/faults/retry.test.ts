@@ -11,7 +11,7 @@ import { makeManyFiles } from "../harness/tree.ts";
 import { until } from "../harness/until.ts";
 
 const source = "/tmp/retry-source";
-const bigBytes = 60_000_000;
+const bigBytes = 120_000_000;
 const smallBytes = 100_000;
 const smallFiles = 250;
 /** Of what an undisturbed backup sends, so much may be sent twice. */
@@ -26,8 +26,8 @@ describe("a backup whose connection breaks", () => {
     },
     config: `
 volumes:
-  undisturbed: { remote: vault, image: undisturbed.luks, size: 128M, ${cheapKdf} }
-  disturbed: { remote: vault, image: disturbed.luks, size: 128M, ${cheapKdf} }
+  undisturbed: { remote: vault, image: undisturbed.luks, size: 256M, ${cheapKdf} }
+  disturbed: { remote: vault, image: disturbed.luks, size: 256M, ${cheapKdf} }
 jobs:
   undisturbed: { volume: undisturbed, sources: [${source}] }
   disturbed: { volume: disturbed, sources: [${source}] }
@@ -37,7 +37,7 @@ jobs:
 
   it("shows that it waits, goes on where it was, and sends at most a tenth twice", async (context) => {
     const { agent, host } = scene;
-    await host.setLink({ rttMs: 10, mbit: 30 });
+    await host.setLink({ rttMs: 10, mbit: 20 });
     const sent = async () => (await host.wireBytes()).sent;
 
     const beforeUndisturbed = await sent();
@@ -62,6 +62,7 @@ jobs:
     context.diagnostic(`undisturbed ${undisturbed} B, cut once ${disturbed} B: ${(100 * twice).toFixed(1)} % more`);
     assert.ok(twice <= allowance, `${(100 * twice).toFixed(1)} % more were sent`);
 
+    await host.setLink({ rttMs: 10, mbit: 100 });
     const verified = await agent.verify("disturbed");
     assertDone(verified);
     assert.equal(verified.run.totals?.filesEqual, smallFiles + 1);

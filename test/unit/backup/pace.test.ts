@@ -59,6 +59,46 @@ test("a piece that arrives takes with it the one before, and is not taken for fa
   assert.equal(pace.advise(40 * MiB + 1).hold, true);
 });
 
+test("two pieces that arrive together do not make the link a fast one", () => {
+  const pace = new Pace();
+  const first = pace.begin(4 * MiB, 0);
+  const second = pace.begin(8 * MiB, 100);
+  pace.end(first, 4000);
+  pace.end(second, 4010);
+  // the first has told of 1 MiB a second
+  pace.begin(9 * MiB, 4010);
+  assert.equal(pace.advise(10 * MiB).hold, false);
+  assert.equal(pace.advise(10 * MiB + 1).hold, true);
+  // and what came with it counts with the next: 5 MiB in 1 s
+  const third = pace.begin(9 * MiB, 4010);
+  pace.end(third, 5000);
+  pace.begin(20 * MiB, 5000);
+  assert.equal(pace.advise(18 * MiB).hold, false);
+  assert.equal(pace.advise(20 * MiB).hold, true);
+});
+
+test("a time in which nothing is on its way says nothing about the link", () => {
+  const pace = new Pace();
+  pace.end(pace.begin(5 * MiB, 0), 1000);
+  pace.end(pace.begin(10 * MiB, 60_000), 61_000);
+  // 5 MiB a second
+  pace.begin(11 * MiB, 61_000);
+  assert.equal(pace.advise(20 * MiB).hold, false);
+  assert.equal(pace.advise(20 * MiB + 1).hold, true);
+});
+
+test("a fast copy is looked at sooner, the nearer it comes to where it has to wait", () => {
+  const pace = new Pace();
+  assert.equal(pace.restMs(0, 0), 50);
+  pace.begin(2 * MiB, 0);
+  // 4 MiB may be ahead; at 1 MiB in 20 ms
+  assert.equal(pace.restMs(2 * MiB, 40), 40);
+  assert.equal(pace.restMs(3 * MiB, 60), 20);
+  assert.equal(pace.restMs(4 * MiB, 80), 10);
+  // standing still
+  assert.equal(pace.restMs(4 * MiB, 90), 50);
+});
+
 test("nothing that was written twice is counted as less than nothing", () => {
   const pace = new Pace();
   const piece = pace.begin(8 * MiB, 0);
