@@ -114,6 +114,7 @@ const unkillableAfterMs = 5000;
 export function makeExec(path: string = fixedEnvironment.PATH): { exec: Exec; start: Start } {
   const start: Start = (command) => startChild(command, path);
   const exec: Exec = async (command) => {
+    await oneATurn();
     const finished = await start(command).finished;
     if (finished.signal === undefined) return finished;
     throw new LuksmithError("tool_failed", `${command.file} was killed (${finished.signal})`, {
@@ -122,6 +123,20 @@ export function makeExec(path: string = fixedEnvironment.PATH): { exec: Exec; st
     });
   };
   return { start, exec };
+}
+
+let startedInThisTurn = false;
+
+/**
+ * To start a child takes milliseconds in which we hear nobody. Those of many do not add up: between one and the next the event
+ * loop gets to see what has come in.
+ */
+async function oneATurn(): Promise<void> {
+  while (startedInThisTurn) await new Promise<void>((resolve) => setImmediate(resolve));
+  startedInThisTurn = true;
+  setImmediate(() => {
+    startedInThisTurn = false;
+  });
 }
 
 function startChild(command: Command, path: string): Child {

@@ -24,6 +24,22 @@ test("output, errors and exit code", async () => {
   assert.deepEqual(finished, { exitCode: 3, stdout: Buffer.from([0x61, 0, 0xff]), stderr: "wrong" });
 });
 
+test("of many at once, each is started in a turn of its own: what comes in meanwhile is seen between two of them", async () => {
+  let turn = 0;
+  let over = false;
+  const count = () => {
+    turn += 1;
+    if (!over) setImmediate(count);
+  };
+  setImmediate(count);
+  const startedIn: number[] = [];
+  const one = () => exec({ file: "true", args: [], deadlineMs: longMs, onStart: () => startedIn.push(turn) });
+  await Promise.all(Array.from({ length: 5 }, one));
+  over = true;
+  assert.equal(startedIn.length, 5);
+  assert.equal(new Set(startedIn).size, 5, `started in turns ${startedIn}`);
+});
+
 test("ended by a signal: it has said nothing, whatever its exit codes mean", async () => {
   for (const [signal, exitCode] of [
     ["SIGKILL", 137],
