@@ -125,18 +125,17 @@ export function makeExec(path: string = fixedEnvironment.PATH): { exec: Exec; st
   return { start, exec };
 }
 
-let startedInThisTurn = false;
+let turns: Promise<unknown> = Promise.resolve();
 
 /**
  * To start a child takes milliseconds in which we hear nobody. Those of many do not add up: between one and the next the event
- * loop gets to see what has come in.
+ * loop gets to see what has come in. First come, first served.
  */
-async function oneATurn(): Promise<void> {
-  while (startedInThisTurn) await new Promise<void>((resolve) => setImmediate(resolve));
-  startedInThisTurn = true;
-  setImmediate(() => {
-    startedInThisTurn = false;
-  });
+function oneATurn(): Promise<unknown> {
+  const mine = turns;
+  // twice, since the first is still in the same round of the loop when it is asked for by input or a timer
+  turns = mine.then(() => new Promise((resolve) => setImmediate(() => setImmediate(resolve))));
+  return mine;
 }
 
 function startChild(command: Command, path: string): Child {

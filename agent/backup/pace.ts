@@ -17,16 +17,20 @@ const largestWindowBytes = 2 ** 30;
 /** So much of the link's time may be lost with a connection, roughly. */
 const windowMs = 2000;
 const mostPieces = 2;
-/** Less than that says nothing about the link: two pieces that arrive together seem to have taken no time. */
+/** Less than that says nothing about the link. */
 const shortestSampleMs = 500;
-const shortestRestMs = 10;
-const longestRestMs = 50;
+/** Of two pieces that arrive together the second seems to have taken no time: what came before it has to be remembered. */
+const rememberedMs = 2 * windowMs;
+const soonestLookMs = 10;
+const latestLookMs = 50;
 
 export interface Advice {
   /** Begin to write out what there is. */
   readonly sync: boolean;
   /** Let the copy wait until a piece has arrived. */
   readonly hold: boolean;
+  /** Ask again after so long: what the copy writes while nobody looks is lost with the connection as well. */
+  readonly lookInMs: number;
 }
 
 /** What is being written out: all that had been written by then. */
@@ -34,43 +38,40 @@ export interface Piece {
   readonly upTo: number;
 }
 
+/** Bytes are those that the copy has written since it began; times are milliseconds of a clock that never jumps. */
 export class Pace {
-  /** Bytes that the copy had written when the newest piece began that has arrived since. */
+  /** What the copy had written when the newest piece began that has arrived since. */
   #arrived = 0;
   #begun = 0;
   readonly #onTheirWay = new Set<Piece>();
   #windowBytes = firstWindowBytes;
-  /** What has arrived since the speed of the link was last reckoned, and how long the link was at work for it. */
+  /** What arrived lately, and how long the link was at work for it. */
   #sampleBytes = 0;
   #sampleMs = 0;
   #busySinceMs = 0;
+  /** How fast the copy is when it does not wait. */
+  #bytesPerMs = 0;
   #seenBytes = 0;
-  #seenMs = 0;
+  #seenMs: number;
+  #holds = false;
 
-  /** @param written bytes, since the copy began */
-  advise(written: number): Advice {
-    const hold = this.#onTheirWay.size > 0 && written - this.#arrived > this.#windowBytes;
-    const pieceBytes = Math.max(leastBytes, this.#onTheirWay.size === 0 ? 0 : this.#windowBytes / mostPieces);
-    const enough = written - this.#begun >= pieceBytes || (hold && written > this.#begun);
-    return { sync: this.#onTheirWay.size < mostPieces && enough, hold };
-  }
-
-  /**
-   * How long until there may be something to advise, were the copy to write on as fast as it did since this was last asked: what
-   * it writes while nobody looks is lost with the connection as well.
-   * @param nowMs by a clock that never jumps
-   * @returns ms
-   */
-  restMs(written: number, nowMs: number): number {
-    const bytesPerMs = (written - this.#seenBytes) / Math.max(1, nowMs - this.#seenMs);
-    this.#seenBytes = written;
+  constructor(nowMs: number) {
     this.#seenMs = nowMs;
-    const until = this.#onTheirWay.size === 0 ? this.#begun + leastBytes : this.#arrived + this.#windowBytes;
-    if (bytesPerMs <= 0) return longestRestMs;
-    return Math.min(longestRestMs, Math.max(shortestRestMs, (until - written) / bytesPerMs));
   }
 
-  /** A piece is on its way. @param nowMs as above */
+  advise(written: number, nowMs: number): Advice {
+    this.#see(written, nowMs);
+    const moving = this.#onTheirWay.size;
+    const holdFrom = moving === 0 ? Number.POSITIVE_INFINITY : this.#arrived + this.#windowBytes;
+    const pieceBytes = Math.max(leastBytes, moving === 0 ? 0 : this.#windowBytes / mostPieces);
+    const syncFrom = moving < mostPieces ? this.#begun + pieceBytes : Number.POSITIVE_INFINITY;
+    const hold = written > holdFrom;
+    const sync = written >= syncFrom || (hold && moving < mostPieces && written > this.#begun);
+    this.#holds = hold;
+    return { sync, hold, lookInMs: this.#timeFor(Math.min(holdFrom, syncFrom) - written) };
+  }
+
+  /** A piece is on its way. */
   begin(written: number, nowMs: number): Piece {
     const piece = { upTo: written };
     if (this.#onTheirWay.size === 0) this.#busySinceMs = nowMs;
@@ -82,15 +83,28 @@ export class Pace {
   /** It has arrived, and with it all that had been written before. */
   end(piece: Piece, nowMs: number): void {
     this.#onTheirWay.delete(piece);
-    this.#sampleMs += nowMs - this.#busySinceMs;
+    const ms = nowMs - this.#busySinceMs;
+    const bytes = Math.max(0, piece.upTo - this.#arrived);
     this.#busySinceMs = nowMs;
-    if (piece.upTo <= this.#arrived) return;
-    this.#sampleBytes += piece.upTo - this.#arrived;
-    this.#arrived = piece.upTo;
+    this.#arrived += bytes;
+    const kept = Math.min(1, Math.max(0, rememberedMs - ms) / Math.max(1, this.#sampleMs));
+    this.#sampleBytes = kept * this.#sampleBytes + bytes;
+    this.#sampleMs = kept * this.#sampleMs + ms;
     if (this.#sampleMs < shortestSampleMs) return;
-    const bytes = (this.#sampleBytes * windowMs) / this.#sampleMs;
-    this.#windowBytes = Math.min(largestWindowBytes, Math.max(smallestWindowBytes, bytes));
-    this.#sampleBytes = 0;
-    this.#sampleMs = 0;
+    const windowBytes = (this.#sampleBytes * windowMs) / this.#sampleMs;
+    this.#windowBytes = Math.min(largestWindowBytes, Math.max(smallestWindowBytes, windowBytes));
+  }
+
+  #see(written: number, nowMs: number): void {
+    const ms = nowMs - this.#seenMs;
+    // a copy that stands still for a moment is not a slow one
+    if (!this.#holds && ms > 0) this.#bytesPerMs = Math.max((written - this.#seenBytes) / ms, this.#bytesPerMs / 2);
+    this.#seenBytes = written;
+    this.#seenMs = nowMs;
+  }
+
+  #timeFor(bytes: number): number {
+    const ms = this.#bytesPerMs > 0 ? bytes / this.#bytesPerMs : latestLookMs;
+    return Math.min(latestLookMs, Math.max(soonestLookMs, ms));
   }
 }

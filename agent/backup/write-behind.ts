@@ -47,18 +47,18 @@ async function writeBehind(
   over: AbortSignal,
   signal: AbortSignal,
 ): Promise<void> {
-  const pace = new Pace();
+  const pace = new Pace(clock.monotonicMs());
   const syncing = new Set<Promise<void>>();
   let failure: unknown;
   let settledMs = Number.NEGATIVE_INFINITY;
-  const sync = async (written: number): Promise<void> => {
+  const writeOut = async (written: number): Promise<void> => {
     const began = clock.now();
     const piece = pace.begin(written, clock.monotonicMs());
     try {
       await syncFilesystem(exec, filesDir, signal);
       pace.end(piece, clock.monotonicMs());
-      // one that began before may end after
-      if (began.getTime() <= settledMs) return;
+      // one that began before may end after; and once one was told of a failure, the next are not
+      if (failure !== undefined || began.getTime() <= settledMs) return;
       settledMs = began.getTime();
       onSettled(settledMs);
     } catch (error) {
@@ -68,16 +68,20 @@ async function writeBehind(
   try {
     while (!over.aborted && !signal.aborted && failure === undefined) {
       const written = await bytesWritten(running.pid);
-      const advice = pace.advise(written);
-      if (advice.sync) {
-        const one: Promise<void> = sync(written).finally(() => syncing.delete(one));
+      // told meanwhile; then there may be nothing on its way that would end a pause
+      if (failure !== undefined) break;
+      const { sync, hold, lookInMs } = pace.advise(written, clock.monotonicMs());
+      if (sync) {
+        const one: Promise<void> = writeOut(written).finally(() => syncing.delete(one));
         syncing.add(one);
       }
-      if (advice.hold) {
+      if (hold) {
         running.pause();
         await Promise.race(syncing);
+      } else {
         running.resume();
-      } else await clock.sleep(pace.restMs(written, clock.monotonicMs()), over).catch(() => undefined);
+        await clock.sleep(lookInMs, over).catch(() => undefined);
+      }
     }
   } finally {
     running.resume();

@@ -310,6 +310,7 @@ export class Stack implements AsyncDisposable {
       };
       this.#isMappingIncomplete = true;
       const unlocking = run.step("unlock", () => openMapping(host.exec, luks, signal));
+      // or will have: children are started in the order in which they are asked for
       derivationBegun.resolve();
       await unlocking;
       this.#isMappingIncomplete = false;

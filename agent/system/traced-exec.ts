@@ -1,4 +1,4 @@
-/** Every program that the agent runs, in its log at level debug: what it was called with, how long it took, how it ended. */
+/** Every program that the agent runs, in its log at level debug: with what, how long it took from the call on, how it ended. */
 
 import type { Clock } from "../../common/clock.ts";
 import type { Command, Exec, Finished, Start } from "../../common/exec.ts";

@@ -25,6 +25,8 @@ const endless = (name: string) => `${name}: { volume: ${name}, sources: [${endle
 
 describe("while four volumes hang", () => {
   const scene = Scene.set({
+    // they are to hang until they are told to end
+    remote: "stallTimeout: 4m",
     prepare: makeEndlessSource,
     config: `
 volumes:
