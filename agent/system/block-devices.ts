@@ -83,12 +83,15 @@ async function blockDevices(prefix: string): Promise<string[]> {
   return (await readdir("/sys/block")).filter((name) => name.startsWith(prefix));
 }
 
-/** Without its newline; undefined when the device is not set up, or went away while we looked. */
+/**
+ * Without its newline; undefined when the device is not set up, or went away while we looked. EINVAL is what device-mapper says
+ * of a device that is being removed (dm_attr_show(), Linux 6.1).
+ */
 async function readAttribute(path: string): Promise<string | undefined> {
   try {
     return (await readFile(path, "utf8")).replace(/\n$/, "");
   } catch (error) {
-    if (hasErrno(error, "ENOENT", "ENXIO", "ENODEV")) return undefined;
+    if (hasErrno(error, "ENOENT", "ENXIO", "ENODEV", "EINVAL")) return undefined;
     throw error;
   }
 }
