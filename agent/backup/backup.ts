@@ -16,7 +16,7 @@ import { appendRecord } from "../snapshots/record.ts";
 import { type Attached, type AttachOptions, withVolume } from "../stack/attach.ts";
 import type { Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
-import { volumeDeadlineMs } from "../tools/deadlines.ts";
+import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 import { type CopyResult, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
@@ -27,13 +27,11 @@ import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
 import { takeOver } from "./interrupted.ts";
 import { canBeLinked, linkedCopy } from "./linked-copy.ts";
 import { PartialStates } from "./partial-states.ts";
-import { type BackupPlan, planBackup } from "./plan.ts";
+import { type BackupPlan, goesOnInPlace, planBackup } from "./plan.ts";
 import { freeBytes, missingBytes } from "./room.ts";
-import { copyArgs, deletingArgs, ownMountsArgs, selectionArgs } from "./selection.ts";
+import { copyArgs, deletingArgs, selectionArgs } from "./selection.ts";
 import { requireSources } from "./sources.ts";
 import { withWriteBehind } from "./write-behind.ts";
-
-const removeDeadlineMs = 6 * 3_600_000;
 
 export interface BackupOptions {
   readonly dryRun: boolean;
@@ -128,7 +126,7 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     await syncFilesystem(host.exec, jobDir, signal);
   });
   const others = bases.filter((base) => base.endsWith(".partial"));
-  for (const other of others) await removeTree(host.exec, join(jobDir, other), removeDeadlineMs, signal);
+  for (const other of others) await removeTree(host.exec, join(jobDir, other), wholeVolumeDeadlineMs, signal);
 
   const left = warnings === 0 ? "" : `, ${plural(warnings, "file")} left out`;
   return {
@@ -146,9 +144,7 @@ async function planned({ exec, clock, stateDir }: Host, job: JobConfig, { entrie
 }
 
 /**
- * Makes NAME.partial, or goes on with an interrupted one of the same selection: in its own directory when nothing in it
- * is shared with a finished snapshot, otherwise by sharing its files. Of a file that it finds in place rsync changes
- * owner, mode and attributes in place too (rsync(1), --link-dest), and so those of the finished snapshot.
+ * Makes NAME.partial, or goes on with an interrupted one: in its own directory, or by sharing its files.
  * @returns what unchanged files may be shared with, newest first, as names in the job's directory
  */
 async function prepare(
@@ -165,7 +161,7 @@ async function prepare(
   const interrupted = plan.interrupted.map(partialName);
   const [newest] = interrupted;
   const finished = plan.base === undefined ? [] : [plan.base];
-  for (const name of plan.stale) await removeTree(exec, join(jobDir, partialName(name)), removeDeadlineMs, signal);
+  for (const name of plan.stale) await removeTree(exec, join(jobDir, partialName(name)), wholeVolumeDeadlineMs, signal);
   if (newest === undefined) {
     await states.begin(into);
     return finished;
@@ -176,9 +172,7 @@ async function prepare(
       ? `going on with the interrupted snapshot ${plan.interrupted[0]}`
       : `the interrupted snapshot ${plan.interrupted[0]} was of other sources: its files are used where they fit`,
   );
-  // not when a file system may have been mounted on a directory since: with --one-file-system rsync does not look into
-  // such a directory, and what stood there before would stay
-  const inPlace = isSame && plan.base === undefined && !job.oneFileSystem;
+  const inPlace = goesOnInPlace(plan, { isSame, oneFileSystem: job.oneFileSystem });
   await states.begin(into, inPlace ? newest : undefined);
   if (inPlace) {
     const args = ["--no-target-directory", "--", join(jobDir, newest), join(jobDir, into)];
@@ -219,9 +213,16 @@ async function copyInto(
     warnings += 1;
     run.warn(message, path);
   };
-  const selection = [...selectionArgs(job), ...ownMountsArgs(host.runtimeDir)];
-  const links = bases.map((base) => `--link-dest=../${base}`);
-  const args = [...selection, ...deletingArgs, ...copyArgs(job), ...links, "--", ...job.sources, `${partial}/`];
+  const selection = selectionArgs(job, host.runtimeDir);
+  const args = [
+    ...selection,
+    ...deletingArgs,
+    ...copyArgs(job),
+    ...linkArgs(bases),
+    "--",
+    ...job.sources,
+    `${partial}/`,
+  ];
   const [base] = bases;
   const onSettled = (beganMs: number) => states.settleSoon(basename(partial), beganMs);
   if (linkable && base !== undefined && bases.length === 1) {
@@ -246,6 +247,11 @@ async function copyInto(
   return { ...result, warnings, isSealable: false };
 }
 
+/** @param bases as names beside the snapshot that is made */
+function linkArgs(bases: readonly string[]): string[] {
+  return bases.map((base) => `--link-dest=../${base}`);
+}
+
 /** How much more room this snapshot needs: what a copy would still have to transfer, less what is free. */
 async function explainFull(
   host: Host,
@@ -256,16 +262,8 @@ async function explainFull(
   cause: LuksmithError,
 ): Promise<LuksmithError> {
   const { exec } = host;
-  const links = bases.map((base) => `--link-dest=../${base}`);
-  const args = [
-    "--dry-run",
-    ...selectionArgs(job),
-    ...ownMountsArgs(host.runtimeDir),
-    ...links,
-    "--",
-    ...job.sources,
-    `${partial}/`,
-  ];
+  const selection = selectionArgs(job, host.runtimeDir);
+  const args = ["--dry-run", ...selection, ...linkArgs(bases), "--", ...job.sources, `${partial}/`];
   const ignore = () => undefined;
   const [left, free] = await Promise.all([
     copy(exec, { args, onComplaint: ignore }, attached.signal),
@@ -295,8 +293,7 @@ async function dryRun(
     const args = [
       "--dry-run",
       `--out-format=${itemFormat}`,
-      ...selectionArgs(job),
-      ...ownMountsArgs(host.runtimeDir),
+      ...selectionArgs(job, host.runtimeDir),
       ...against,
       "--",
       ...job.sources,

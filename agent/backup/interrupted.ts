@@ -13,18 +13,16 @@ import { plural } from "../../common/units.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
-import { volumeDeadlineMs } from "../tools/deadlines.ts";
+import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
 import { filesThere, listFiles } from "../tools/find.ts";
 import { removeTrees } from "../tools/remove-tree.ts";
 import { copy } from "../tools/rsync.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import { copyProgress } from "./copy-progress.ts";
 import type { PartialState, PartialStates } from "./partial-states.ts";
-import { copyArgs, ownMountsArgs, selectionArgs } from "./selection.ts";
+import { copyArgs, selectionArgs } from "./selection.ts";
 import { type Beginning, intendedPath, isDoubtful, isWorthComparing, longest } from "./unfinished.ts";
 import { withWriteBehind } from "./write-behind.ts";
-
-const removeDeadlineMs = 6 * 3_600_000;
 
 /** What a copy needs of the agent, and of its run. */
 type CopyHost = Pick<Host, "exec" | "clock" | "runtimeDir">;
@@ -87,8 +85,7 @@ async function complete(
   const { exec, clock, runtimeDir } = host;
   run.note(`going on within ${plural(paths.length, "file")}`);
   const args = [
-    ...selectionArgs(job),
-    ...ownMountsArgs(runtimeDir),
+    ...selectionArgs(job, runtimeDir),
     ...copyArgs(job),
     ...["--inplace", "--no-whole-file", "--ignore-times", "--from0", "--files-from=-", "--", "/", `${target}/`],
   ];
@@ -164,5 +161,5 @@ async function move(exec: Exec, from: string, to: string, signal: AbortSignal): 
 async function removeAll(exec: Exec, paths: readonly Buffer[], signal: AbortSignal): Promise<void> {
   if (paths.length === 0) return;
   const list = Buffer.concat(paths.flatMap((path) => [path, Buffer.from("\0")]));
-  await removeTrees(exec, list, removeDeadlineMs, signal);
+  await removeTrees(exec, list, wholeVolumeDeadlineMs, signal);
 }

@@ -15,6 +15,7 @@ import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
+import { wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
 import { removeTree, removeTrees } from "../tools/remove-tree.ts";
 import { archiveArgs, type CopyResult, type CopySpec, copy } from "../tools/rsync.ts";
 import { itemFormat, noStats, parseItem, type RsyncKind, type RsyncStats, rsyncKinds } from "../tools/rsync-output.ts";
@@ -25,8 +26,6 @@ import { includeRules } from "./include-rules.ts";
 import { copyArgs, deletingArgs } from "./selection.ts";
 import { withWriteBehind } from "./write-behind.ts";
 
-/** For what touches every entry of a tree. */
-const treeDeadlineMs = 6 * 3_600_000;
 const lookDeadlineMs = 600_000;
 
 type Tools = Pick<Host, "exec" | "clock">;
@@ -69,7 +68,7 @@ export async function linkedCopy(
   const looked = await run.step("compare", () => lookAndLink(host, spec, run, signal));
   const stats = looked && (await bringChanges(host, spec, looked, run, signal));
   if (stats) return { incomplete: false, stats };
-  await removeTree(host.exec, spec.partial, treeDeadlineMs, signal);
+  await removeTree(host.exec, spec.partial, wholeVolumeDeadlineMs, signal);
   return undefined;
 }
 
@@ -178,11 +177,18 @@ async function linkAll(
   both: AbortSignal,
 ): Promise<void> {
   const args = ["--archive", "--link", "--no-target-directory", "--", base, partial];
-  const linked = await exec({ file: "cp", args, brief: true, silent: true, deadlineMs: treeDeadlineMs, signal: both });
+  const linked = await exec({
+    file: "cp",
+    args,
+    brief: true,
+    silent: true,
+    deadlineMs: wholeVolumeDeadlineMs,
+    signal: both,
+  });
   if (linked.exitCode === 0) return;
   if (!/No space left on device|Disk quota exceeded/.test(linked.stderr)) throw notSimple;
   // nothing but links and directories, which take the last of the room
-  await removeTree(exec, partial, treeDeadlineMs, signal);
+  await removeTree(exec, partial, wholeVolumeDeadlineMs, signal);
   throw new LuksmithError("full", "there is no room left", { cause: lastWords(linked) });
 }
 
@@ -246,7 +252,7 @@ async function exchange(
 ): Promise<CopyResult | undefined> {
   const { job, selection, partial } = spec;
   if (changes.remove.length > 0) {
-    await removeTrees(host.exec, nullTerminated(changes.remove, `${partial}/`), treeDeadlineMs, signal);
+    await removeTrees(host.exec, nullTerminated(changes.remove, `${partial}/`), wholeVolumeDeadlineMs, signal);
   }
   if (changes.copy.length === 0) return { incomplete: false, stats: noStats };
   const paths = changes.copy.map(({ path }) => path);
@@ -296,7 +302,7 @@ async function countKinds(exec: Exec, directory: string, signal: AbortSignal): P
     args: [directory, "-mindepth", "1", "-printf", "%y"],
     // although it may take long: it only reads, and the mount goes when we do
     brief: true,
-    deadlineMs: treeDeadlineMs,
+    deadlineMs: wholeVolumeDeadlineMs,
     signal,
     onStdout: (chunk) => {
       for (const letter of chunk.toString("latin1")) kinds[kindOf(letter)] += 1;

@@ -52,3 +52,18 @@ export function planBackup(
     stale: [...stale, ...partial.filter((name) => !isKnown(name))],
   };
 }
+
+/**
+ * Whether the newest interrupted one is gone on with in its own directory: one of the same selection, of which nothing is shared
+ * with a finished snapshot. Of a file that it finds in place rsync changes owner, mode and attributes in place too (rsync(1),
+ * --link-dest), and so those of the finished snapshot.
+ *
+ * Not when a file system may have been mounted on a directory since: with --one-file-system rsync does not look into such a
+ * directory, and what stood there before would stay.
+ */
+export function goesOnInPlace(
+  { base, interrupted }: Pick<BackupPlan, "base" | "interrupted">,
+  { isSame, oneFileSystem }: { isSame: boolean; oneFileSystem: boolean },
+): boolean {
+  return interrupted.length > 0 && isSame && base === undefined && !oneFileSystem;
+}

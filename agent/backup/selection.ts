@@ -8,13 +8,17 @@ import { archiveArgs } from "../tools/rsync.ts";
 /**
  * Full paths are kept below the snapshot (--relative), so /etc/hosts is etc/hosts there, and patterns with a leading
  * slash mean paths on the machine. Source: rsync(1)
+ *
+ * Never what the agent itself has mounted: with file systems crossed, a source such as "/" holds the very volume that is
+ * written to.
  */
-export function selectionArgs(job: JobConfig): string[] {
+export function selectionArgs(job: JobConfig, runtimeDir: string): string[] {
   return [
     ...archiveArgs,
     "--relative",
     ...(job.oneFileSystem ? ["--one-file-system"] : []),
     ...job.exclude.map((pattern) => `--exclude=${pattern}`),
+    ...["volumes", "views"].map((directory) => `--exclude=${join(runtimeDir, directory)}/`),
   ];
 }
 
@@ -25,14 +29,6 @@ export const deletingArgs = ["--delete", "--delete-excluded"] as const;
 export function copyArgs(job: JobConfig): string[] {
   const limit = job.bandwidthLimit === undefined ? [] : [`--bwlimit=${Math.ceil(job.bandwidthLimit / 1024)}`];
   return ["--open-noatime", ...limit];
-}
-
-/**
- * Never what the agent itself has mounted: with file systems crossed, a source such as "/" holds the very volume that is
- * written to.
- */
-export function ownMountsArgs(runtimeDir: string): string[] {
-  return ["volumes", "views"].map((directory) => `--exclude=${join(runtimeDir, directory)}/`);
 }
 
 /** Equal for two runs that take the same: only then does a half-finished copy of one serve the other. */

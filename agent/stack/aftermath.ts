@@ -7,8 +7,8 @@ import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { dmDevice } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { wipeDm } from "../tools/dmsetup.ts";
+import { statRemote } from "../tools/remote-file.ts";
 import { hostTrouble } from "./host-trouble.ts";
-import { statImage } from "./image-file.ts";
 import type { StackNames } from "./names.ts";
 import { noticeLoss } from "./transport.ts";
 
@@ -84,7 +84,7 @@ export class Aftermath {
   async lookForImage(): Promise<void> {
     const { imagePath } = this.#writing ?? {};
     if (imagePath === undefined || this.#lost?.aborted) return;
-    const found = await statImage(this.#host.exec, imagePath, this.#lost ?? new AbortController().signal);
+    const found = await statRemote(this.#host.exec, imagePath, this.#lost ?? new AbortController().signal);
     this.#isImageGone = found === undefined;
   }
 }

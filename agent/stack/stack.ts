@@ -20,6 +20,7 @@ import { openMapping } from "../tools/cryptsetup.ts";
 import { dmTables } from "../tools/dmsetup.ts";
 import { readSuperblock, type Superblock } from "../tools/ext4.ts";
 import { detachLoop } from "../tools/losetup.ts";
+import { type RemoteStat, statRemote } from "../tools/remote-file.ts";
 import { readKeyFile } from "../volume/key-file.ts";
 import type { Pin } from "../volume/pin.ts";
 import { Aftermath } from "./aftermath.ts";
@@ -35,7 +36,7 @@ import {
   releaseLoops,
   removePlaceholderFile,
 } from "./image-device.ts";
-import { type ImageStat, missingImage, requireImage, statImage } from "./image-file.ts";
+import { missingImage, requireImage } from "./image-file.ts";
 import { requireTables } from "./mapping.ts";
 import { removeMountPoint } from "./mount-point.ts";
 import { type StackNames, stackNames } from "./names.ts";
@@ -73,7 +74,7 @@ export interface Connected {
   readonly imagePath: string;
   readonly transport: Transport;
   /** The image at first sight; undefined when there is none. */
-  readonly image: ImageStat | undefined;
+  readonly image: RemoteStat | undefined;
   /** The image is reserved for this machine; otherwise it may only be read. */
   readonly isLeased: boolean;
   /** The run's signal, aborted as well when the connection is lost. */
@@ -158,12 +159,12 @@ export class Stack implements AsyncDisposable {
   /** @returns whether it is ours now. Where nothing can be written, what is there can still be read */
   async #takeLease(
     lease: Lease,
-    { imagePath, image, mode }: { imagePath: string; image: ImageStat | undefined; mode: AttachMode },
+    { imagePath, image, mode }: { imagePath: string; image: RemoteStat | undefined; mode: AttachMode },
     run: RunContext,
     signal: AbortSignal,
   ): Promise<boolean> {
     // a directory that is not there is said better by those who look for the image
-    if (image === undefined && (await statImage(this.#host.exec, dirname(imagePath), signal)) === undefined)
+    if (image === undefined && (await statRemote(this.#host.exec, dirname(imagePath), signal)) === undefined)
       return false;
     try {
       await run.step("lease", () => lease.take(run.note, signal));
@@ -290,7 +291,7 @@ export class Stack implements AsyncDisposable {
     const image = async (): Promise<{ connected: Connected; loop: string }> => {
       const connected = await this.connect(target, mode, run, signal, derivationBegun.promise);
       await prepareImage?.(connected);
-      const stat = prepareImage ? await statImage(host.exec, connected.imagePath, connected.signal) : connected.image;
+      const stat = prepareImage ? await statRemote(host.exec, connected.imagePath, connected.signal) : connected.image;
       await requireImageAt(host, target, connected, stat);
       const access = connected.isLeased ? mode : "only read";
       const loop = await loopOnImage(host, connected.imagePath, access, connected.signal);
@@ -408,7 +409,7 @@ export class Stack implements AsyncDisposable {
   }
 }
 
-async function requireImageAt(host: Host, target: Target, connected: Connected, stat: ImageStat | undefined) {
+async function requireImageAt(host: Host, target: Target, connected: Connected, stat: RemoteStat | undefined) {
   const { exec } = host;
   const name = basename(connected.imagePath);
   if (stat === undefined) {

@@ -16,10 +16,10 @@ import { bytesRead } from "../system/process-io.ts";
 import { killThoseWith } from "../system/strays.ts";
 import { waitUntil } from "../system/wait-until.ts";
 import { remountFlags, unmount } from "../tools/mount.ts";
+import { type RemoteStat, statRemote } from "../tools/remote-file.ts";
 import { startSshfs } from "../tools/sshfs.ts";
 import { abortFuse, waitingRequests, widenFuse } from "./fuse-connection.ts";
 import { foreignMount } from "./held.ts";
-import { type ImageStat, statImage } from "./image-file.ts";
 import type { StackNames } from "./names.ts";
 import type { IoState } from "./stall-meter.ts";
 
@@ -75,7 +75,7 @@ export class SshfsTransport {
     onMounted: (transport: Transport) => Promise<void>,
     beside: (signal: AbortSignal) => Promise<unknown>,
     signal: AbortSignal,
-  ): Promise<{ transport: Transport; image: ImageStat | undefined }> {
+  ): Promise<{ transport: Transport; image: RemoteStat | undefined }> {
     const { clock, exec } = this.#host;
     const patience = AbortSignal.timeout(remote.connectTimeoutMs + connectExtraMs);
     try {
@@ -84,7 +84,7 @@ export class SshfsTransport {
       const inTime = AbortSignal.any([signal, transport.lost, patience]);
       // all wait for the host's first answer; a look at the image itself follows no link
       const [image] = await this.#breakingWhenLate(inTime, () =>
-        allOrFirstError(statImage(exec, imagePath, inTime), this.#confine(inTime), beside(inTime)),
+        allOrFirstError(statRemote(exec, imagePath, inTime), this.#confine(inTime), beside(inTime)),
       );
       return { transport, image };
     } catch (error) {

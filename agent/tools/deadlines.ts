@@ -8,3 +8,6 @@ export const longestStallMs = 15 * 60_000;
  * which then says so; this is for the case that nobody does.
  */
 export const volumeDeadlineMs = 2 * longestStallMs;
+
+/** Of what touches everything in a volume: every entry, every inode table, all that waits to be written. */
+export const wholeVolumeDeadlineMs = 6 * 3_600_000;

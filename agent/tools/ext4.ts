@@ -2,10 +2,8 @@
 
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
-import { volumeDeadlineMs } from "./deadlines.ts";
+import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "./deadlines.ts";
 
-/** Each of them may have to read or write every inode table across a slow link. */
-const wholeFilesystemDeadlineMs = 6 * 3_600_000;
 /**
  * From 16 GiB on mke2fs makes journals of 128 MiB to 1 GiB, which all cross the wire at creation; one writer at a
  * time never needs more than this.
@@ -23,7 +21,7 @@ export async function makeExt4(exec: Exec, device: string, bytes: number, uuid: 
     ...(bytes >= bigFilesystemBytes ? ["-J", `size=${journalMiB}`] : []),
     ...["--", device],
   ];
-  await mustRun(exec, { file: "mkfs.ext4", args, deadlineMs: wholeFilesystemDeadlineMs, signal });
+  await mustRun(exec, { file: "mkfs.ext4", args, deadlineMs: wholeVolumeDeadlineMs, signal });
 }
 
 export interface Superblock {
@@ -74,7 +72,7 @@ export async function checkExt4(
 ): Promise<boolean> {
   const flags = { preen: ["-p"], look: ["-n", "-f"], full: ["-p", "-f"], repair: ["-y", "-f"] }[how];
   const args = [...flags, "--", device];
-  const finished = await exec({ file: "e2fsck", args, deadlineMs: wholeFilesystemDeadlineMs, signal });
+  const finished = await exec({ file: "e2fsck", args, deadlineMs: wholeVolumeDeadlineMs, signal });
   if (finished.exitCode === 0) return true;
   if (finished.exitCode === 1 || finished.exitCode === 2) return false;
   const said = finished.stdout.toString().trim().split("\n").at(-1) || lastWords(finished);
@@ -87,5 +85,5 @@ export async function checkExt4(
  * interrupts resize2fs(8) on one that is not leaves it with errors that e2fsck asks about.
  */
 export async function growExt4(exec: Exec, device: string, signal: AbortSignal): Promise<void> {
-  await mustRun(exec, { file: "resize2fs", args: [device], deadlineMs: wholeFilesystemDeadlineMs, signal });
+  await mustRun(exec, { file: "resize2fs", args: [device], deadlineMs: wholeVolumeDeadlineMs, signal });
 }

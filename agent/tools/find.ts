@@ -3,10 +3,8 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { type Command, type Exec, lastWords } from "../../common/exec.ts";
 import { FileEntry, FileEntry_Type } from "../../proto/gen/luksmith/v1/types.ts";
-import { volumeDeadlineMs } from "./deadlines.ts";
+import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "./deadlines.ts";
 import { RecordSplitter } from "./record-splitter.ts";
-
-const walkDeadlineMs = 6 * 3_600_000;
 
 /** What there is in a directory; each name one character a byte (latin1). @returns undefined when there is no such directory */
 export async function listDirectory(exec: Exec, path: string, signal: AbortSignal) {
@@ -51,7 +49,7 @@ export async function listFiles(
     }
   };
   const args = ["-H", directory, "-xdev", "-type", "f", "-printf", "%s %n %C@ %B@ %P\\0"];
-  const finished = await exec({ file: "find", args, brief: true, deadlineMs: walkDeadlineMs, signal, onStdout });
+  const finished = await exec({ file: "find", args, brief: true, deadlineMs: wholeVolumeDeadlineMs, signal, onStdout });
   if (finished.exitCode === 0) return;
   throw new LuksmithError("tool_failed", `cannot look through ${directory}: ${lastWords(finished)}`, {
     cause: finished,
@@ -83,7 +81,7 @@ export async function filesThere(
   };
   const stdin = paths.map((path) => `${path}\0`).join("");
   const args = ["-P", "-files0-from", "-", "-maxdepth", "0", "-printf", "%y %D %p\\0"];
-  const finished = await exec({ file: "find", args, stdin, deadlineMs: walkDeadlineMs, signal, onStdout });
+  const finished = await exec({ file: "find", args, stdin, deadlineMs: wholeVolumeDeadlineMs, signal, onStdout });
   // 1: some are not there
   if (finished.exitCode <= 1) return found;
   throw new LuksmithError("tool_failed", `find failed: ${lastWords(finished)}`, { cause: finished });
@@ -128,7 +126,7 @@ export async function walk(
     args: ["-files0-from", "-", ...depth, "-printf", format],
     cwd: spec.cwd,
     stdin: start,
-    deadlineMs: walkDeadlineMs,
+    deadlineMs: wholeVolumeDeadlineMs,
     signal,
     as: spec.as,
     onStdout: async (chunk) => {

@@ -1,5 +1,5 @@
 /**
- * Small files on a mounted backup host, by children: the host may never answer. Nothing here follows a link, provided that the
+ * Files on a mounted backup host, the small ones to be read and written, by children: the host may never answer. Nothing here follows a link, provided that the
  * mount is confined (nosymfollow), and nothing is opened that is no regular file.
  */
 
@@ -12,6 +12,26 @@ const mostBytes = 4096;
 const writeAtOnce = ["bs=128K", "iflag=fullblock"];
 const fileTypeMask = 0o170000;
 const regularFile = 0o100000;
+const typeNames: ReadonlyMap<number, string> = new Map([
+  [0o120000, "a symbolic link"],
+  [0o040000, "a directory"],
+  [0o060000, "a block device"],
+  [0o020000, "a character device"],
+  [0o010000, "a FIFO"],
+  [0o140000, "a socket"],
+]);
+
+/** lstat(2) of something on the host. */
+export interface RemoteStat {
+  /** st_mode */
+  readonly mode: number;
+  readonly bytes: number;
+  readonly allocatedBytes: number;
+  /** "major:minor" of the file system it is on. */
+  readonly device: string;
+  /** When its content last changed by the host's clock, in seconds since 1970. */
+  readonly writtenSeconds: number;
+}
 
 export interface RemoteFile {
   /** Undefined when it is no regular file. */
@@ -33,27 +53,40 @@ export async function createExclusively(exec: Exec, path: string, content: strin
   return false;
 }
 
-/** @returns undefined when there is none @throws {LuksmithError} "tool_failed" when it cannot be read */
+/** @returns undefined when there is nothing @throws {LuksmithError} "tool_failed" when it cannot be looked at */
+export async function statRemote(exec: Exec, path: string, signal: AbortSignal): Promise<RemoteStat | undefined> {
+  // stat(1): %f mode in hex, %s size, %b blocks of %B bytes, %Hd:%Ld device, %Y time of the last change
+  const args = ["--format=%f %s %b %B %Hd:%Ld %Y", "--", path];
+  const finished = await exec({ file: "stat", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
+  if (finished.exitCode !== 0) {
+    if (finished.stderr.endsWith("No such file or directory")) return undefined;
+    throw new LuksmithError("tool_failed", `${path} cannot be looked at: ${lastWords(finished)}`, { cause: finished });
+  }
+  const [mode = "", bytes, blocks, blockBytes, device = "", written] = finished.stdout.toString().trim().split(" ");
+  return {
+    mode: Number.parseInt(mode, 16),
+    bytes: Number(bytes),
+    allocatedBytes: Number(blocks) * Number(blockBytes),
+    device,
+    writtenSeconds: Number(written),
+  };
+}
+
+/** Undefined for a regular file, otherwise what it is, with its article. Source: inode(7) */
+export function otherType(mode: number): string | undefined {
+  const type = mode & fileTypeMask;
+  return type === regularFile ? undefined : (typeNames.get(type) ?? "of an unknown type");
+}
+
+/** @returns undefined when there is none @throws {LuksmithError} "tool_failed" when it cannot be looked at */
 export async function readRemoteFile(exec: Exec, path: string, signal: AbortSignal): Promise<RemoteFile | undefined> {
-  // stat(1): %f mode in hex, %Y time of the last change
-  const looked = await exec({
-    file: "stat",
-    args: ["--format=%f %Y", "--", path],
-    brief: true,
-    deadlineMs: volumeDeadlineMs,
-    signal,
-  });
-  if (looked.exitCode !== 0) {
-    if (looked.stderr.endsWith("No such file or directory")) return undefined;
-    throw new LuksmithError("tool_failed", `${path} cannot be looked at: ${lastWords(looked)}`, { cause: looked });
-  }
-  const [mode = "", writtenSeconds] = looked.stdout.toString().trim().split(" ");
-  if ((Number.parseInt(mode, 16) & fileTypeMask) !== regularFile) {
-    return { text: undefined, writtenSeconds: Number(writtenSeconds) };
-  }
+  const stat = await statRemote(exec, path, signal);
+  if (stat === undefined) return undefined;
+  const { writtenSeconds } = stat;
+  if (otherType(stat.mode) !== undefined) return { text: undefined, writtenSeconds };
   const args = ["--bytes", `${mostBytes}`, "--", path];
   const read = await exec({ file: "head", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
-  return { text: read.exitCode === 0 ? read.stdout.toString() : undefined, writtenSeconds: Number(writtenSeconds) };
+  return { text: read.exitCode === 0 ? read.stdout.toString() : undefined, writtenSeconds };
 }
 
 /** Writes over what is there, which must be as long. */

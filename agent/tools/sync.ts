@@ -3,9 +3,7 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, mustRun } from "../../common/exec.ts";
 import { mountOf } from "../system/mountinfo.ts";
-
-/** Everything that a run left in memory crosses the link. */
-const deadlineMs = 6 * 3_600_000;
+import { wholeVolumeDeadlineMs } from "./deadlines.ts";
 
 /**
  * syncfs(2), which reports what earlier writes failed with (Linux 5.8). Of a file system that an error has made read-only it
@@ -15,7 +13,8 @@ const deadlineMs = 6 * 3_600_000;
  */
 export async function syncFilesystem(exec: Exec, path: string, signal: AbortSignal): Promise<void> {
   // brief, although it may take long: while it waits nothing could end it anyway
-  await mustRun(exec, { file: "sync", args: ["--file-system", "--", path], brief: true, deadlineMs, signal });
+  const args = ["--file-system", "--", path];
+  await mustRun(exec, { file: "sync", args, brief: true, deadlineMs: wholeVolumeDeadlineMs, signal });
   const mount = await mountOf(path);
   if (mount?.hasFailed === true) {
     throw new LuksmithError("tool_failed", `the file system at ${mount.mountPoint} has become read-only over an error`);

@@ -5,7 +5,7 @@ import { LuksmithError } from "../../common/errors.ts";
 import { plural } from "../../common/units.ts";
 import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
 import { copyProgress } from "../backup/copy-progress.ts";
-import { ownMountsArgs, selectionArgs } from "../backup/selection.ts";
+import { selectionArgs } from "../backup/selection.ts";
 import { requireSources } from "../backup/sources.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
@@ -56,8 +56,8 @@ export async function verify(
         {
           // --checksum reads every file on both sides; itemized twice, unchanged ones are listed too
           args: [
-            ...["--dry-run", "--checksum", "-ii", `--out-format=${itemFormat}`, ...selectionArgs(job)],
-            ...ownMountsArgs(host.runtimeDir),
+            ...["--dry-run", "--checksum", "-ii", `--out-format=${itemFormat}`],
+            ...selectionArgs(job, host.runtimeDir),
             ...["--", ...job.sources, `${join(filesDir, job.name, snapshot.name)}/`],
           ],
           volume: job.volume,

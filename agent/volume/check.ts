@@ -6,11 +6,11 @@ import { formatBytes, plural } from "../../common/units.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { listSnapshots } from "../snapshots/list.ts";
 import { withRelease } from "../stack/attach.ts";
-import { statImage } from "../stack/image-file.ts";
 import { type Opened, Stack, type Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
 import { isLuks2 } from "../tools/cryptsetup.ts";
 import { checkExt4, FilesystemError, readSuperblock } from "../tools/ext4.ts";
+import { statRemote } from "../tools/remote-file.ts";
 import { readIdentity, requireIdentity } from "./identity.ts";
 import type { PinStore } from "./pin.ts";
 
@@ -52,7 +52,7 @@ export async function checkVolume(
     const identity = await readIdentity(host.exec, filesDir, opened.signal);
     requireIdentity(identity, pin, volume.name, options.acceptRollback);
     const snapshots = await listSnapshots(host.exec, filesDir, options.jobs, opened.signal);
-    const stat = await statImage(host.exec, opened.imagePath, opened.signal);
+    const stat = await statRemote(host.exec, opened.imagePath, opened.signal);
     return { generation: identity.generation, snapshots, allocated: stat?.allocatedBytes ?? 0 };
   });
   if (faults.length > 0) {
@@ -74,7 +74,7 @@ async function headerDifference(
   target: Target,
   { imagePath, signal }: Opened,
 ): Promise<string | undefined> {
-  const header = await statImage(host.exec, target.headerFile, signal);
+  const header = await statRemote(host.exec, target.headerFile, signal);
   if (header === undefined) throw new LuksmithError("config", `the pinned header ${target.headerFile} is gone`);
   const args = [`--bytes=${header.bytes}`, "--", target.headerFile, imagePath];
   const finished = await host.exec({ file: "cmp", args, deadlineMs: headerCompareDeadlineMs, signal });

@@ -74,7 +74,7 @@ class Machine {
   }
 
   get #selection(): string[] {
-    return selectionArgs(this.job);
+    return selectionArgs(this.job, "/run/luksmith");
   }
 
   get newest(): string {

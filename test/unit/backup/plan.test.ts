@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { planBackup } from "../../../agent/backup/plan.ts";
+import { goesOnInPlace, planBackup } from "../../../agent/backup/plan.ts";
 import { parseSnapshotName } from "../../../agent/snapshots/name.ts";
 
 const now = new Date("2026-11-25T02:00:00Z");
@@ -68,4 +68,15 @@ test("a clock that went back shares with the newest there is, and takes no name 
   const { name, base } = plan("2026-11-25T02-00-00Z", "2027-01-01T00-00-00Z", "2026-11-25T02-00-01Z.partial");
   assert.equal(base, "2027-01-01T00-00-00Z");
   assert.equal(name, "2026-11-25T02-00-02Z");
+});
+
+test("in place goes on what shares nothing, was of the same selection, and cannot have been mounted over", () => {
+  const interrupted = ["2026-11-23T02-00-00Z"];
+  const alone = { base: undefined, interrupted };
+  const asItWas = { isSame: true, oneFileSystem: false };
+  assert.equal(goesOnInPlace(alone, asItWas), true);
+  assert.equal(goesOnInPlace({ base: undefined, interrupted: [] }, asItWas), false);
+  assert.equal(goesOnInPlace({ base: "2026-11-22T02-00-00Z", interrupted }, asItWas), false);
+  assert.equal(goesOnInPlace(alone, { ...asItWas, isSame: false }), false);
+  assert.equal(goesOnInPlace(alone, { ...asItWas, oneFileSystem: true }), false);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ownMountsArgs, selectionArgs, selectionDigest } from "../../../agent/backup/selection.ts";
+import { selectionArgs, selectionDigest } from "../../../agent/backup/selection.ts";
 import type { JobConfig } from "../../../agent/config/job.ts";
 
 const job: JobConfig = {
@@ -16,23 +16,26 @@ const job: JobConfig = {
   deadlineMs: undefined,
 };
 
+const runtimeDir = "/run/luksmith";
+const ownMounts = ["--exclude=/run/luksmith/volumes/", "--exclude=/run/luksmith/views/"];
+
 test("what a job takes, with everything about it", () => {
-  const args = selectionArgs(job);
+  const args = selectionArgs(job, runtimeDir);
   for (const arg of ["--archive", "--hard-links", "--acls", "--xattrs", "--sparse", "--numeric-ids", "--relative"]) {
     assert.ok(args.includes(arg), arg);
   }
   // two versions of a file within one second are two versions
   assert.ok(args.includes("--modify-window=-1"));
   assert.ok(args.includes("--one-file-system"));
-  assert.ok(!selectionArgs({ ...job, oneFileSystem: false }).includes("--one-file-system"));
+  assert.ok(!selectionArgs({ ...job, oneFileSystem: false }, runtimeDir).includes("--one-file-system"));
 });
 
 test("patterns stay one argument each, in their order, whatever is in them", () => {
   const exclude = ["--delete-source-files", "-x", "a b", "$(id)", "'q\"", "*"];
-  const args = selectionArgs({ ...job, exclude });
+  const args = selectionArgs({ ...job, exclude }, runtimeDir);
   assert.deepEqual(
     args.filter((arg) => arg.startsWith("--exclude")),
-    exclude.map((pattern) => `--exclude=${pattern}`),
+    [...exclude.map((pattern) => `--exclude=${pattern}`), ...ownMounts],
   );
   assert.ok(!args.includes("--delete-source-files"));
 });
@@ -55,8 +58,9 @@ test("equal selections have one digest, all others another", () => {
 });
 
 test("the agent's own mounts are never taken", () => {
-  assert.deepEqual(ownMountsArgs("/run/luksmith"), [
-    "--exclude=/run/luksmith/volumes/",
-    "--exclude=/run/luksmith/views/",
-  ]);
+  const args = selectionArgs({ ...job, exclude: [] }, runtimeDir);
+  assert.deepEqual(
+    args.filter((arg) => arg.startsWith("--exclude")),
+    ownMounts,
+  );
 });
