@@ -105,9 +105,10 @@ export class SecondHost implements AsyncDisposable {
     const listening = Promise.withResolvers<void>();
     let said = "";
     const sshd = start({
-      file: "ip",
+      // and not `ip netns exec`, which copies all mounts that there are, and with them holds a volume that is attached now
+      file: "nsenter",
       args: [
-        ...["netns", "exec", namespace],
+        ...[`--net=/run/netns/${namespace}`, "--"],
         // past a limit of its own, a server is told so and goes on: see limitFiles
         ...["env", "--ignore-signal=XFSZ", "/usr/sbin/sshd", "-D", "-e", "-f", join(root, "sshd_config")],
       ],
