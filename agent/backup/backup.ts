@@ -16,7 +16,7 @@ import { appendRecord } from "../snapshots/record.ts";
 import { type Attached, type AttachOptions, withVolume } from "../stack/attach.ts";
 import type { Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
-import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 import { type CopyResult, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
@@ -126,7 +126,7 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     await syncFilesystem(host.exec, jobDir, signal);
   });
   const others = bases.filter((base) => base.endsWith(".partial"));
-  for (const other of others) await removeTree(host.exec, join(jobDir, other), wholeVolumeDeadlineMs, signal);
+  for (const other of others) await removeTree(host.exec, join(jobDir, other), signal);
 
   const left = warnings === 0 ? "" : `, ${plural(warnings, "file")} left out`;
   return {
@@ -161,7 +161,7 @@ async function prepare(
   const interrupted = plan.interrupted.map(partialName);
   const [newest] = interrupted;
   const finished = plan.base === undefined ? [] : [plan.base];
-  for (const name of plan.stale) await removeTree(exec, join(jobDir, partialName(name)), wholeVolumeDeadlineMs, signal);
+  for (const name of plan.stale) await removeTree(exec, join(jobDir, partialName(name)), signal);
   if (newest === undefined) {
     await states.begin(into);
     return finished;

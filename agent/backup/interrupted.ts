@@ -13,7 +13,7 @@ import { plural } from "../../common/units.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
-import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { filesThere, listFiles } from "../tools/find.ts";
 import { removeTrees } from "../tools/remove-tree.ts";
 import { copy } from "../tools/rsync.ts";
@@ -161,5 +161,5 @@ async function move(exec: Exec, from: string, to: string, signal: AbortSignal): 
 async function removeAll(exec: Exec, paths: readonly Buffer[], signal: AbortSignal): Promise<void> {
   if (paths.length === 0) return;
   const list = Buffer.concat(paths.flatMap((path) => [path, Buffer.from("\0")]));
-  await removeTrees(exec, list, wholeVolumeDeadlineMs, signal);
+  await removeTrees(exec, list, signal);
 }

@@ -68,7 +68,7 @@ export async function linkedCopy(
   const looked = await run.step("compare", () => lookAndLink(host, spec, run, signal));
   const stats = looked && (await bringChanges(host, spec, looked, run, signal));
   if (stats) return { incomplete: false, stats };
-  await removeTree(host.exec, spec.partial, wholeVolumeDeadlineMs, signal);
+  await removeTree(host.exec, spec.partial, signal);
   return undefined;
 }
 
@@ -188,7 +188,7 @@ async function linkAll(
   if (linked.exitCode === 0) return;
   if (!/No space left on device|Disk quota exceeded/.test(linked.stderr)) throw notSimple;
   // nothing but links and directories, which take the last of the room
-  await removeTree(exec, partial, wholeVolumeDeadlineMs, signal);
+  await removeTree(exec, partial, signal);
   throw new LuksmithError("full", "there is no room left", { cause: lastWords(linked) });
 }
 
@@ -252,7 +252,7 @@ async function exchange(
 ): Promise<CopyResult | undefined> {
   const { job, selection, partial } = spec;
   if (changes.remove.length > 0) {
-    await removeTrees(host.exec, nullTerminated(changes.remove, `${partial}/`), wholeVolumeDeadlineMs, signal);
+    await removeTrees(host.exec, nullTerminated(changes.remove, `${partial}/`), signal);
   }
   if (changes.copy.length === 0) return { incomplete: false, stats: noStats };
   const paths = changes.copy.map(({ path }) => path);

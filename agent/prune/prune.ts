@@ -13,7 +13,7 @@ import { partialName } from "../snapshots/name.ts";
 import { type Attached, withVolume } from "../stack/attach.ts";
 import type { Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
-import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "../volume/pin.ts";
@@ -81,7 +81,7 @@ async function remove(host: Host, job: JobConfig, attached: Attached, plan: Prun
     // what is left of it, when this is cut short, must not be gone on with either
     await states.forget(doomed);
     if (doomed !== name) await operate("mv", ["--no-target-directory", "--", join(jobDir, name), join(jobDir, doomed)]);
-    await removeTree(host.exec, join(jobDir, doomed), wholeVolumeDeadlineMs, signal);
+    await removeTree(host.exec, join(jobDir, doomed), signal);
   }
   await attached.recordGeneration();
   await syncFilesystem(host.exec, filesDir, signal);

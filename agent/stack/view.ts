@@ -52,7 +52,7 @@ export async function releaseViews(host: Host): Promise<void> {
   for (const { mountPoint } of await readMounts()) {
     if (mountPoint.startsWith(views)) await unmount(host.exec, mountPoint, unmountDeadlineMs, "lazy");
   }
-  await removeTree(host.exec, views, unmountDeadlineMs);
+  await removeTree(host.exec, views, undefined, unmountDeadlineMs);
 }
 
 async function releaseView(host: Host, own: string): Promise<void> {
@@ -67,5 +67,5 @@ async function releaseView(host: Host, own: string): Promise<void> {
   if ((await mounts()).length > 0) return;
   // by rm, which holds on to the directories that it walks through: the user owns this one, and could put a link in the
   // way of anything that goes by path
-  await removeTree(host.exec, own, unmountDeadlineMs);
+  await removeTree(host.exec, own, undefined, unmountDeadlineMs);
 }

@@ -1,6 +1,6 @@
 /**
- * Files on a mounted backup host, the small ones to be read and written, by children: the host may never answer. Nothing here follows a link, provided that the
- * mount is confined (nosymfollow), and nothing is opened that is no regular file.
+ * Files on a mounted backup host, the small ones to be read and written, by children: the host may never answer. Nothing here
+ * follows a link, provided that the mount is confined (nosymfollow), and nothing is opened that is no regular file.
  */
 
 import { LuksmithError } from "../../common/errors.ts";

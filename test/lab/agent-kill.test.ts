@@ -3,19 +3,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
-import { endlessFiles, endlessJob, endlessSource, startEndlessBackup } from "./harness/endless-backup.ts";
-import { cheapKdf } from "./harness/lab-agent.ts";
+import { endlessFiles, endlessSource, homeAndEndless, startEndlessBackup } from "./harness/endless-backup.ts";
 import { assertNothingLeft, captureSystem } from "./harness/leak-check.ts";
 import { assertDone, Scene } from "./harness/scene.ts";
 
 describe("a run whose agent is killed", () => {
   const scene = Scene.set({
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  ${endlessJob}
-  fast: { volume: home, sources: [${endlessSource}] }
+    config: `${homeAndEndless}  fast: { volume: home, sources: [${endlessSource}] }
 `,
     volumes: ["home"],
   });

@@ -3,19 +3,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
-import { endlessJob, startEndlessBackup } from "./harness/endless-backup.ts";
-import { cheapKdf } from "./harness/lab-agent.ts";
+import { homeAndEndless, startEndlessBackup } from "./harness/endless-backup.ts";
 import { assertNothingLeft } from "./harness/leak-check.ts";
 import { assertDone, Scene } from "./harness/scene.ts";
 
 describe("the agent", () => {
   const scene = Scene.set({
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  ${endlessJob}
-`,
+    config: homeAndEndless,
     volumes: ["home"],
   });
 

@@ -3,18 +3,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
-import { endlessJob, endlessSource, startEndlessBackup } from "./harness/endless-backup.ts";
-import { cheapKdf } from "./harness/lab-agent.ts";
+import { endlessSource, homeAndEndless, startEndlessBackup } from "./harness/endless-backup.ts";
 import { assertDone, Scene } from "./harness/scene.ts";
 
 describe("a run that loses its connection", () => {
   const scene = Scene.set({
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  ${endlessJob}
-  fast: { volume: home, sources: [${endlessSource}] }
+    config: `${homeAndEndless}  fast: { volume: home, sources: [${endlessSource}] }
 `,
     volumes: ["home"],
   });

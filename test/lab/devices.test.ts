@@ -5,8 +5,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { dmDevices } from "../../agent/system/block-devices.ts";
 import { makeExec, mustRun } from "../../common/exec.ts";
-import { endlessJob, startEndlessBackup } from "./harness/endless-backup.ts";
-import { cheapKdf } from "./harness/lab-agent.ts";
+import { homeAndEndless, startEndlessBackup } from "./harness/endless-backup.ts";
 import { Scene } from "./harness/scene.ts";
 
 /** Some of them are looked at in the moment in which they go. */
@@ -14,12 +13,7 @@ const rounds = 60;
 
 describe("the devices of a volume", () => {
   const scene = Scene.set({
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  ${endlessJob}
-`,
+    config: homeAndEndless,
     volumes: ["home"],
   });
 

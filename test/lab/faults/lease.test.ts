@@ -5,7 +5,7 @@ import { cp, mkdir, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type RunEvent, RunState } from "../../../proto/gen/luksmith/v1/types.ts";
-import { endlessJob, endlessSource, makeEndlessSource, startEndlessBackup } from "../harness/endless-backup.ts";
+import { endlessSource, homeAndEndless, makeEndlessSource, startEndlessBackup } from "../harness/endless-backup.ts";
 import { cheapKdf, type Followed, LabAgent, remoteLine, stateDir } from "../harness/lab-agent.ts";
 import { assertNothingLeft } from "../harness/leak-check.ts";
 import { assertDone, Scene } from "../harness/scene.ts";
@@ -37,12 +37,7 @@ describe("two machines with one image", () => {
   const scene = Scene.set({
     remote,
     prepare: makeEndlessSource,
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  ${endlessJob}
-  docs: { volume: home, sources: [${endlessSource}] }
+    config: `${homeAndEndless}  docs: { volume: home, sources: [${endlessSource}] }
 `,
     volumes: ["home"],
   });

@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { systemClock } from "../../../common/clock.ts";
 import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
-import { endlessJob, endlessSource, startEndlessBackup } from "../harness/endless-backup.ts";
-import { cheapKdf } from "../harness/lab-agent.ts";
+import { endlessSource, homeAndEndless, startEndlessBackup } from "../harness/endless-backup.ts";
 import { assertNothingLeft } from "../harness/leak-check.ts";
 import { assertDone, Scene } from "../harness/scene.ts";
 
@@ -15,12 +14,7 @@ const cleanWithinMs = 10_000;
 describe("a backup host that falls silent", () => {
   const scene = Scene.set({
     remote: `stallTimeout: ${stallMs}ms`,
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  ${endlessJob}
-  fast: { volume: home, sources: [${endlessSource}] }
+    config: `${homeAndEndless}  fast: { volume: home, sources: [${endlessSource}] }
 `,
     volumes: ["home"],
   });

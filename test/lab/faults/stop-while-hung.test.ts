@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { systemClock } from "../../../common/clock.ts";
 import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
-import { endlessJob, startEndlessBackup } from "../harness/endless-backup.ts";
-import { cheapKdf } from "../harness/lab-agent.ts";
+import { homeAndEndless, startEndlessBackup } from "../harness/endless-backup.ts";
 import { assertNothingLeft } from "../harness/leak-check.ts";
 import { Scene } from "../harness/scene.ts";
 
@@ -13,12 +12,7 @@ const cleanWithinMs = 10_000;
 
 describe("an agent with a volume that hangs", () => {
   const scene = Scene.set({
-    config: `
-volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
-jobs:
-  ${endlessJob}
-`,
+    config: homeAndEndless,
     volumes: ["home"],
   });
   let politelyMs = 0;

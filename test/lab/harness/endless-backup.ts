@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LabAgent } from "./lab-agent.ts";
+import { cheapKdf, type LabAgent } from "./lab-agent.ts";
 
 export const endlessSource = "/tmp/endless-source";
 export const endlessFiles = 20;
@@ -11,6 +11,14 @@ const fileBytes = 100_000;
 
 /** To stand below `jobs:`, beside a volume `home`. The 2 MB take more than three minutes. */
 export const endlessJob = `endless: { volume: home, sources: [${endlessSource}], bandwidthLimit: 10K }`;
+
+/** That, as the last of its jobs: others may be added. */
+export const homeAndEndless = `
+volumes:
+  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
+jobs:
+  ${endlessJob}
+`;
 
 export async function makeEndlessSource(): Promise<void> {
   await mkdir(endlessSource, { recursive: true });
