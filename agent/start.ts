@@ -7,6 +7,7 @@ import { makeExec } from "../common/exec.ts";
 import type { Log } from "../common/log.ts";
 import type { Up } from "../common/service.ts";
 import { version } from "../common/version.ts";
+import { waitUntil } from "../common/wait-until.ts";
 import { AgentServiceService } from "../proto/gen/luksmith/v1/agent.ts";
 import { Access } from "./access/access.ts";
 import { openLibc } from "./access/libc.ts";
@@ -20,7 +21,6 @@ import { RunManager } from "./runs/run-manager.ts";
 import { RunStore } from "./runs/run-store.ts";
 import { releaseLeftovers } from "./stack/leftovers.ts";
 import { traced } from "./system/traced-exec.ts";
-import { waitUntil } from "./system/wait-until.ts";
 import { PinStore } from "./volume/pin.ts";
 
 /** What is left to say is one small message a watcher. */

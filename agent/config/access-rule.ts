@@ -1,8 +1,8 @@
 /** A rule of `access`: who may do what with which volumes and jobs. Whatever no rule grants is refused. */
 
 import * as z from "zod";
+import { accountSchema, nameOrAllSchema } from "../../common/config/names.ts";
 import { type AccessVerb, accessVerbNames, accessVerbs } from "../access/verb.ts";
-import { accountSchema, nameOrAllSchema } from "./names.ts";
 import { uniqueList } from "./unique-list.ts";
 
 export interface AccessRule {

@@ -2,13 +2,13 @@
 
 import { dirname, resolve } from "node:path";
 import * as z from "zod";
-import { readConfig, readConfigFile } from "../../common/config-file.ts";
+import { byName } from "../../common/config/by-name.ts";
+import { readConfig, readConfigFile } from "../../common/config/file.ts";
+import { accountSchema, plainPathSchema } from "../../common/config/names.ts";
 import { type LogLevel, logLevels } from "../../common/log.ts";
 import { type AccessRule, accessRuleSchema } from "./access-rule.ts";
-import { byName } from "./by-name.ts";
 import { crossFaults } from "./cross-references.ts";
 import { type JobConfig, jobFileSchema, toJobConfig } from "./job.ts";
-import { accountSchema, plainPathSchema } from "./names.ts";
 import { notYet } from "./not-yet.ts";
 import { type RemoteConfig, remoteFileSchema, toRemoteConfig } from "./remote.ts";
 import { type RunsConfig, runsFileSchema, toRunsConfig } from "./runs.ts";

@@ -3,8 +3,8 @@
  * configuration with faults of its own too, so that all of them are reported at once.
  */
 
+import { isName } from "../../common/config/names.ts";
 import { nearest } from "../../common/nearest.ts";
-import { isName } from "./names.ts";
 
 export interface CrossFault {
   readonly path: readonly (string | number)[];

@@ -1,9 +1,9 @@
 /** A job: what is backed up, into which volume, with which hooks. */
 
 import * as z from "zod";
-import { absolutePathFault, absolutePathSchema, nameSchema } from "./names.ts";
+import { absolutePathFault, absolutePathSchema, nameSchema } from "../../common/config/names.ts";
+import { durationSchema, sizeSchema } from "../../common/config/quantity.ts";
 import { notYet } from "./not-yet.ts";
-import { durationSchema, sizeSchema } from "./quantity.ts";
 import { deadlineSchema } from "./runs.ts";
 import { uniqueList } from "./unique-list.ts";
 

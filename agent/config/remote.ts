@@ -1,9 +1,9 @@
 /** A remote: a directory on a backup host, reached by SSH. */
 
 import * as z from "zod";
+import { hostSchema, plainPathSchema, remotePathSchema, remoteUserSchema } from "../../common/config/names.ts";
+import { durationSchema } from "../../common/config/quantity.ts";
 import { longestStallMs } from "../tools/deadlines.ts";
-import { hostSchema, plainPathSchema, remotePathSchema, remoteUserSchema } from "./names.ts";
-import { durationSchema } from "./quantity.ts";
 
 export interface RemoteConfig {
   readonly name: string;

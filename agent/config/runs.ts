@@ -1,8 +1,8 @@
 /** What holds for every run: how often it tries, and how long it may take. */
 
 import * as z from "zod";
+import { durationSchema } from "../../common/config/quantity.ts";
 import type { RetryPolicy } from "../runs/retry.ts";
-import { durationSchema } from "./quantity.ts";
 
 export interface RunsConfig {
   readonly retry: RetryPolicy;

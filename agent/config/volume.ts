@@ -1,9 +1,9 @@
 /** A volume: an image on a remote, with its file system and its key. */
 
 import * as z from "zod";
-import { absolutePathSchema, imageSchema, nameSchema } from "./names.ts";
+import { absolutePathSchema, imageSchema, nameSchema } from "../../common/config/names.ts";
+import { sizeSchema } from "../../common/config/quantity.ts";
 import { notYet } from "./not-yet.ts";
-import { sizeSchema } from "./quantity.ts";
 
 /** How a key becomes the volume key's wrapper. Iterations stand only where a test wants it cheap. */
 export type Kdf = { readonly type: "argon2id" } | { readonly type: "pbkdf2"; readonly iterations: number };

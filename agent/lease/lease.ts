@@ -9,10 +9,10 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { LuksmithError } from "../../common/errors.ts";
 import { formatDuration } from "../../common/units.ts";
+import { waitUntil } from "../../common/wait-until.ts";
 import type { Host } from "../system/host.ts";
 import { orphanedSends } from "../system/orphaned-sends.ts";
 import { uptimeMs } from "../system/uptime.ts";
-import { waitUntil } from "../system/wait-until.ts";
 import {
   createExclusively,
   moveRemoteFile,

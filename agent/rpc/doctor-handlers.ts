@@ -1,3 +1,4 @@
+import { unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { examineKernel } from "../doctor/kernel.ts";
 import { examineKeys } from "../doctor/keys.ts";
@@ -6,7 +7,6 @@ import { examineRemote } from "../doctor/remotes.ts";
 import { examineState } from "../doctor/state.ts";
 import { examineTools } from "../doctor/tools.ts";
 import type { Agent } from "./agent.ts";
-import { unary } from "./call.ts";
 
 type Handlers = Pick<AgentServiceServer, "doctor">;
 

@@ -1,3 +1,4 @@
+import { unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { backup } from "../backup/backup.ts";
@@ -7,7 +8,6 @@ import { RestoreBegun, requireTarget, restore } from "../restore/restore.ts";
 import { verify } from "../verify/verify.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
 import { authorizedJob } from "./authorized.ts";
-import { unary } from "./call.ts";
 import { startOnVolume } from "./start-on-volume.ts";
 
 type Handlers = Pick<AgentServiceServer, "listJobs" | "backup" | "restore" | "verify" | "prune">;

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
+import { type Stream, serverStream } from "../../common/grpc-call.ts";
 import { plural } from "../../common/units.ts";
 import type {
   AgentServiceServer,
@@ -19,7 +20,6 @@ import { walk } from "../tools/find.ts";
 import { findJob, targetOf } from "../volume/target.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
 import { authorizedJob } from "./authorized.ts";
-import { type Stream, serverStream } from "./call.ts";
 
 type Handlers = Pick<AgentServiceServer, "listSnapshots" | "listFiles">;
 

@@ -1,9 +1,9 @@
+import { unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { trustedKeys, trustKey } from "../remote/trust.ts";
 import { scanHostKeys } from "../tools/ssh-keyscan.ts";
 import { findRemote } from "../volume/target.ts";
 import type { Agent } from "./agent.ts";
-import { unary } from "./call.ts";
 
 type Handlers = Pick<AgentServiceServer, "scanRemote" | "trustRemote">;
 

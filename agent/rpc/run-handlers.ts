@@ -1,7 +1,7 @@
+import { serverStream, unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { type Agent, toCaller } from "./agent.ts";
 import { authorizedRun, ofRun } from "./authorized.ts";
-import { serverStream, unary } from "./call.ts";
 
 type Handlers = Pick<AgentServiceServer, "listRuns" | "getRun" | "watchRun" | "cancelRun">;
 

@@ -1,9 +1,9 @@
 import { hostname } from "node:os";
+import { unary } from "../../common/grpc-call.ts";
 import { version } from "../../common/version.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import type { Agent } from "./agent.ts";
-import { unary } from "./call.ts";
 
 type Handlers = Pick<AgentServiceServer, "getStatus">;
 

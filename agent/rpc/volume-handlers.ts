@@ -1,3 +1,4 @@
+import { unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { checkVolume } from "../volume/check.ts";
@@ -7,7 +8,6 @@ import { makeRecoveryPassphrase } from "../volume/recovery-passphrase.ts";
 import { resizeVolume } from "../volume/resize.ts";
 import { findVolume } from "../volume/target.ts";
 import { type Agent, toCaller } from "./agent.ts";
-import { unary } from "./call.ts";
 import { startOnVolume } from "./start-on-volume.ts";
 
 type Handlers = Pick<AgentServiceServer, "listVolumes" | "createVolume" | "checkVolume" | "resizeVolume">;

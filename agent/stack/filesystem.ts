@@ -1,11 +1,11 @@
 /** The uppermost layer: the file system in the mapping, mounted where only root gets in. */
 
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
+import { waitUntil } from "../../common/wait-until.ts";
 import type { RunContext } from "../runs/context.ts";
 import { dmDevice } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { mountedAt } from "../system/mountinfo.ts";
-import { waitUntil } from "../system/wait-until.ts";
 import { checkExt4, FilesystemError, readSuperblock, type Superblock } from "../tools/ext4.ts";
 import { mountFilesystem, unmount } from "../tools/mount.ts";
 import type { Pin } from "../volume/pin.ts";

@@ -13,9 +13,9 @@
 import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
+import { waitUntil } from "../../common/wait-until.ts";
 import { type DmDevice, dmDevice, type LoopDevice, loopDevices } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
-import { waitUntil } from "../system/wait-until.ts";
 import { bytesPerDmSector, createDm, listDms, loadDmTable, removeDm, switchDmTable } from "../tools/dmsetup.ts";
 import { attachLoop, detachLoop } from "../tools/losetup.ts";
 import type { StackNames } from "./names.ts";

@@ -3,9 +3,9 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { withWriteBehind } from "../../../agent/backup/write-behind.ts";
-import { waitUntil } from "../../../agent/system/wait-until.ts";
 import { systemClock } from "../../../common/clock.ts";
 import { fixedEnvironment, makeExec, mustRun } from "../../../common/exec.ts";
+import { waitUntil } from "../../../common/wait-until.ts";
 import { isRunning } from "../exec/process-state.ts";
 import { scratch } from "../tools/scratch.ts";
 

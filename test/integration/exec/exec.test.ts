@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
-import { waitUntil } from "../../../agent/system/wait-until.ts";
 import { systemClock } from "../../../common/clock.ts";
 import { LuksmithError } from "../../../common/errors.ts";
 import { fixedEnvironment, lastWords, makeExec, mustRead, mustRun, type Running } from "../../../common/exec.ts";
+import { waitUntil } from "../../../common/wait-until.ts";
 import { nobody, rootOnly, scratch } from "../tools/scratch.ts";
 import { hasEnded, isRunning } from "./process-state.ts";
 

@@ -1,9 +1,9 @@
 /** Whether a process is still there, as proc_pid_stat(5) says it. */
 
 import { readFileSync } from "node:fs";
-import { waitUntil } from "../../../agent/system/wait-until.ts";
 import { systemClock } from "../../../common/clock.ts";
 import { hasErrno } from "../../../common/errors.ts";
+import { waitUntil } from "../../../common/wait-until.ts";
 
 const patienceMs = 20_000;
 

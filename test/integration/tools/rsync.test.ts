@@ -16,11 +16,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { waitUntil } from "../../../agent/system/wait-until.ts";
 import { archiveArgs, type CopyResult, type CopySpec, copy } from "../../../agent/tools/rsync.ts";
 import { itemFormat, parseItem, type RsyncItem, type RsyncProgress } from "../../../agent/tools/rsync-output.ts";
 import { systemClock } from "../../../common/clock.ts";
 import { makeExec, mustRun } from "../../../common/exec.ts";
+import { waitUntil } from "../../../common/wait-until.ts";
 import { at, latin1, nobody, oddNames, rootOnly, scratch, sorted, writeFile } from "./scratch.ts";
 
 const { exec } = makeExec();

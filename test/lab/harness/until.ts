@@ -1,7 +1,7 @@
 /** Waiting for the system to come to a state, as tests do: for long, and failing when it does not. */
 
-import { waitUntil } from "../../../agent/system/wait-until.ts";
 import { systemClock } from "../../../common/clock.ts";
+import { waitUntil } from "../../../common/wait-until.ts";
 
 const deadlineMs = 300_000;
 

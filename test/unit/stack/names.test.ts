@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { namePattern } from "../../../agent/config/names.ts";
 import { stackNames, volumeOfDm } from "../../../agent/stack/names.ts";
+import { namePattern } from "../../../common/config/names.ts";
 
 test("everything carries the volume's name", () => {
   assert.deepEqual(stackNames("/run/luksmith", "home"), {

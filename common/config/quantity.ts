@@ -1,7 +1,7 @@
 /** Sizes and durations as people write them in the configuration: "200G", "5M", "20s", "1h30m". */
 
 import * as z from "zod";
-import { formatDuration, parseDuration, parseSize } from "../../common/units.ts";
+import { formatDuration, parseDuration, parseSize } from "../units.ts";
 
 /** Bytes; a bare number is bytes too. Within `min` and `max`, a whole number of `step`. */
 export function sizeSchema({

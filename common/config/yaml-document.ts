@@ -4,8 +4,8 @@
  */
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
-import type { ConfigPath } from "./config-path.ts";
-import { quoteText } from "./quote.ts";
+import { quoteText } from "../quote.ts";
+import type { ConfigPath } from "./path.ts";
 
 export interface YamlFault {
   readonly line: number;

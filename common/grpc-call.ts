@@ -1,9 +1,9 @@
 /** What every call goes through: who is it, may they, then the work; every error in the one form. */
 
 import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream, sendUnaryData } from "@grpc/grpc-js";
-import { toStatus } from "../../common/error-wire.ts";
-import { asLuksmithError } from "../../common/errors.ts";
-import type { Log } from "../../common/log.ts";
+import { toStatus } from "./error-wire.ts";
+import { asLuksmithError } from "./errors.ts";
+import type { Log } from "./log.ts";
 
 /** @param work gets the request and the peer that the transport named */
 export function unary<Request, Response>(

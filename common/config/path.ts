@@ -1,6 +1,6 @@
 /** Where something stands in a configuration: keys and list positions from the top, as people write them. */
 
-import { quoteText } from "./quote.ts";
+import { quoteText } from "../quote.ts";
 
 export type ConfigPath = readonly PropertyKey[];
 

@@ -7,12 +7,12 @@ import { constants } from "node:fs";
 import { type FileHandle, open, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { z } from "zod";
-import { checkConfig } from "./config-issue.ts";
-import { showConfigPath } from "./config-path.ts";
-import { hasErrno, LuksmithError } from "./errors.ts";
-import { showName } from "./file-name.ts";
-import { directoryFault, ownershipFault } from "./ownership.ts";
-import { escapeControls } from "./quote.ts";
+import { hasErrno, LuksmithError } from "../errors.ts";
+import { showName } from "../file-name.ts";
+import { directoryFault, ownershipFault } from "../ownership.ts";
+import { escapeControls } from "../quote.ts";
+import { checkConfig } from "./issue.ts";
+import { showConfigPath } from "./path.ts";
 import { parseYaml, type YamlFault } from "./yaml-document.ts";
 
 /** Many times what the largest configuration needs. */

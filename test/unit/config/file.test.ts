@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as z from "zod";
-import { readConfig } from "../../../common/config-file.ts";
+import { readConfig } from "../../../common/config/file.ts";
 import { LuksmithError } from "../../../common/errors.ts";
 
 const colour = z.strictObject({

@@ -1,9 +1,9 @@
 /** What zod finds wrong, as faults in the words of the file: one for each key or value, with its path. */
 
 import * as z from "zod";
-import type { ConfigPath } from "./config-path.ts";
-import { nearest } from "./nearest.ts";
-import { quoteText } from "./quote.ts";
+import { nearest } from "../nearest.ts";
+import { quoteText } from "../quote.ts";
+import type { ConfigPath } from "./path.ts";
 
 export interface ConfigIssue {
   readonly path: ConfigPath;

@@ -1,6 +1,6 @@
 /** Waiting for the system to reach a state, by asking it. */
 
-import type { Clock } from "../../common/clock.ts";
+import type { Clock } from "./clock.ts";
 
 const firstPollMs = 5;
 const longestPollMs = 100;
