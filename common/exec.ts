@@ -20,6 +20,8 @@ export interface Command {
   /** Added to the fixed environment (PATH, LC_ALL=C). Never a secret. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Files of ours that are open in the child as well, as its descriptors 3, 4 and so on. */
+  readonly fds?: readonly number[];
   /** From the start to the exit. Omit only for a child that lives as long as what it serves. */
   readonly deadlineMs?: number;
   readonly signal?: AbortSignal | undefined;
@@ -146,9 +148,13 @@ function startChild(command: Command, path: string): Child {
     execa(direct ? file : "setpriv", direct ? args : setprivArgs(command), {
       env: { ...fixedEnvironment, PATH: path, ...command.env },
       extendEnv: false,
-      stdin: command.stdin === undefined ? "ignore" : "pipe",
-      stdout: command.silent === true ? "ignore" : "pipe",
-      stderr: "pipe",
+      stdio: [
+        command.stdin === undefined ? "ignore" : "pipe",
+        command.silent === true ? "ignore" : "pipe",
+        "pipe",
+        // any descriptor will do, of which execa's types know the first few
+        ...(command.fds ?? []).map((fd) => fd as 3),
+      ],
       buffer: false,
       encoding: "buffer",
       reject: false,

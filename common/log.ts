@@ -9,9 +9,18 @@ export type LogLevel = (typeof logLevels)[number];
 
 /** @param program its name stands in every line */
 export function makeLog(program: string, level: LogLevel): Log {
+  return logTo({ fd: 2 }, program, level);
+}
+
+/** As {@link makeLog}, to the end of a file that is made when it is missing, for its owner alone. */
+export function openLog(program: string, level: LogLevel, file: string): Log {
+  return logTo({ dest: file, append: true, mode: 0o600 }, program, level);
+}
+
+function logTo(where: { fd: number } | { dest: string; append: true; mode: number }, program: string, level: LogLevel) {
   // Synchronous, because the last lines before a crash are the ones that matter; and no `transport`, which would
   // start a worker thread and does not survive bundling.
-  const output = destination({ fd: 2, sync: true });
+  const output = destination({ ...where, sync: true });
   // a full disk below a redirected standard error must not end the program in the middle of a run
   output.on("error", () => undefined);
   return pino({ level, base: { program, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, output);

@@ -8,7 +8,7 @@ import { bundling } from "./bundling.ts";
 /** A command that was started before the build may still want to read parts of itself. */
 const keepDays = 7;
 
-/** @param outdir where `luksmith.mjs`, its parts in `luksmith/`, and `luksmith-agent.mjs` are put */
+/** @param outdir where `luksmith.mjs`, its parts in `luksmith/`, `luksmith-agent.mjs` and `luksmith-helper.mjs` are put */
 export async function buildPrograms(outdir = "dist"): Promise<void> {
   const release: BuildOptions = { ...bundling, outdir, minifySyntax: true, legalComments: "linked" };
   const began = Date.now();
@@ -21,7 +21,8 @@ export async function buildPrograms(outdir = "dist"): Promise<void> {
   });
   // in one: an agent that runs on while its files are replaced by newer ones has read all it needs
   await build({ ...release, entryPoints: { "luksmith-agent": "agent/main.ts" } });
-  for (const name of ["luksmith", "luksmith-agent"]) await chmod(join(outdir, `${name}.mjs`), 0o755);
+  await build({ ...release, entryPoints: { "luksmith-helper": "helper/main.ts" } });
+  for (const name of ["luksmith", "luksmith-agent", "luksmith-helper"]) await chmod(join(outdir, `${name}.mjs`), 0o755);
   await finishParts(join(outdir, "luksmith"), began - keepDays * 86_400_000);
 }
 

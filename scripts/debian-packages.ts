@@ -25,6 +25,14 @@ const agent: readonly DebianPackage[] = [
   { name: "rsync", because: "copying" },
 ];
 
+const helper: readonly DebianPackage[] = [
+  { name: "nbd-server", because: "serving images as block devices (no service is started here)" },
+  { name: "nbd-client", because: "using them" },
+  { name: "socat", because: "carrying their bytes" },
+  { name: "nftables", because: "guarding the ports" },
+  { name: "btrfs-progs", because: "storage with reflinks, for checkpoints" },
+];
+
 const checks: readonly DebianPackage[] = [
   { name: "acl", because: "tests compare ACLs" },
   { name: "attr", because: "tests compare extended attributes" },
@@ -37,6 +45,6 @@ const rivals: readonly DebianPackage[] = [
 ];
 
 export function packagesFor(purpose: Purpose): readonly DebianPackage[] {
-  const common = [...lab, ...agent, ...checks];
+  const common = [...lab, ...agent, ...helper, ...checks];
   return purpose === "bench" ? [...common, ...rivals] : common;
 }

@@ -1,0 +1,84 @@
+/** What the backup host's administrator does with checkpoints: look at them, and put one back in an image's place. */
+
+import { open } from "node:fs/promises";
+import Table from "cli-table3";
+import { systemClock } from "../../common/clock.ts";
+import { LuksmithError } from "../../common/errors.ts";
+import type { Exec } from "../../common/exec.ts";
+import { quoteText } from "../../common/quote.ts";
+import { timeName } from "../../common/time-name.ts";
+import { formatBytes } from "../../common/units.ts";
+import type { HelperConfig } from "../config/helper-config.ts";
+import { accountOf } from "../session/machine.ts";
+import { isFree } from "../storage/images.ts";
+import { MachineDirectory } from "../storage/machine-directory.ts";
+import { type Checkpoint, CheckpointStore } from "./checkpoint-store.ts";
+
+interface Listed extends Checkpoint {
+  readonly machine: string;
+  readonly image: string;
+}
+
+/** @param machine of this one alone; @param json one line of JSON for each instead of a table */
+export async function listCheckpoints(
+  config: HelperConfig,
+  { machine, json }: { machine: string | undefined; json: boolean },
+): Promise<string> {
+  const store = storeOf(config);
+  const images = (await store.images()).filter((one) => machine === undefined || one.machine === machine);
+  const lists = await Promise.all(
+    images.map(async (one) => (await store.list(one.machine, one.image)).map((found) => ({ ...one, ...found }))),
+  );
+  const all: Listed[] = lists.flat();
+  if (json) return all.map((one) => `${JSON.stringify(one)}\n`).join("");
+  if (all.length === 0) return "there are no checkpoints\n";
+  const table = new Table({
+    head: ["MACHINE", "IMAGE", "CHECKPOINT", "SIZE", "ALLOCATED"],
+    style: { head: [], compact: true },
+  });
+  for (const { machine: owner, image, name, bytes, allocatedBytes } of all) {
+    table.push([owner, image, name, formatBytes(bytes), formatBytes(allocatedBytes)]);
+  }
+  return `${table.toString()}\n`;
+}
+
+/** @returns what was done, in a sentence @throws {LuksmithError} "not_found", "locked" while a session has the image */
+export async function restoreCheckpoint(
+  exec: Exec,
+  config: HelperConfig,
+  { machine, image, name }: { machine: string; image: string; name: string },
+): Promise<string> {
+  const settings = config.machines.get(machine);
+  if (settings === undefined) throw new LuksmithError("not_found", `there is no machine ${quoteText(machine)} here`);
+  const found = (await storeOf(config).list(machine, image)).find((checkpoint) => checkpoint.name === name);
+  if (found === undefined) {
+    throw new LuksmithError("not_found", `there is no checkpoint ${quoteText(name)} of ${quoteText(image)}`, {
+      hint: `luksmith-helper checkpoints list --machine ${machine}`,
+    });
+  }
+  const directory = new MachineDirectory(settings.directory, await accountOf(exec, machine));
+  await requireFree(exec, directory, image);
+  await using source = await open(found.path, "r");
+  const kept = await directory.replace(image, source, timeName(systemClock.now()));
+  const before = kept === undefined ? "" : `; what was there is ${quoteText(kept)} beside it`;
+  return `${image} is what it was at ${found.madeAt.toISOString()}${before}; on the machine: luksmith volume check VOLUME --accept-rollback`;
+}
+
+async function requireFree(exec: Exec, directory: MachineDirectory, image: string): Promise<void> {
+  try {
+    await using file = await directory.open(image);
+    if (await isFree(exec, file)) return;
+  } catch (error) {
+    // gone, or something else is in its place: which is what checkpoints are for
+    if (error instanceof LuksmithError && (error.code === "not_found" || error.code === "denied")) return;
+    throw error;
+  }
+  throw new LuksmithError("locked", "a session of the machine has the image", {
+    hint: "wait until it is over, or end it",
+  });
+}
+
+function storeOf({ checkpoints }: HelperConfig): CheckpointStore {
+  if (checkpoints !== undefined) return new CheckpointStore(checkpoints, systemClock);
+  throw new LuksmithError("config", "this host makes no checkpoints", { hint: "checkpoints, in helper.yaml" });
+}

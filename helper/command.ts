@@ -1,0 +1,104 @@
+/** The helper's command line. */
+
+import { Command, CommanderError } from "commander";
+import { LuksmithError } from "../common/errors.ts";
+import { makeExec } from "../common/exec.ts";
+import { openLog } from "../common/log.ts";
+import { version } from "../common/version.ts";
+import { listCheckpoints, restoreCheckpoint } from "./checkpoint/checkpoint-command.ts";
+import {
+  defaultHelperConfigPath,
+  type HelperConfig,
+  helperConfigJsonSchema,
+  loadHelperConfig,
+} from "./config/helper-config.ts";
+import { Firewall } from "./export/firewall.ts";
+import { serveSession } from "./session/serve.ts";
+
+const usageExitCode = 2;
+
+async function directFirewall(load: () => Promise<HelperConfig>): Promise<Firewall> {
+  const { direct } = await load();
+  if (direct !== undefined) return new Firewall(makeExec().exec, direct.ports);
+  throw new LuksmithError("config", "this host serves nothing over TCP: there is nothing to guard", {
+    hint: "direct, in helper.yaml",
+  });
+}
+
+/** @returns the exit code @throws {LuksmithError} */
+export async function helperCommand(argv: readonly string[]): Promise<number> {
+  const command = new Command("luksmith-helper")
+    .description("serves this host's machines: their images by NBD, checkpoints out of their reach")
+    .option("-c, --config <file>", "configuration", defaultHelperConfigPath)
+    .version(version)
+    .exitOverride();
+  const load = () => loadHelperConfig(command.opts<{ config: string }>().config);
+  command
+    .command("serve")
+    .description("one session on standard input and output; started by sshd for a machine")
+    .action(async () => {
+      const config = await load();
+      await serveSession(config, openLog("helper", config.log.level, config.log.file), process.env);
+    });
+  command
+    .command("config-schema")
+    .description("print the JSON schema of the configuration, for editors")
+    .action(() => {
+      process.stdout.write(`${JSON.stringify(helperConfigJsonSchema(), null, 2)}\n`);
+    });
+  command
+    .command("check-config")
+    .description("read the configuration, and say every fault in it")
+    .action(async () => {
+      await load();
+      process.stdout.write("the configuration is in order\n");
+    });
+  const firewall = command.command("firewall").description("the table that guards the ports of direct exports");
+  firewall
+    .command("check")
+    .description("is it there, and as it should be")
+    .action(async () => {
+      await (await directFirewall(load)).requireTable();
+      process.stdout.write("the firewall is as it should be\n");
+    });
+  firewall
+    .command("apply")
+    .description("make it what it should be; exports that are open lose nothing")
+    .action(async () => {
+      await (await directFirewall(load)).apply();
+      process.stdout.write("the firewall guards the ports of direct exports\n");
+    });
+  const checkpoints = command.command("checkpoints").description("copies of images that no machine can reach");
+  checkpoints
+    .command("list")
+    .description("which there are, oldest first")
+    .option("--machine <user>", "of this machine alone")
+    .option("--json", "a line of JSON for each")
+    .action(async (options: { machine?: string; json?: boolean }) => {
+      const list = await listCheckpoints(await load(), { machine: options.machine, json: options.json ?? false });
+      process.stdout.write(list);
+    });
+  checkpoints
+    .command("restore <machine> <image> <checkpoint>")
+    .description("put one in the place of the image, which is kept under another name")
+    .action(async (machine: string, image: string, name: string) => {
+      const done = await restoreCheckpoint(makeExec().exec, await load(), { machine, image, name });
+      process.stdout.write(`${done}\n`);
+    });
+  command.addHelpText(
+    "after",
+    `
+Examples:
+  luksmith-helper check-config
+  luksmith-helper firewall apply
+  luksmith-helper checkpoints list --machine lm-web01
+  luksmith-helper checkpoints restore lm-web01 images/home.luks 2026-11-23T02-00-00Z`,
+  );
+  try {
+    await command.parseAsync(argv);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : usageExitCode;
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * The table as nft lists it in JSON: is it still what {@link renderTable} made? All of it is compared but what comes and goes, so
+ * that a rule, a set or a flag more or less is seen. Pure. Source: libnftables-json(5)
+ */
+
+import { isDeepStrictEqual } from "node:util";
+import * as z from "zod";
+import { chainPriority, type PortRange, tableName } from "./firewall-rules.ts";
+
+const listingSchema = z.object({ nftables: z.array(z.record(z.string(), z.unknown())) });
+
+/** Handles are numbers that the kernel gives; who is admitted changes all the time. */
+const passing: ReadonlySet<string> = new Set(["handle"]);
+const setsThatChange: readonly string[] = ["clients4", "clients6", "taken"];
+
+/** @param json what `nft -j list table inet luksmith_helper` printed */
+export function isTableIntact(json: string, ports: PortRange): boolean {
+  const parsed = listingSchema.safeParse(JSON.parse(json, (key, value) => (passing.has(key) ? undefined : value)));
+  if (!parsed.success) return false;
+  const objects = parsed.data.nftables.filter((entry) => !("metainfo" in entry)).map(withoutPassing);
+  return isDeepStrictEqual(objects, expectedTable(ports));
+}
+
+function withoutPassing(entry: Record<string, unknown>): Record<string, unknown> {
+  const set = z.looseObject({ name: z.string() }).safeParse(entry.set);
+  if (!set.success || !setsThatChange.includes(set.data.name)) return entry;
+  const { elem: _, ...rest } = set.data;
+  return { set: rest };
+}
+
+function expectedTable({ first, last }: PortRange): Record<string, unknown>[] {
+  const family = "inet";
+  const set = (name: string, type: unknown, flag: string) => ({
+    set: { family, name, table: tableName, type, flags: [flag] },
+  });
+  const rule = (...expr: unknown[]) => ({ rule: { family, table: tableName, chain: "input", expr } });
+  const dport = { payload: { protocol: "tcp", field: "dport" } };
+  const match = (left: unknown, right: string) => ({ match: { op: "==", left, right } });
+  const isGuarded = match(dport, "@ports");
+  const from = (protocol: string, clients: string) =>
+    match({ concat: [{ payload: { protocol, field: "saddr" } }, dport] }, clients);
+  const ports = set("ports", "inet_service", "interval").set;
+  return [
+    { table: { family, name: tableName } },
+    { set: { ...ports, elem: [first === last ? first : { range: [first, last] }] } },
+    set("clients4", ["ipv4_addr", "inet_service"], "timeout"),
+    set("clients6", ["ipv6_addr", "inet_service"], "timeout"),
+    set("taken", "inet_service", "timeout"),
+    {
+      chain: {
+        family,
+        table: tableName,
+        name: "input",
+        ...{ type: "filter", hook: "input", prio: chainPriority, policy: "accept" },
+      },
+    },
+    rule(isGuarded, from("ip", "@clients4"), { accept: null }),
+    rule(isGuarded, from("ip6", "@clients6"), { accept: null }),
+    rule(isGuarded, { drop: null }),
+  ];
+}

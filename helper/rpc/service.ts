@@ -1,0 +1,142 @@
+/** HelperService: what each call does for the one machine that the session is for. */
+
+import { statfs } from "node:fs/promises";
+import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
+import { unary } from "../../common/grpc-call.ts";
+import { version } from "../../common/version.ts";
+import type { HelperServiceServer } from "../../proto/gen/luksmith/v1/helper.ts";
+import { ExportMode } from "../../proto/gen/luksmith/v1/helper.ts";
+import type { CheckpointStore, Checkpoint as StoredCheckpoint } from "../checkpoint/checkpoint-store.ts";
+import { nbdServerVersion } from "../export/nbd-version.ts";
+import type { CallAllowance } from "../session/call-allowance.ts";
+import type { Host } from "../session/host.ts";
+import type { Session } from "../session/session.ts";
+import { whyNoHoles } from "../storage/holes.ts";
+import { isFree, resizeImage, statImage } from "../storage/images.ts";
+
+export interface Helper {
+  readonly host: Host;
+  readonly session: Session;
+  readonly allowance: CallAllowance;
+  /** Undefined where the configuration has none. */
+  readonly checkpoints: CheckpointStore | undefined;
+}
+
+export function helperService(helper: Helper): HelperServiceServer {
+  const { host, session, checkpoints } = helper;
+  const { exec } = host;
+  const { directory } = session;
+  const { config } = session.machine;
+  return {
+    probe: call(helper, "Probe", async () => {
+      const { bavail, bsize } = await statfs(directory.path);
+      const [noHoles, noCheckpoints, nbdServer] = await Promise.all([
+        whyNoHoles(exec, directory.path),
+        checkpoints?.whyNot(directory.path) ?? "its helper.yaml says nothing of checkpoints",
+        nbdServerVersion(exec),
+      ]);
+      const noDirect = whyNotDirect(session);
+      return {
+        version,
+        machine: config.name,
+        nbdServerVersion: nbdServer ?? "",
+        punchesHoles: noHoles === undefined,
+        noHolesReason: noHoles ?? "",
+        makesCheckpoints: noCheckpoints === undefined,
+        noCheckpointsReason: noCheckpoints ?? "",
+        allowsDirect: noDirect === undefined,
+        noDirectReason: noDirect ?? "",
+        freeBytes: bavail * bsize,
+        maxImageBytes: config.maxImageBytes ?? 0,
+      };
+    }),
+
+    createImage: call(helper, "CreateImage", async ({ image, bytes }) => {
+      session.requireSize(bytes);
+      await session.createImage(image, bytes);
+      return {};
+    }),
+
+    discardImage: call(helper, "DiscardImage", async ({ image }) => {
+      await session.discardImage(image);
+      return {};
+    }),
+
+    resizeImage: call(helper, "ResizeImage", async ({ image, bytes, shrink }) => {
+      session.requireSize(bytes);
+      await resizeImage(exec, directory, image, { bytes, shrink });
+      return {};
+    }),
+
+    statImage: call(helper, "StatImage", async ({ image }) => {
+      const { bytes, allocatedBytes, modifiedAt, isExported } = await statImage(exec, directory, image);
+      return { bytes, allocatedBytes, modifiedAt, exported: isExported };
+    }),
+
+    openExport: call(helper, "OpenExport", async ({ image, mode, readOnly }) => {
+      if (mode !== ExportMode.TUNNEL && mode !== ExportMode.DIRECT) {
+        throw new LuksmithError("usage", "an export is for the tunnel, or direct");
+      }
+      return session.openExport({ image, direct: mode === ExportMode.DIRECT, readOnly });
+    }),
+
+    closeExport: call(helper, "CloseExport", async ({ export: id }) => {
+      await session.closeExport(id);
+      return {};
+    }),
+
+    createCheckpoint: call(helper, "CreateCheckpoint", async ({ image }) => {
+      const store = requireCheckpoints(checkpoints);
+      await using file = await directory.open(image);
+      if (!(await isFree(exec, file))) throw new LuksmithError("locked", "a session has the image");
+      const checkpoint = await store.create(config.name, image, file);
+      const removed = await store.thin(config.name, image);
+      host.log.info({ image, checkpoint: checkpoint.name, removed }, "checkpoint made");
+      return { checkpoint: toMessage(checkpoint) };
+    }),
+
+    listCheckpoints: call(helper, "ListCheckpoints", async ({ image }) => {
+      const found = await requireCheckpoints(checkpoints).list(config.name, image);
+      return { checkpoints: found.toReversed().map(toMessage) };
+    }),
+  };
+}
+
+/** Every call: not more of them than are allowed, and each refusal is written down with who asked. */
+function call<Request, Response>(
+  { host, session, allowance }: Helper,
+  name: string,
+  work: (request: Request) => Promise<Response> | Response,
+) {
+  return unary<Request, Response>(host.log, async (request) => {
+    const waitMs = allowance.take(host.clock.monotonicMs());
+    if (waitMs > 0) await host.clock.sleep(waitMs);
+    try {
+      return await work(request);
+    } catch (thrown) {
+      const error = asLuksmithError(thrown);
+      session.noteRefusal(name, error);
+      throw error;
+    }
+  });
+}
+
+function whyNotDirect(session: Session): string | undefined {
+  try {
+    session.directWay();
+    return undefined;
+  } catch (error) {
+    return asLuksmithError(error).message;
+  }
+}
+
+function requireCheckpoints(store: CheckpointStore | undefined): CheckpointStore {
+  if (store !== undefined) return store;
+  throw new LuksmithError("refused", "the backup host makes no checkpoints", {
+    hint: "its administrator: checkpoints, in helper.yaml",
+  });
+}
+
+function toMessage({ name, madeAt, bytes, allocatedBytes }: StoredCheckpoint) {
+  return { name, madeAt, bytes, allocatedBytes };
+}

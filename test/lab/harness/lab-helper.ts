@@ -1,0 +1,160 @@
+/** The real helper in the lab, as the bundle that is installed, with a client at its standard input and output, as sshd would be. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { credentials, type handleUnaryCall, type ServiceError } from "@grpc/grpc-js";
+import { fromServiceError } from "../../../common/error-wire.ts";
+import { fixedEnvironment } from "../../../common/exec.ts";
+import { HelperServiceClient, type HelperServiceServer } from "../../../proto/gen/luksmith/v1/helper.ts";
+import { withDeadline } from "./deadline.ts";
+
+const program = resolve("dist/luksmith-helper.mjs");
+const endDeadlineMs = 60_000;
+let sessions = 0;
+
+/** Request and response of each call, read off what serves it. */
+type Calls = {
+  [Name in keyof HelperServiceServer]: HelperServiceServer[Name] extends handleUnaryCall<infer Request, infer Response>
+    ? { request: Request; response: Response }
+    : never;
+};
+
+type Unary = (request: unknown, callback: (error: ServiceError | null, response: unknown) => void) => unknown;
+
+export interface Caller {
+  readonly configPath: string;
+  /** The Unix user that sudo would name. */
+  readonly user: string;
+  /** Its address, as sshd would. */
+  readonly address?: string;
+}
+
+export class LabHelper implements AsyncDisposable {
+  readonly #child: ReturnType<typeof startHelper>;
+  readonly #client: HelperServiceClient;
+  readonly #close: () => void;
+  readonly #exited: Promise<unknown>;
+  readonly #freeze: () => void;
+
+  private constructor(
+    child: ReturnType<typeof startHelper>,
+    client: HelperServiceClient,
+    close: () => void,
+    freeze: () => void,
+  ) {
+    this.#freeze = freeze;
+    this.#child = child;
+    this.#client = client;
+    this.#close = close;
+    this.#exited = once(child, "exit");
+  }
+
+  static async start(caller: Caller): Promise<LabHelper> {
+    sessions += 1;
+    const path = join("/run", `lab-helper-${process.pid}-${sessions}.sock`);
+    const child = startHelper(caller, []);
+    let freeze = () => {};
+    const listener = createServer((socket) => {
+      freeze = () => {
+        child.stdout.unpipe(socket).pause();
+        socket.unpipe(child.stdin).pause();
+      };
+      child.stdout.pipe(socket);
+      socket.pipe(child.stdin);
+      for (const end of [socket, child.stdin, child.stdout]) end.on("error", () => undefined);
+    });
+    await new Promise<void>((done) => listener.listen(path, done));
+    const client = new HelperServiceClient(`unix:${path}`, credentials.createInsecure(), {
+      "grpc.enable_retries": 0,
+      "grpc.client_idle_timeout_ms": 2 ** 31 - 1,
+    });
+    const close = () => {
+      client.close();
+      listener.close();
+    };
+    return new LabHelper(child, client, close, () => freeze());
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** @throws {LuksmithError} what the helper said */
+  call<Name extends keyof Calls & keyof HelperServiceClient>(name: Name, request: Calls[Name]["request"]) {
+    return new Promise<Calls[Name]["response"]>((resolve, reject) => {
+      const method = this.#client[name] as Unary;
+      method.call(this.#client, request, (error, response) => {
+        if (error) reject(fromServiceError(error) ?? error);
+        else resolve(response as Calls[Name]["response"]);
+      });
+    });
+  }
+
+  /** As when the machine's ssh has gone. */
+  async hangUp(): Promise<void> {
+    this.#child.stdin.destroy();
+    await this.#ended();
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#ended();
+  }
+
+  /** Nothing of what it says arrives any more, and nobody tells it so. Resolves when it has given up. */
+  async vanish(): Promise<void> {
+    this.#freeze();
+    await withDeadline(this.#exited, endDeadlineMs, "the end of the helper");
+    this.#close();
+  }
+
+  async #ended(): Promise<void> {
+    this.#close();
+    await withDeadline(this.#exited, endDeadlineMs, "the end of the helper");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await this.hangUp();
+  }
+}
+
+/** What it says to whoever calls it with these words, and sends it this. */
+export async function askHelper(
+  caller: Caller,
+  args: readonly string[],
+  input = "",
+): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
+  const child = startHelper(caller, args);
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input);
+  await withDeadline(once(child, "close"), endDeadlineMs, "the end of the helper");
+  return { exitCode: child.exitCode, stdout, stderr };
+}
+
+export async function forgetHelper(): Promise<void> {
+  for (const path of ["/run/luksmith-helper", "/var/log/luksmith-helper.log"])
+    await rm(path, { recursive: true, force: true });
+}
+
+/** @param args none for a session */
+function startHelper({ configPath, user, address }: Caller, args: readonly string[]) {
+  return spawn(process.execPath, [program, "--config", configPath, ...(args.length === 0 ? ["serve"] : args)], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: {
+      PATH: fixedEnvironment.PATH,
+      SUDO_USER: user,
+      ...(address === undefined ? {} : { SSH_CONNECTION: `${address} 50000 10.99.0.2 22` }),
+    },
+  });
+}
