@@ -1,13 +1,12 @@
 /** The agent's command line. */
 
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
+import { usageExit } from "../common/command-line.ts";
 import { makeLog } from "../common/log.ts";
 import { runService } from "../common/service.ts";
 import { version } from "../common/version.ts";
 import { agentConfigJsonSchema, defaultConfigPath, loadAgentConfig } from "./config/agent-config.ts";
 import { startAgent } from "./start.ts";
-
-const usageExitCode = 2;
 
 /** @returns the exit code @throws {LuksmithError} "config" when the configuration cannot be used */
 export async function agentCommand(argv: readonly string[]): Promise<number> {
@@ -29,8 +28,7 @@ Examples:
   try {
     command.parse(argv);
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? 0 : usageExitCode;
+    return usageExit(error);
   }
   const options = command.opts<{ config: string; checkConfig?: boolean; configSchema?: boolean }>();
   if (options.configSchema) {

@@ -5,13 +5,7 @@
  * memory, makes starting a child cheaper (there is less to copy), and leaves nobody memory that can be written and run.
  */
 
-import { asLuksmithError } from "../common/errors.ts";
+import { runCommand } from "../common/command-line.ts";
 import { agentCommand } from "./command.ts";
 
-try {
-  process.exitCode = await agentCommand(process.argv);
-} catch (thrown) {
-  const error = asLuksmithError(thrown);
-  process.stderr.write(`error: ${error.message}\n${error.hint === undefined ? "" : `hint: ${error.hint}\n`}`);
-  process.exitCode = error.exitCode;
-}
+await runCommand(agentCommand);

@@ -21,7 +21,7 @@ function logTo(where: { fd: number } | { dest: string; append: true; mode: numbe
   // Synchronous, because the last lines before a crash are the ones that matter; and no `transport`, which would
   // start a worker thread and does not survive bundling.
   const output = destination({ ...where, sync: true });
-  // a full disk below a redirected standard error must not end the program in the middle of a run
+  // a full disk below it must not end the program in the middle of a run
   output.on("error", () => undefined);
   return pino({ level, base: { program, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, output);
 }

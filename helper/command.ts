@@ -1,6 +1,7 @@
 /** The helper's command line. */
 
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
+import { usageExit } from "../common/command-line.ts";
 import { LuksmithError } from "../common/errors.ts";
 import { makeExec } from "../common/exec.ts";
 import { openLog } from "../common/log.ts";
@@ -14,8 +15,6 @@ import {
 } from "./config/helper-config.ts";
 import { Firewall } from "./export/firewall.ts";
 import { serveSession } from "./session/serve.ts";
-
-const usageExitCode = 2;
 
 async function directFirewall(load: () => Promise<HelperConfig>): Promise<Firewall> {
   const { direct } = await load();
@@ -63,7 +62,7 @@ export async function helperCommand(argv: readonly string[]): Promise<number> {
     });
   firewall
     .command("apply")
-    .description("make it what it should be; exports that are open lose nothing")
+    .description("make it what it should be; with other ports than before, close all exports first")
     .action(async () => {
       await (await directFirewall(load)).apply();
       process.stdout.write("the firewall guards the ports of direct exports\n");
@@ -98,7 +97,6 @@ Examples:
     await command.parseAsync(argv);
     return 0;
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? 0 : usageExitCode;
+    return usageExit(error);
   }
 }

@@ -1,20 +1,28 @@
 /** A mapping from names to things of one kind. */
 
 import * as z from "zod";
-import { isName, nameFault, namePattern } from "./names.ts";
+import { nameFault, namePattern } from "./names.ts";
+
+/** What a name may be, and what is said of one that it may not. */
+export interface NameRule {
+  readonly pattern: RegExp;
+  readonly fault: string;
+}
+
+const ownNames: NameRule = { pattern: namePattern, fault: nameFault };
 
 /** Unlike z.record with a key schema, this looks at what stands under a bad name as well. */
-export function byName<Value extends z.ZodType>(value: Value) {
+export function byName<Value extends z.ZodType>(value: Value, { pattern, fault }: NameRule = ownNames) {
   return z
     .record(z.string(), value)
     .superRefine(
       (record, context) => {
         for (const name of Object.keys(record)) {
-          if (!isName(name))
-            context.addIssue({ code: "custom", path: [name], params: { part: "key" }, message: nameFault });
+          if (!pattern.test(name))
+            context.addIssue({ code: "custom", path: [name], params: { part: "key" }, message: fault });
         }
       },
       { when: ({ value: record }) => typeof record === "object" && record !== null && !Array.isArray(record) },
     )
-    .meta({ propertyNames: { pattern: namePattern.source } });
+    .meta({ propertyNames: { pattern: pattern.source } });
 }

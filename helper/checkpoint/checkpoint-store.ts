@@ -12,6 +12,7 @@ import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { parseTimeName, timeName } from "../../common/time-name.ts";
 import { formatDuration } from "../../common/units.ts";
 import type { CheckpointsConfig } from "../config/helper-config.ts";
+import { allocatedBytes, openUnnamed } from "../storage/file.ts";
 import { imageNames } from "../storage/image-path.ts";
 import { keptCheckpoints } from "./thinning.ts";
 
@@ -23,12 +24,9 @@ export interface Checkpoint {
   readonly allocatedBytes: number;
 }
 
-const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE, O_DIRECTORY, O_RDWR } = constants;
-/** asm-generic/fcntl.h */
-const O_TMPFILE = 0o20000000 | O_DIRECTORY;
+const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
 /** What ioctl_ficlone(2) may fail with where it is not known. */
 const withoutReflinks = ["EOPNOTSUPP", "ENOTSUP", "EINVAL", "ENOTTY", "ENOSYS"];
-const blockBytes = 512;
 const unfinished = ".new-";
 
 export class CheckpointStore {
@@ -45,7 +43,7 @@ export class CheckpointStore {
     await mkdir(this.#config.directory, { recursive: true, mode: 0o700 });
     const here = await mkdtemp(join(this.#config.directory, unfinished));
     try {
-      await using trial = await open(machineDirectory, O_TMPFILE | O_RDWR, 0o600);
+      await using trial = await openUnnamed(machineDirectory);
       await trial.write("a trial\n");
       await clone(trial, join(here, "trial"));
       return undefined;
@@ -89,7 +87,7 @@ export class CheckpointStore {
     }
     const name = timeName(now);
     const path = join(directory, name);
-    // one that a helper left which was killed; another session's would be of the same second
+    // one of this same second is another session's, or of a helper that was killed
     const fresh = join(directory, `${unfinished}${name}`);
     await rm(fresh, { force: true });
     try {
@@ -146,8 +144,8 @@ async function namesIn(directory: string): Promise<string[]> {
 }
 
 async function describe(name: string, madeAt: Date, path: string): Promise<Checkpoint> {
-  const { size, blocks } = await stat(path);
-  return { name, madeAt, path, bytes: size, allocatedBytes: blocks * blockBytes };
+  const found = await stat(path);
+  return { name, madeAt, path, bytes: found.size, allocatedBytes: allocatedBytes(found) };
 }
 
 /** The blocks are shared, or it fails (ioctl_ficlone(2)); on disk when it returns. */

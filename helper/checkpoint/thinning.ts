@@ -1,7 +1,7 @@
 /**
- * Which checkpoints stay. By the backup host's clock and policy alone: a machine can make more of them, and that must take none
- * away. So of each day, week and month the *first* one counts, which one that is made later cannot displace, and none goes before
- * it has reached its minimum age. Pure; days, weeks (from Monday) and months are those of UTC.
+ * Which checkpoints stay. By the backup host's clock and policy alone. Of each day, week and month the *first* one counts, which one
+ * that is made later cannot displace, and none goes before it has reached its minimum age. Those that `last` alone keeps give way to
+ * newer ones, of which a machine can make as many as `every` lets it. Pure; days, weeks (from Monday) and months are those of UTC.
  */
 
 export interface KeepPolicy {

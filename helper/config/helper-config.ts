@@ -1,6 +1,7 @@
 /** The helper's configuration: which machines there are, what each may do, and what is done with their images. */
 
 import * as z from "zod";
+import { byName, type NameRule } from "../../common/config/by-name.ts";
 import { readConfig, readConfigFile } from "../../common/config/file.ts";
 import { plainPathSchema } from "../../common/config/names.ts";
 import { durationSchema, sizeSchema } from "../../common/config/quantity.ts";
@@ -39,8 +40,10 @@ export interface CheckpointsConfig {
 export const defaultHelperConfigPath = "/etc/luksmith/helper.yaml";
 
 /** As useradd(8) makes them on Debian, and narrower than what it lets pass with --badname. */
-const machinePattern = /^[a-z_][a-z0-9_-]{0,31}$/;
-const machineFault = "must be a Unix user's name: a-z, 0-9, _ and -, and not begin with a digit or -";
+const machineNames: NameRule = {
+  pattern: /^[a-z_][a-z0-9_-]{0,31}$/,
+  fault: "must be a Unix user's name: a-z, 0-9, _ and -, and not begin with a digit or -",
+};
 
 const dayMs = 86_400_000;
 const count = (fallback: number) => z.int().min(0).max(10_000).default(fallback);
@@ -88,18 +91,7 @@ const checkpointsFileSchema = z.strictObject({
 });
 
 const helperFileSchema = z.strictObject({
-  machines: z
-    .record(z.string(), machineFileSchema)
-    .superRefine(
-      (machines, context) => {
-        for (const name of Object.keys(machines)) {
-          if (machinePattern.test(name)) continue;
-          context.addIssue({ code: "custom", path: [name], params: { part: "key" }, message: machineFault });
-        }
-      },
-      { when: ({ value }) => typeof value === "object" && value !== null && !Array.isArray(value) },
-    )
-    .describe("What each machine may do, by its Unix user"),
+  machines: byName(machineFileSchema, machineNames).describe("What each machine may do, by its Unix user"),
   direct: directFileSchema.optional().describe("Left out: no export goes over TCP"),
   checkpoints: checkpointsFileSchema.optional().describe("Left out: none are made"),
   log: z

@@ -5,13 +5,20 @@ import * as z from "zod";
 
 export interface Network {
   readonly text: string;
-  /** @param address an IP address; a zone never matches */
+  /** @param address an IP address; what is none is in no network */
   contains(address: string): boolean;
 }
 
-export const addressSchema = z
-  .string()
-  .refine((text) => isIP(text) !== 0 && !text.includes("%"), { error: "must be an IP address (IPv6 without a zone)" });
+/** An IP address of either kind, which a zone ("fe80::1%eth0") is no part of. */
+export function isAddress(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes("%");
+}
+
+export function isPort(port: number): boolean {
+  return Number.isSafeInteger(port) && port >= 1 && port <= 65_535;
+}
+
+export const addressSchema = z.string().refine(isAddress, { error: "must be an IP address (IPv6 without a zone)" });
 
 export const networkSchema = z.string().transform((text, context): Network => {
   const network = parseNetwork(text);

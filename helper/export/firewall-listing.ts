@@ -10,18 +10,18 @@ import { chainPriority, type PortRange, tableName } from "./firewall-rules.ts";
 const listingSchema = z.object({ nftables: z.array(z.record(z.string(), z.unknown())) });
 
 /** Handles are numbers that the kernel gives; who is admitted changes all the time. */
-const passing: ReadonlySet<string> = new Set(["handle"]);
+const ignoredKeys: ReadonlySet<string> = new Set(["handle"]);
 const setsThatChange: readonly string[] = ["clients4", "clients6", "taken"];
 
 /** @param json what `nft -j list table inet luksmith_helper` printed */
 export function isTableIntact(json: string, ports: PortRange): boolean {
-  const parsed = listingSchema.safeParse(JSON.parse(json, (key, value) => (passing.has(key) ? undefined : value)));
+  const parsed = listingSchema.safeParse(JSON.parse(json, (key, value) => (ignoredKeys.has(key) ? undefined : value)));
   if (!parsed.success) return false;
-  const objects = parsed.data.nftables.filter((entry) => !("metainfo" in entry)).map(withoutPassing);
+  const objects = parsed.data.nftables.filter((entry) => !("metainfo" in entry)).map(withoutElements);
   return isDeepStrictEqual(objects, expectedTable(ports));
 }
 
-function withoutPassing(entry: Record<string, unknown>): Record<string, unknown> {
+function withoutElements(entry: Record<string, unknown>): Record<string, unknown> {
   const set = z.looseObject({ name: z.string() }).safeParse(entry.set);
   if (!set.success || !setsThatChange.includes(set.data.name)) return entry;
   const { elem: _, ...rest } = set.data;

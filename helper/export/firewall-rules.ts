@@ -6,8 +6,9 @@
  * Its chain comes before the host's own filter, and what it lets through still has to get through that one.
  */
 
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv6 } from "node:net";
 import { LuksmithError } from "../../common/errors.ts";
+import { isAddress, isPort } from "../config/network.ts";
 
 export const tableName = "luksmith_helper";
 /** Before "filter", which is 0: what comes later can only refuse more. */
@@ -25,7 +26,7 @@ export interface Admission {
   readonly port: number;
 }
 
-/** Makes the table what it should be, whatever it was, and lets nobody in who was not in. */
+/** Makes the table what it should be, but for chains and sets of others in it, and lets nobody in who was not in. */
 export function renderTable({ first, last }: PortRange): string {
   return `add table ${table}
 add set ${table} ports { type inet_service; flags interval; }
@@ -72,10 +73,9 @@ export function renderDismissal(admission: Admission): string {
 
 /** Both without their end, in front of which a timeout may stand. */
 function elements({ address, port }: Admission): { taken: string; client: string } {
-  if (!Number.isSafeInteger(port) || port < 1 || port > 65_535) throw unfit(port);
-  const isPlain6 = isIPv6(address) && !address.includes("%");
-  if (!isIPv4(address) && !isPlain6) throw unfit(address);
-  const set = isPlain6 ? "clients6" : "clients4";
+  if (!isPort(port)) throw unfit(port);
+  if (!isAddress(address)) throw unfit(address);
+  const set = isIPv6(address) ? "clients6" : "clients4";
   return { taken: `${table} taken { ${port}`, client: `${table} ${set} { ${address} . ${port}` };
 }
 

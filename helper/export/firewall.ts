@@ -27,7 +27,7 @@ export class Firewall {
     this.#ports = ports;
   }
 
-  /** Makes the table what it should be, whatever it was. */
+  /** See {@link renderTable}. */
   async apply(): Promise<void> {
     await this.#apply(renderTable(this.#ports));
   }

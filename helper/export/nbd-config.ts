@@ -4,8 +4,8 @@
  * with a backslash.
  */
 
-import { isIP } from "node:net";
 import { LuksmithError } from "../../common/errors.ts";
+import { isAddress, isPort } from "../config/network.ts";
 
 /** Where it listens: never on both, since `duallisten` is left out. */
 export type Listen =
@@ -53,8 +53,8 @@ function listenLines(listen: Listen): string[] {
     return [`unixsock = ${listen.unixSocket}`];
   }
   const { address, port } = listen;
-  if (isIP(address) === 0 || address.includes("%")) throw unfit("an address", address);
-  if (!Number.isSafeInteger(port) || port < 1 || port > 65_535) throw unfit("a port", port);
+  if (!isAddress(address)) throw unfit("an address", address);
+  if (!isPort(port)) throw unfit("a port", port);
   return [`listenaddr = ${address}`, `port = ${port}`];
 }
 

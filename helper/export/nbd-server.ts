@@ -5,14 +5,11 @@ import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Child, Start } from "../../common/exec.ts";
 import { waitUntil } from "../../common/wait-until.ts";
+import { lockedExit, underLock } from "../storage/image-lock.ts";
 import type { Owner } from "../storage/machine-directory.ts";
 import { listenerOnPort, listensOnSocket } from "./listening.ts";
 import type { Listen } from "./nbd-config.ts";
 
-/** The descriptor under which the child has the image: the first after the standard ones. */
-export const imageFd = 3;
-/** Which of our own the lock's program uses to say that somebody else has it; nbd-server's is 1. */
-const lockedExit = 75;
 const startDeadlineMs = 20_000;
 const lastLines = 5;
 
@@ -40,12 +37,8 @@ export class NbdServer implements AsyncDisposable {
   static async start(start: Start, clock: Clock, spec: NbdServerSpec): Promise<NbdServer> {
     const child = start({
       file: "flock",
-      args: [
-        ...["--exclusive", "--nonblock", "--no-fork", "--conflict-exit-code", `${lockedExit}`],
-        `/proc/self/fd/${imageFd}`,
-        // in this very process, so that what ends it ends all of it; after its client it ends by itself
-        ...["nbd-server", "-d", "-C", spec.configFile],
-      ],
+      // it does not fork, and ends by itself after its client
+      args: underLock("nbd-server", "-d", "-C", spec.configFile),
       as: spec.owner,
       fds: [spec.image.fd],
       silent: true,

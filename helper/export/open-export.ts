@@ -9,11 +9,12 @@ import { join } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
 import { UndoStack } from "../../common/undo.ts";
 import type { Host } from "../session/host.ts";
+import { imageFd } from "../storage/image-lock.ts";
 import type { Owner } from "../storage/machine-directory.ts";
 import { type Firewall, renewalMs } from "./firewall.ts";
 import type { Admission, PortRange } from "./firewall-rules.ts";
 import { type Listen, renderNbdConfig } from "./nbd-config.ts";
-import { imageFd, NbdServer } from "./nbd-server.ts";
+import { NbdServer } from "./nbd-server.ts";
 
 /** What an NBD client asks for. No secret: who may ask is decided by who can reach the server. */
 export const exportName = "image";

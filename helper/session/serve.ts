@@ -62,6 +62,7 @@ export async function serveSession(config: HelperConfig, log: Log, environment: 
   const over = Promise.race([once(connection, "close"), once(process.stdin, "end"), untilSignal()]);
   server.createConnectionInjector(ServerCredentials.createInsecure()).injectConnection(connection);
   sessionLog.info({ version }, "session begun");
+  // one that breaks is over, too
   await over.catch(() => undefined);
   sessionLog.info("session over");
 }

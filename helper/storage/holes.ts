@@ -1,25 +1,23 @@
 /** Can the storage give back what is discarded? Tried out on a file that has no name, since no list of file systems is complete. */
 
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import { hasErrno } from "../../common/errors.ts";
 import { type Exec, lastWords } from "../../common/exec.ts";
+import { openUnnamed } from "./file.ts";
+import { imageInChild } from "./image-lock.ts";
 
-/** O_TMPFILE with O_DIRECTORY in it; asm-generic/fcntl.h */
-const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 const trialBytes = 256 * 1024;
 const deadlineMs = 10_000;
 
 /** @returns why not, or undefined when it can */
 export async function whyNoHoles(exec: Exec, directory: string): Promise<string | undefined> {
   try {
-    await using file = await open(directory, O_TMPFILE | constants.O_RDWR, 0o600);
+    await using file = await openUnnamed(directory);
     await file.write(Buffer.alloc(trialBytes, 1), 0, trialBytes, 0);
     await file.sync();
     const before = (await file.stat()).blocks;
     const punched = await exec({
       file: "fallocate",
-      args: ["--punch-hole", "--offset", "0", "--length", `${trialBytes}`, "/proc/self/fd/3"],
+      args: ["--punch-hole", "--offset", "0", "--length", `${trialBytes}`, imageInChild],
       fds: [file.fd],
       deadlineMs,
     });

@@ -4,13 +4,11 @@ import type { FileHandle } from "node:fs/promises";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Exec } from "../../common/exec.ts";
 import { formatBytes } from "../../common/units.ts";
+import { allocatedBytes } from "./file.ts";
+import { lockedExit, underLock } from "./image-lock.ts";
 import type { MachineDirectory } from "./machine-directory.ts";
 
-/** stat(2): "number of 512 B blocks allocated" */
-const blockBytes = 512;
 const lookDeadlineMs = 10_000;
-/** flock(1) and what it starts say so when somebody else has the file. */
-const lockedExit = 75;
 
 export interface ImageStat {
   readonly bytes: number;
@@ -22,11 +20,11 @@ export interface ImageStat {
 
 export async function statImage(exec: Exec, directory: MachineDirectory, image: string): Promise<ImageStat> {
   await using file = await directory.open(image);
-  const { size, blocks, mtime } = await file.stat();
+  const stat = await file.stat();
   return {
-    bytes: size,
-    allocatedBytes: blocks * blockBytes,
-    modifiedAt: mtime,
+    bytes: stat.size,
+    allocatedBytes: allocatedBytes(stat),
+    modifiedAt: stat.mtime,
     isExported: !(await isFree(exec, file)),
   };
 }
@@ -52,7 +50,7 @@ export async function resizeImage(
 export async function isFree(exec: Exec, file: FileHandle): Promise<boolean> {
   const { exitCode } = await exec({
     file: "flock",
-    args: ["--exclusive", "--nonblock", "--conflict-exit-code", `${lockedExit}`, "/proc/self/fd/3", "true"],
+    args: underLock("true"),
     fds: [file.fd],
     deadlineMs: lookDeadlineMs,
     silent: true,

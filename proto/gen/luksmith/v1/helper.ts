@@ -151,7 +151,7 @@ export interface OpenExportResponse {
   /** The name that an NBD client has to ask for. */
   name: string;
   bytes: number;
-  /** TUNNEL: `luksmith-helper attach CHANNEL`, as the same user, carries the bytes. */
+  /** TUNNEL: the name of the directory in which nbd-server's socket is, open to the machine's user. */
   channel: string;
   /** DIRECT */
   address: string;

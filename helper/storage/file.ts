@@ -1,0 +1,19 @@
+/** What Node has no word for about files. */
+
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+
+/** With O_DIRECTORY in it (asm-generic/fcntl.h). */
+const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+/** stat(2): "number of 512 B blocks allocated" */
+const blockBytes = 512;
+
+/** A file that has no name, and is gone when it is closed (open(2), O_TMPFILE). */
+export function openUnnamed(directory: string): Promise<FileHandle> {
+  return open(directory, O_TMPFILE | constants.O_RDWR, 0o600);
+}
+
+/** What it takes on the disk. */
+export function allocatedBytes({ blocks }: Pick<Stats, "blocks">): number {
+  return blocks * blockBytes;
+}
