@@ -29,6 +29,8 @@ const helper: readonly DebianPackage[] = [
   { name: "nbd-server", because: "serving images as block devices (no service is started here)" },
   { name: "nbd-client", because: "using them" },
   { name: "socat", because: "carrying their bytes" },
+  { name: "sudo", because: "how a machine's user starts it" },
+  { name: "bubblewrap", because: "the sandbox that a machine's SFTP runs in" },
   { name: "nftables", because: "guarding the ports" },
   { name: "btrfs-progs", because: "storage with reflinks, for checkpoints" },
 ];
