@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before } from "node:test";
 import { allOrFirstError } from "../../../common/all-settled.ts";
 import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
+import type { HelperOnHost } from "./helper-on-host.ts";
 import { cheapKdf, type Followed, identityFile, LabAgent, remoteLine } from "./lab-agent.ts";
 import { assertNothingLeft } from "./leak-check.ts";
 import { SavedVolumes } from "./saved-volumes.ts";
@@ -16,6 +17,8 @@ export interface SceneOptions {
   readonly remote?: string;
   /** Of the host's storage; default: as much as is wanted. */
   readonly storageBytes?: number;
+  /** The host has luksmith-helper behind its gate. Default: plain SFTP. */
+  readonly helper?: HelperOnHost;
   /** How runs try again, such as "{ attempts: 3, firstWait: 1s }". Default: they do not. */
   readonly runs?: string;
   /** Makes what is to be there before the agent starts: sources, mostly. */
@@ -41,7 +44,7 @@ export class Scene {
   #agent: LabAgent | undefined;
 
   /** To be called in a `describe`: registers its hooks there. Host and agent are there when the first test begins. */
-  static set({ config, remote, storageBytes, runs, prepare, volumes }: SceneOptions): Scene {
+  static set({ config, remote, storageBytes, helper, runs, prepare, volumes }: SceneOptions): Scene {
     const settings = [remoteLine(SecondHost, remote), `runs: ${runs ?? "{ attempts: 1 }"}`];
     const scene = new Scene(config, settings.join("\n"));
     const saved = SavedVolumes.of(config, volumes ?? []);
@@ -52,7 +55,8 @@ export class Scene {
       // the agent does not look for the host before it has to; on two processors, side by side is seconds sooner
       const keys = saved && isSaved ? { hostKey: saved.hostKey } : {};
       const storage = storageBytes === undefined ? {} : { storageBytes };
-      const host = SecondHost.create({ identityFile, ...keys, ...storage }).then(async (created) => {
+      const withHelper = helper === undefined ? {} : { helper };
+      const host = SecondHost.create({ identityFile, ...keys, ...storage, ...withHelper }).then(async (created) => {
         // known at once, whatever becomes of the agent: what nobody takes away keeps the test from ending
         scene.#host = created;
         if (isSaved) await saved?.putBackImages(created);

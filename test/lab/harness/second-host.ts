@@ -8,7 +8,9 @@ import { chmod, chown, copyFile, mkdir, readFile, rm, stat, truncate, writeFile 
 import { dirname, join } from "node:path";
 import { hasErrno } from "../../../common/errors.ts";
 import { type Child, makeExec, mustRead, mustRun } from "../../../common/exec.ts";
+import { authorizedKeysText, sshdText } from "../../../helper/setup/text/ssh.ts";
 import { withDeadline } from "./deadline.ts";
+import { type HelperOnHost, installHelper, removeHelper } from "./helper-on-host.ts";
 
 const { exec, start } = makeExec();
 const deadlineMs = 60_000;
@@ -46,6 +48,8 @@ export interface SecondHostOptions {
   readonly shell?: boolean;
   /** Private keys (with .pub beside them) that there are already: its own, and the client's at `identityFile`. */
   readonly hostKey?: string;
+  /** The user has luksmith-helper behind its gate, as `luksmith remote setup` would leave it. Default: plain SFTP. */
+  readonly helper?: HelperOnHost;
 }
 
 export class SecondHost implements AsyncDisposable {
@@ -60,12 +64,13 @@ export class SecondHost implements AsyncDisposable {
   readonly imagesPath = join(this.storagePath, "images");
   readonly hostKeyFile: string;
   readonly #keptIn: string | undefined;
+  readonly #helper: HelperOnHost | undefined;
   #sshd: Child | undefined;
   #shape: LinkShape = { rttMs: 0 };
 
   /** Takes down what an earlier one left, and makes a new one: up, with a bare link. */
   static async create(options: SecondHostOptions): Promise<SecondHost> {
-    const host = new SecondHost(options.keptIn);
+    const host = new SecondHost(options);
     await host.#takeDown();
     if (options.keptIn !== undefined) await mkdir(options.keptIn, { recursive: true });
     const isKnown = existsSync(host.hostKeyFile);
@@ -78,13 +83,20 @@ export class SecondHost implements AsyncDisposable {
       ...(isKnown ? [] : host.#makeKeys(options)),
       host.#writeSshdConfig(options.shell ?? false),
     ]);
-    await writeFile(join(root, "authorized_keys"), await readFile(`${options.identityFile}.pub`));
+    const publicKey = await readFile(`${options.identityFile}.pub`, "utf8");
+    const key = options.helper === undefined ? publicKey : authorizedKeysText(host.storagePath, publicKey.trimEnd());
+    await writeFile(join(root, "authorized_keys"), key);
+    if (options.helper !== undefined) {
+      await installHelper(options.helper, { user: host.user, directory: host.storagePath });
+      if (options.helper.firewall) await host.run("luksmith-helper", "firewall", "apply");
+    }
     await host.start();
     return host;
   }
 
-  private constructor(keptIn: string | undefined) {
+  private constructor({ keptIn, helper }: SecondHostOptions) {
     this.#keptIn = keptIn;
+    this.#helper = helper;
     this.hostKeyFile = join(keptIn ?? root, "host_key");
   }
 
@@ -98,6 +110,11 @@ export class SecondHost implements AsyncDisposable {
     await this.stop();
     await makeKey(this.hostKeyFile);
     await this.start();
+  }
+
+  /** Types a command there, as root. @returns what it prints */
+  run(file: string, ...args: string[]): Promise<string> {
+    return run("nsenter", `--net=/run/netns/${namespace}`, "--", file, ...args);
   }
 
   /** Resolves when sshd listens, whatever the state of the link. */
@@ -264,7 +281,11 @@ export class SecondHost implements AsyncDisposable {
       "MaxStartups 100",
       "Subsystem sftp internal-sftp",
       "DisableForwarding yes",
-      ...(shell ? [] : ["ForceCommand internal-sftp"]),
+      ...(this.#helper === undefined
+        ? [...(shell ? [] : ["ForceCommand internal-sftp"])]
+        : sshdText(this.user, this.storagePath)
+            .split("\n")
+            .filter((line) => line.startsWith(" ") && !line.includes("AuthorizedKeysFile"))),
     ];
     await writeFile(join(root, "sshd_config"), `${config.join("\n")}\n`);
   }
@@ -286,6 +307,7 @@ export class SecondHost implements AsyncDisposable {
     if (new RegExp(`^${this.user}:`, "m").test(await readFile("/etc/passwd", "utf8"))) {
       await run("userdel", "--force", this.user);
     }
+    await removeHelper(this.user);
     await rm(root, { recursive: true, force: true });
   }
 }
