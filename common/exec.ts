@@ -20,6 +20,8 @@ export interface Command {
   /** Added to the fixed environment (PATH, LC_ALL=C). Never a secret. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** A descriptor of ours, a socket's, that is its standard input and output both; we keep it and may close it. */
+  readonly connection?: number;
   /** Files of ours that are open in the child as well, as its descriptors 3, 4 and so on. */
   readonly fds?: readonly number[];
   /** From the start to the exit. Omit only for a child that lives as long as what it serves. */
@@ -144,16 +146,16 @@ function startChild(command: Command, path: string): Child {
   command.signal?.throwIfAborted();
   const { file, args, brief, cwd, as } = command;
   const direct = brief === true && cwd === undefined && as === undefined;
+  const connection = command.connection === undefined ? undefined : descriptor(command.connection);
   const spawned = () =>
     execa(direct ? file : "setpriv", direct ? args : setprivArgs(command), {
       env: { ...fixedEnvironment, PATH: path, ...command.env },
       extendEnv: false,
       stdio: [
-        command.stdin === undefined ? "ignore" : "pipe",
-        command.silent === true ? "ignore" : "pipe",
+        connection ?? (command.stdin === undefined ? "ignore" : "pipe"),
+        connection ?? (command.silent === true ? "ignore" : "pipe"),
         "pipe",
-        // any descriptor will do, of which execa's types know the first few
-        ...(command.fds ?? []).map((fd) => fd as 3),
+        ...(command.fds ?? []).map(descriptor),
       ],
       buffer: false,
       encoding: "buffer",
@@ -166,6 +168,11 @@ function startChild(command: Command, path: string): Child {
   // settles when it could not be started as well, for which Node has no event when spawn itself throws (E2BIG)
   const failure = child.then((result) => result.cause ?? result);
   return new RunningChild(command, child.nodeChildProcess, failure);
+}
+
+/** Any will do, of which execa's types know the first few. */
+function descriptor(fd: number): 3 {
+  return fd as 3;
 }
 
 /**

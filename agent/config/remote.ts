@@ -15,7 +15,9 @@ export interface RemoteConfig {
   readonly path: string;
   /** Absolute path of the private key. */
   readonly identity: string;
-  readonly transport: "auto" | "sshfs";
+  readonly transport: "auto" | "sshfs" | "nbd";
+  /** Nobody else can read or alter what goes over the wire to there: NBD may go over it in the clear. */
+  readonly trustedWire: boolean;
   readonly connectTimeoutMs: number;
   /** What is asked of the host has to show some answer within this. */
   readonly stallTimeoutMs: number;
@@ -30,11 +32,15 @@ export const remoteFileSchema = z.strictObject({
   path: remotePathSchema.prefault(".").describe("Directory of the images, absolute or from the login directory"),
   identity: plainPathSchema.optional().describe("Private key file; left out: ssh/id_ed25519 beside this file"),
   transport: z
-    .enum(["auto", "sshfs"], {
-      error: (issue) => (issue.input === "nbd" ? 'nbd is not in this version yet: use "sshfs", or "auto"' : undefined),
-    })
+    .enum(["auto", "sshfs", "nbd"])
     .default("auto")
-    .describe("How the image is reached; auto takes the best there is, which is sshfs in this version"),
+    .describe("How the image is reached: nbd needs luksmith-helper on the backup host, auto takes it where it answers"),
+  trustedWire: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Nobody else can read or alter what goes over the wire: with nbd, bytes go over TCP instead of through SSH",
+    ),
   connectTimeout: durationSchema({ min: 1000, max: 600_000 })
     .prefault("20s")
     .describe("How long to wait for the backup host to answer"),

@@ -12,7 +12,6 @@ import type { RunContext, RunResult } from "../runs/context.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { type Attached, withVolume } from "../stack/attach.ts";
 import type { Target } from "../stack/stack.ts";
-import { noticeLoss } from "../stack/transport.ts";
 import { withView } from "../stack/view.ts";
 import type { Host } from "../system/host.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
@@ -20,6 +19,7 @@ import { existing } from "../tools/existing.ts";
 import { listDirectory } from "../tools/find.ts";
 import { archiveArgs, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
+import { noticeLoss } from "../transport/transport.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { requireNoLinkAbove, snapshotPath, withAncestors, withoutNested } from "./paths.ts";
 import { filesFrom, planRestore, type RestoreBatch } from "./plan.ts";
@@ -99,7 +99,7 @@ export async function restore(
           for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += result.stats[key];
         }
         // files that could not be read because the host is gone are no files left out
-        if (incomplete && (await noticeLoss(host.clock, attached.transport.lost))) throw attached.transport.lost.reason;
+        if (incomplete && (await noticeLoss(host.clock, attached.lost))) throw attached.lost.reason;
       });
       const verb = options.dryRun ? "would restore" : "restored";
       return {

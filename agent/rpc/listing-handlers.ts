@@ -13,10 +13,10 @@ import type { RunRequest, RunWork } from "../runs/context.ts";
 import { listSnapshots } from "../snapshots/list.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { withVolume } from "../stack/attach.ts";
-import { noticeLoss } from "../stack/transport.ts";
 import { withView } from "../stack/view.ts";
 import { existing } from "../tools/existing.ts";
 import { walk } from "../tools/find.ts";
+import { noticeLoss } from "../transport/transport.ts";
 import { findJob, targetOf } from "../volume/target.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
 import { authorizedJob } from "./authorized.ts";
@@ -65,7 +65,7 @@ export function listingHandlers(agent: Agent): Handlers {
       const as = rightsOf(caller);
       const of = { verb: Verb.LIST_FILES, volume, job: job.name, caller: toCaller(caller) };
       await streamRun(agent, of, stream, (run) =>
-        withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal, transport }) => {
+        withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal, lost }) => {
           const snapshot = selectSnapshot(entries, job.name, request.snapshot);
           let count = 0;
           const snapshotDir = join(filesDir, job.name, snapshot.name);
@@ -83,7 +83,7 @@ export function listingHandlers(agent: Agent): Handlers {
               );
             }),
           );
-          if (incomplete && (await noticeLoss(host.clock, transport.lost))) throw transport.lost.reason;
+          if (incomplete && (await noticeLoss(host.clock, lost))) throw lost.reason;
           if (incomplete) run.warn("some directories could not be looked into: they are closed to you");
           return {
             state: incomplete ? "incomplete" : "done",

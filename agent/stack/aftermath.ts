@@ -7,17 +7,13 @@ import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { dmDevice } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { wipeDm } from "../tools/dmsetup.ts";
-import { statRemote } from "../tools/remote-file.ts";
-import { hostTrouble } from "./host-trouble.ts";
+import { noticeLoss, type RemoteImage, type Transport } from "../transport/transport.ts";
 import type { StackNames } from "./names.ts";
-import { noticeLoss } from "./transport.ts";
 
 /** What is attached for writing. */
 export interface Written {
-  readonly imagePath: string;
-  /** The backup host's name. */
-  readonly remote: string;
-  readonly volume: string;
+  readonly image: RemoteImage;
+  readonly transport: Transport;
 }
 
 export class Aftermath {
@@ -56,7 +52,7 @@ export class Aftermath {
     if (error.code === "tampered") return error;
     const writing = this.#writing;
     if (writing === undefined) return error;
-    const trouble = await hostTrouble(this.#host.exec, writing, lost).catch(() => undefined);
+    const trouble = await writing.transport.trouble(this.#names.volume, lost).catch(() => undefined);
     return trouble === undefined ? error : new LuksmithError(trouble.code, trouble.message, withCause(trouble, error));
   }
 
@@ -82,10 +78,9 @@ export class Aftermath {
 
   /** To be asked while the mount still is there. */
   async lookForImage(): Promise<void> {
-    const { imagePath } = this.#writing ?? {};
-    if (imagePath === undefined || this.#lost?.aborted) return;
-    const found = await statRemote(this.#host.exec, imagePath, this.#lost ?? new AbortController().signal);
-    this.#isImageGone = found === undefined;
+    const { image } = this.#writing ?? {};
+    if (image === undefined || this.#lost?.aborted) return;
+    this.#isImageGone = (await image.stat(this.#lost ?? new AbortController().signal)) === undefined;
   }
 }
 

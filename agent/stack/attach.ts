@@ -7,9 +7,9 @@ import { readJobDirectory } from "../snapshots/list.ts";
 import type { SnapshotEntry } from "../snapshots/select.ts";
 import type { Host } from "../system/host.ts";
 import { syncFilesystem } from "../tools/sync.ts";
+import type { AttachMode } from "../transport/transport.ts";
 import { readIdentity, requireIdentity, writeIdentity } from "../volume/identity.ts";
 import type { PinStore } from "../volume/pin.ts";
-import type { AttachMode } from "./image-device.ts";
 import type { StackNames } from "./names.ts";
 import { type Opened, Stack, type Target } from "./stack.ts";
 

@@ -1,5 +1,5 @@
 /**
- * The device layer: a loop device on the image, below a linear device-mapper device of the pinned size.
+ * The device layer: a linear device-mapper device of the pinned size, above the one that the transport has made of the image.
  *
  * The linear device is what lets the slow halves of an attach run side by side. LUKS's key derivation (seconds of CPU)
  * needs a device to be opened on, but not its bytes: it gets this one while it still lies on an empty file here, and
@@ -11,10 +11,9 @@
  */
 
 import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
-import { basename } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
 import { waitUntil } from "../../common/wait-until.ts";
-import { type DmDevice, dmDevice, type LoopDevice, loopDevices } from "../system/block-devices.ts";
+import { type DmDevice, dmDevice } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { bytesPerDmSector, createDm, listDms, loadDmTable, removeDm, switchDmTable } from "../tools/dmsetup.ts";
 import { attachLoop, detachLoop } from "../tools/losetup.ts";
@@ -50,48 +49,20 @@ export async function removePlaceholderFile(names: StackNames): Promise<void> {
   await rm(names.placeholderFile, { force: true });
 }
 
-/** Puts the image, through a loop device, under the placeholder, which may be in use. */
+/** Puts the image, as the block device that its transport has made of it, under the placeholder, which may be in use. */
 export async function connectImage(
   host: Host,
   names: StackNames,
-  loop: string,
+  below: string,
   bytes: number,
   signal: AbortSignal,
 ): Promise<void> {
-  await loadDmTable(host.exec, names.imageDevice, linear(loop, bytes), signal);
+  await loadDmTable(host.exec, names.imageDevice, linear(below, bytes), signal);
   await switchDmTable(host.exec, names.imageDevice, signal);
 }
 
-function linear(loop: string, bytes: number): string {
-  return `0 ${bytes / bytesPerDmSector} linear ${loop} 0`;
-}
-
-export type AttachMode = "read" | "write";
-/** For reading as well a journal may have to be replayed, but not in an image that others may have. */
-export type ImageAccess = AttachMode | "only read";
-
-/** @returns "/dev/loopN", checked to be on this very file and, for writing, unbuffered */
-export async function loopOnImage(
-  host: Host,
-  imagePath: string,
-  access: ImageAccess,
-  signal: AbortSignal,
-): Promise<string> {
-  const path = await attachLoop(host.exec, imagePath, access, signal);
-  const loop = (await loopDevices()).find((device) => device.path === path);
-  if (loop?.backingFile !== imagePath) {
-    throw new LuksmithError("tool_failed", `${path} is not on ${imagePath} but on ${loop?.backingFile ?? "nothing"}`);
-  }
-  // losetup takes what it gets
-  if (access === "write" && loop.readOnly) {
-    throw new LuksmithError("tool_failed", `${basename(imagePath)} cannot be written on the backup host`, {
-      hint: "it must be writable for the user that luksmith logs in as: ls -l there",
-    });
-  }
-  if (access === "write" && !loop.directIo) {
-    throw new LuksmithError("tool_failed", `${path} refused direct I/O`, { hint: "luksmith doctor" });
-  }
-  return path;
+function linear(below: string, bytes: number): string {
+  return `0 ${bytes / bytesPerDmSector} linear ${below} 0`;
 }
 
 /**
@@ -126,22 +97,4 @@ export async function releaseDms(
 async function present(names: readonly string[]): Promise<string[]> {
   const devices = await Promise.all(names.map(dmDevice));
   return names.filter((_, index) => devices[index] !== undefined);
-}
-
-/**
- * Lets go of every loop device whose file is below the volume's own directory.
- * @param own paths of devices that were this volume's: they go as well when the mount has been detached from the tree,
- *   where their file shows as "/IMAGE". One that shows another path is somebody else's by now
- */
-export async function releaseLoops(host: Host, names: StackNames, own: ReadonlySet<string>): Promise<void> {
-  const detached = ({ path, backingFile }: LoopDevice) => own.has(path) && /^\/[^/]+$/.test(backingFile);
-  const ours = async () =>
-    (await loopDevices()).filter((loop) => loop.backingFile.startsWith(`${names.directory}/`) || detached(loop));
-  for (const loop of await ours()) await detachLoop(host.exec, loop.path);
-  // detaching one that is still in use succeeds and takes effect later (LO_FLAGS_AUTOCLEAR)
-  if (!(await waitUntil(host.clock, goneDeadlineMs, async () => (await ours()).length === 0))) {
-    throw new LuksmithError("tool_failed", `a loop device of volume ${names.volume} is still in use`, {
-      hint: "losetup --list",
-    });
-  }
 }

@@ -9,8 +9,8 @@ export interface ExpectedStack {
   readonly imageDevice: string;
   /** "major:minor" of the device-mapper device below the mapping. */
   readonly imageDeviceNumber: string;
-  /** "major:minor" of the loop device that the image is on. */
-  readonly loopNumber: string;
+  /** "major:minor" of the block device that the transport has made of the image. */
+  readonly transportNumber: string;
 }
 
 /**
@@ -54,7 +54,7 @@ export function requireTables(tables: readonly DmTarget[], pin: Pin, expected: E
   if (
     more.length > 0 ||
     linear.target !== "linear" ||
-    below !== expected.loopNumber ||
+    below !== expected.transportNumber ||
     start !== "0" ||
     linear.start !== 0
   ) {

@@ -14,6 +14,13 @@ export interface StackNames {
   readonly filesDir: string;
   /** What the volume's ssh is told; one for each, since two that attach at once must not write what the other's ssh reads. */
   readonly sshConfigFile: string;
+  /** Where the agent speaks to the ssh that has the helper at its other end, and nbd-client to what carries its bytes. */
+  readonly helperSocket: string;
+  readonly nbdSocket: string;
+  /** Holds the process number of the nbd-client that made our device, by which the kernel knows it. */
+  readonly nbdPidFile: string;
+  /** ssh's own, by which a second channel joins the connection. */
+  readonly sshSocket: string;
   /** Source of the sshfs mount in mountinfo. */
   readonly fsname: string;
   /** Device-mapper name of the opened volume. */
@@ -38,7 +45,11 @@ export function stackNames(runtimeDir: string, volume: string): StackNames {
     placeholderFile: join(directory, "placeholder"),
     remoteDir: join(directory, "remote"),
     filesDir: join(directory, "files"),
+    helperSocket: join(directory, "helper.sock"),
+    nbdSocket: join(directory, "nbd.sock"),
+    nbdPidFile: join(directory, "nbd.pid"),
     sshConfigFile: join(runtimeDir, "ssh", `${volume}.conf`),
+    sshSocket: join(runtimeDir, "ssh", `${volume}.sock`),
     fsname: `luksmith:${volume}`,
     mapping: `${dmPrefix}${volume}`,
     imageDevice: `${dmPrefix}${volume}${imageSuffix}`,

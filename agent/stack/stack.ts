@@ -5,43 +5,43 @@
  */
 
 import { mkdir, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename } from "node:path";
 import { allOrFirstError, allOrNone } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { UndoStack } from "../../common/undo.ts";
+import { formatDuration } from "../../common/units.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import type { VolumeConfig } from "../config/volume.ts";
-import { Lease } from "../lease/lease.ts";
+import { NoHelperError } from "../helper-session/no-helper.ts";
 import type { RunContext } from "../runs/context.ts";
-import { type DmDevice, devicesBelow, dmDevice, loopDevices, passesFlushesOn } from "../system/block-devices.ts";
+import { type DmDevice, devicesBelow, dmDevice, passesFlushesOn } from "../system/block-devices.ts";
 import { blockIo } from "../system/block-io.ts";
 import type { Host } from "../system/host.ts";
+import { killThoseWith } from "../system/strays.ts";
 import { openMapping } from "../tools/cryptsetup.ts";
 import { dmTables } from "../tools/dmsetup.ts";
 import { readSuperblock, type Superblock } from "../tools/ext4.ts";
-import { detachLoop } from "../tools/losetup.ts";
-import { type RemoteStat, statRemote } from "../tools/remote-file.ts";
+import { HelperMemory } from "../transport/helper-memory.ts";
+import { NbdTransport } from "../transport/nbd/nbd-transport.ts";
+import { NbdUnusableError } from "../transport/nbd/unusable.ts";
+import { SshfsTransport } from "../transport/sshfs/sshfs-transport.ts";
+import type { AttachMode, ConnectRequest, ImageDevice, RemoteImage, Transport } from "../transport/transport.ts";
 import { readKeyFile } from "../volume/key-file.ts";
 import type { Pin } from "../volume/pin.ts";
 import { Aftermath } from "./aftermath.ts";
 import { mountVolume, releaseFilesystem } from "./filesystem.ts";
 import { heldVolumes } from "./held.ts";
 import {
-  type AttachMode,
   connectImage,
   createPlaceholder,
   letPlaceholderGo,
-  loopOnImage,
   releaseDms,
-  releaseLoops,
   removePlaceholderFile,
 } from "./image-device.ts";
-import { missingImage, requireImage } from "./image-file.ts";
 import { requireTables } from "./mapping.ts";
 import { removeMountPoint } from "./mount-point.ts";
 import { type StackNames, stackNames } from "./names.ts";
 import type { IoState } from "./stall-meter.ts";
-import { SshfsTransport, type Transport } from "./transport.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** Sequential reads ask for this much at once: on a link of 50 ms the kernel's 128 KiB would be 2.5 MB/s. */
@@ -53,12 +53,6 @@ const readAheadKiB = 4096;
  */
 const cancelledPatienceMs = 3000;
 
-/** For a lease to be given back over a connection that nobody watches yet. */
-const unwatchedPatienceMs = 5000;
-
-/** A host that owes an answer for longer is not asked for what can wait. */
-const busyMs = 2000;
-
 /** What is needed to bring a volume up. */
 export interface Target {
   readonly volume: VolumeConfig;
@@ -67,24 +61,24 @@ export interface Target {
   readonly headerFile: string;
 }
 
+type ConnectOptions = Pick<ConnectRequest, "mode" | "preparesImage" | "first">;
+
 /** A transport that stands, below nothing yet. */
 export interface Connected {
   readonly names: StackNames;
-  /** Path of the image on the sshfs mount. */
-  readonly imagePath: string;
-  readonly transport: Transport;
-  /** The image at first sight; undefined when there is none. */
-  readonly image: RemoteStat | undefined;
-  /** The image is reserved for this machine; otherwise it may only be read. */
-  readonly isLeased: boolean;
+  readonly image: RemoteImage;
+  /** Aborted with a LuksmithError "lost" or "stalled" when the connection is gone. */
+  readonly lost: AbortSignal;
   /** The run's signal, aborted as well when the connection is lost. */
   readonly signal: AbortSignal;
 }
 
 /** The opened mapping, not mounted. */
 export interface Opened extends Connected {
-  /** "/dev/dm-N" */
+  /** "/dev/dm-N", the mapping. */
   readonly device: string;
+  /** "/dev/dm-N" of the device below it, which is the image byte for byte. */
+  readonly imageDevice: string;
   /** The image is reserved for this machine, and the backup host lets it be written. */
   readonly isWritable: boolean;
   /** Of the file system in it, where that was to be expected. */
@@ -94,15 +88,15 @@ export interface Opened extends Connected {
 /** Releases in the order of the layers, every one of which asks the system what is there. */
 export class Stack implements AsyncDisposable {
   readonly names: StackNames;
-  readonly transport: SshfsTransport;
+  readonly #sshfs: Transport;
+  readonly #nbd: Transport;
+  /** The one that the volume was reached by. */
+  #transport: Transport | undefined;
   readonly aftermath: Aftermath;
   readonly #host: Host;
   readonly #undo: UndoStack;
-  /** Loop devices that were set up here, or found below our image device. */
-  readonly #loops = new Set<string>();
   #lost: AbortSignal | undefined;
   #watchdog: Watchdog | undefined;
-  #lease: Lease | undefined;
   /** A mapping may be there that has no table yet, which the system's usual views do not show. */
   #isMappingIncomplete: boolean;
   readonly #released = new AbortController();
@@ -112,26 +106,27 @@ export class Stack implements AsyncDisposable {
     this.#isMappingIncomplete = isLeftover;
     this.#host = host;
     this.names = stackNames(host.runtimeDir, volume);
-    this.transport = new SshfsTransport(host, this.names);
+    this.#sshfs = new SshfsTransport(host, this.names);
+    this.#nbd = new NbdTransport(host, this.names);
     this.#undo = new UndoStack();
     const { names } = this;
     this.#undo.add("be out of the run's reach", async () => this.#released.abort());
     for (const directory of [names.directory, names.filesDir, names.remoteDir]) {
       this.#undo.add(`remove ${directory}`, () => removeMountPoint(directory));
     }
-    const breakTransport = () => this.transport.break();
+    const breakTransport = () => this.#break();
     this.aftermath = new Aftermath(host, names, breakTransport);
     this.#undo.add("remove the placeholder", () => removePlaceholderFile(names));
-    this.#undo.add("disconnect", () => {
+    this.#undo.add("disconnect", async () => {
       this.#watchdog?.stop();
-      return this.transport.release();
+      // an earlier agent's may have something to send that must not arrive any more
+      if (isLeftover) await killThoseWith(names.sshConfigFile, `-F${names.sshConfigFile}`);
+      await this.#eachTransport((transport) => transport.release());
     });
-    this.#undo.add("release the loop device and the lease", async () => {
-      // nothing lies on the image any more that could write to it
-      await allOrFirstError(releaseLoops(host, names, this.#loops), this.#releaseLease());
-    });
+    // nothing lies on the image any more that could write to it
+    this.#undo.add("release the image", () => this.#eachTransport((transport) => transport.releaseDevice()));
     this.#undo.add("close the mapping", () => {
-      this.#lease?.lookAhead(this.#lost ?? new AbortController().signal);
+      this.#transport?.prepareRelease(this.#lost ?? new AbortController().signal);
       return releaseDms(host, names, { isIncomplete: this.#isMappingIncomplete, breakTransport });
     });
     this.#undo.add("unmount the file system", async () => {
@@ -139,54 +134,35 @@ export class Stack implements AsyncDisposable {
       // whatever comes of the looking, nothing is held by it
       await allOrFirstError(
         unmounting,
-        this.#letLoopsGo(),
+        this.#letDeviceGo(),
         this.aftermath.lookForImage().catch(() => undefined),
       );
     });
   }
 
-  /**
-   * A loop device is ours as long as our device lies on it; it goes when that does (LO_FLAGS_AUTOCLEAR). What fails here is
-   * tried again, and told, by {@link releaseLoops}.
-   */
-  async #letLoopsGo(): Promise<void> {
-    const image = await dmDevice(this.names.imageDevice);
-    const below = image ? await devicesBelow(image).catch(() => []) : [];
-    for (const loop of below) this.#loops.add(loop);
-    await Promise.all(below.map((loop) => detachLoop(this.#host.exec, loop).catch(() => undefined)));
+  /** Of each something may be there: an agent that was killed has not said which it had chosen. */
+  async #eachTransport(work: (transport: Transport) => Promise<void>): Promise<void> {
+    await allOrFirstError(work(this.#sshfs), work(this.#nbd));
   }
 
-  /** @returns whether it is ours now. Where nothing can be written, what is there can still be read */
-  async #takeLease(
-    lease: Lease,
-    { imagePath, image, mode }: { imagePath: string; image: RemoteStat | undefined; mode: AttachMode },
-    run: RunContext,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    // a directory that is not there is said better by those who look for the image
-    if (image === undefined && (await statRemote(this.#host.exec, dirname(imagePath), signal)) === undefined)
-      return false;
-    try {
-      await run.step("lease", () => lease.take(run.note, signal));
-      return true;
-    } catch (error) {
-      signal.throwIfAborted();
-      if (mode === "write" || !(error instanceof LuksmithError) || error.code === "locked") throw error;
-      run.warn(`${error.message}: reading without one, and without repairing anything`);
-      return false;
-    }
+  #break(): Promise<void> {
+    return this.#eachTransport((transport) => transport.break());
+  }
+
+  async #letDeviceGo(): Promise<void> {
+    const image = await dmDevice(this.names.imageDevice);
+    const below = image ? await devicesBelow(image).catch(() => []) : [];
+    await this.#eachTransport((transport) => transport.letDeviceGo(below));
   }
 
   /** Until it is released, the run's end and the host's silence can break the transport below all that waits. */
-  #watch({ name, stallTimeoutMs }: RemoteConfig, run: RunContext): void {
+  #watch(transport: Transport, { name, stallTimeoutMs }: RemoteConfig, run: RunContext): void {
     const { clock, log } = this.#host;
     const within = { signal: this.#released.signal, once: true };
     const breakIt = () =>
-      this.transport
-        .break()
-        .catch((error: unknown) =>
-          log.error({ err: error, volume: this.names.volume }, "could not break the transport"),
-        );
+      this.#break().catch((error: unknown) =>
+        log.error({ err: error, volume: this.names.volume }, "could not break the transport"),
+      );
     const breakSoon = () => clock.sleep(cancelledPatienceMs, this.#released.signal).then(breakIt, () => undefined);
     run.signal.addEventListener("abort", breakSoon, within);
     run.hurry.addEventListener("abort", breakIt, within);
@@ -196,70 +172,92 @@ export class Stack implements AsyncDisposable {
     this.#watchdog = new Watchdog(clock, log.child({ volume: this.names.volume }), {
       remote: name,
       stallTimeoutMs,
-      look: () => this.#look(),
-      onBroken: (reason) => this.transport.fail(reason),
+      look: () => this.#look(transport),
+      onBroken: (reason) => transport.fail(reason),
     });
   }
 
-  /** A direct write of the loop device may be done while sshfs still holds it: both show that something comes back. */
-  async #look(): Promise<IoState | "gone"> {
+  async #look(transport: Transport): Promise<IoState | "gone"> {
     const { mapping, imageDevice } = this.names;
-    const [transport, dms] = await Promise.all([
-      this.transport.look(),
-      Promise.all([mapping, imageDevice].map(dmDevice)),
-    ]);
-    if (transport === "gone") return "gone";
-    const paths = [...dms.flatMap((dm) => dm?.path ?? []), ...this.#loops];
-    const ios = (await Promise.all(paths.map(blockIo))).filter((io) => io !== undefined);
+    const [state, dms] = await Promise.all([transport.look(), Promise.all([mapping, imageDevice].map(dmDevice))]);
+    if (state === "gone") return "gone";
+    const ios = (await Promise.all(dms.map((dm) => dm && blockIo(dm.path)))).filter((io) => io !== undefined);
     const completed = ios.reduce((sum, io) => sum + io.completed, 0);
     return {
-      pending: transport.pending || ios.some((io) => io.inFlight > 0),
-      progress: `${transport.progress} ${completed}`,
+      pending: state.pending || ios.some((io) => io.inFlight > 0),
+      progress: `${state.progress} ${completed}`,
     };
   }
 
-  /** @param first what goes before everything that would only wait for the host's first answer */
-  async connect(
+  /** Over NBD or SFTP, as the configuration says; where it says "auto", by the better one that there is. */
+  async #reach(
     target: Target,
-    mode: AttachMode,
+    needs: "nbd" | undefined,
+    options: ConnectOptions,
     run: RunContext,
     signal: AbortSignal,
-    first: Promise<void>,
+  ): Promise<{ connected: Connected; transport: Transport }> {
+    const { clock, stateDir, log } = this.#host;
+    const { name, transport: wanted } = target.remote;
+    const memory = new HelperMemory(stateDir, name);
+    const missingSince = wanted === "auto" && needs === undefined ? await memory.missingSince(clock.now()) : undefined;
+    const connect = async (transport: Transport) => ({
+      connected: await this.#connect(transport, target, options, run, signal),
+      transport,
+    });
+    if (needs === undefined && (wanted === "sshfs" || missingSince !== undefined)) {
+      if (missingSince !== undefined) {
+        const agoMs = clock.now().getTime() - missingSince.getTime();
+        run.note(`no luksmith-helper answered on ${name} ${formatDuration(agoMs)} ago: going by sshfs`);
+      }
+      return await connect(this.#sshfs);
+    }
+    try {
+      const reached = await connect(this.#nbd);
+      await memory.oneAnswered();
+      return reached;
+    } catch (error) {
+      const isMissing = error instanceof NoHelperError;
+      if (!isMissing && !(error instanceof NbdUnusableError)) throw error;
+      // a disk that cannot be written to here is no reason to have no backup
+      if (isMissing)
+        await memory.noneAnswered(clock.now()).catch((err: unknown) => log.warn({ err }, "not remembered"));
+      if (wanted === "nbd" || needs !== undefined) throw error;
+      await this.#nbd.releaseDevice();
+      await this.#nbd.release();
+      run.note(`${error.message}: going by sshfs`);
+      return await connect(this.#sshfs);
+    }
+  }
+
+  async #connect(
+    transport: Transport,
+    target: Target,
+    options: ConnectOptions,
+    run: RunContext,
+    signal: AbortSignal,
   ): Promise<Connected> {
     for (const directory of [this.names.remoteDir, this.names.filesDir]) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
     }
-    const imagePath = join(this.names.remoteDir, target.volume.image);
-    const onMounted = ({ lost }: Transport) => {
-      this.#lost = lost;
-      this.aftermath.connected(lost);
-      return first;
+    this.#transport = transport;
+    let lost = new AbortController().signal;
+    const request = {
+      ...options,
+      remote: target.remote,
+      image: target.volume.image,
+      onConnecting: (losing: AbortSignal) => {
+        lost = losing;
+        this.#lost = losing;
+        this.aftermath.connected(losing);
+      },
+      onConnected: () => {
+        this.#watch(transport, target.remote, run);
+        return () => this.#watchdog?.waitingMs ?? 0;
+      },
     };
-    const { leaseMs, name: remote, port } = target.remote;
-    const { volume } = this.names;
-    const lease = new Lease(this.#host, { volume, imagePath, leaseMs, run: run.runId, remote, port });
-    this.#lease = lease;
-    const prepared = lease.prepare();
-    let isLeased = false;
-    const { transport, image } = await run.step("connect", async () => {
-      const take = async (inTime: AbortSignal) => {
-        await prepared;
-        isLeased = await lease.tryTake(inTime);
-      };
-      const [connected] = await allOrFirstError(
-        this.transport.connect(target.remote, imagePath, onMounted, take, signal),
-        prepared,
-      );
-      return connected;
-    });
-    this.#watch(target.remote, run);
-    const lostToo = AbortSignal.any([signal, transport.lost]);
-    if (!isLeased) isLeased = await this.#takeLease(lease, { imagePath, image, mode }, run, lostToo);
-    lease.keep(
-      () => (this.#watchdog?.waitingMs ?? 0) > busyMs,
-      (reason) => this.transport.fail(reason),
-    );
-    return { names: this.names, imagePath, transport, image, isLeased, signal: lostToo };
+    const image = await transport.connect(request, run, signal);
+    return { names: this.names, image, lost, signal: AbortSignal.any([signal, lost]) };
   }
 
   /**
@@ -275,11 +273,15 @@ export class Stack implements AsyncDisposable {
     mode: AttachMode,
     run: RunContext,
     spec: {
+      /** This one and no other, whatever the configuration says. */
+      needs?: "nbd" | undefined;
+      /** What is discarded above is to reach the image: the host sees what is in use, and what is not. */
+      discards?: boolean;
       prepareImage?: (connected: Connected) => Promise<void>;
       meanwhile?: (signal: AbortSignal) => Promise<void>;
     } = {},
   ): Promise<Opened> {
-    const { prepareImage, meanwhile } = spec;
+    const { prepareImage, meanwhile, discards = false } = spec;
     const host = this.#host;
     const [key] = await allOrFirstError(readKeyFile(target.volume.keyFile), this.#releaseLeftovers(run));
     const either = new AbortController();
@@ -288,17 +290,14 @@ export class Stack implements AsyncDisposable {
     const placeholder = createPlaceholder(host, this.names, target.pin.imageBytes);
     // what everything else waits for longest goes first: starting a program takes a moment of ours
     const derivationBegun = Promise.withResolvers<void>();
-    const image = async (): Promise<{ connected: Connected; loop: string }> => {
-      const connected = await this.connect(target, mode, run, signal, derivationBegun.promise);
+    const image = async (): Promise<{ connected: Connected; below: ImageDevice }> => {
+      const options = { mode, preparesImage: prepareImage !== undefined, first: derivationBegun.promise };
+      const { connected, transport } = await this.#reach(target, spec.needs, options, run, signal);
       await prepareImage?.(connected);
-      const stat = prepareImage ? await statRemote(host.exec, connected.imagePath, connected.signal) : connected.image;
-      await requireImageAt(host, target, connected, stat);
-      const access = connected.isLeased ? mode : "only read";
-      const loop = await loopOnImage(host, connected.imagePath, access, connected.signal);
-      this.#loops.add(loop);
+      const below = await transport.openDevice(target.pin.imageBytes, run, connected.signal);
       await placeholder;
-      await connectImage(host, this.names, loop, target.pin.imageBytes, connected.signal);
-      return { connected, loop };
+      await connectImage(host, this.names, below.path, target.pin.imageBytes, connected.signal);
+      return { connected, below };
     };
     const mapping = async (): Promise<DmDevice> => {
       const { device: imageDevice } = await placeholder;
@@ -307,7 +306,7 @@ export class Stack implements AsyncDisposable {
         device: imageDevice.path,
         name: this.names.mapping,
         key,
-        discards: false,
+        discards,
       };
       this.#isMappingIncomplete = true;
       const unlocking = run.step("unlock", () => openMapping(host.exec, luks, signal));
@@ -335,30 +334,29 @@ export class Stack implements AsyncDisposable {
       beside(),
     );
 
-    const { connected, loop } = reached;
+    const { connected, below } = reached;
     const opened = await dmDevice(this.names.mapping);
     const device = opened?.path ?? "";
-    const [superblock, tables, loops] = await allOrFirstError(
+    const [superblock, tables] = await allOrFirstError(
       // only looked at, and by a program: nothing is mounted before the tables have been compared
       prepareImage ? Promise.resolve(undefined) : readSuperblock(host.exec, device, connected.signal),
       dmTables(host.exec, connected.signal),
-      loopDevices(),
     );
-    const loopDevice = loops.find(({ path }) => path === loop);
     requireTables(tables, target.pin, {
       mapping: this.names.mapping,
       imageDevice: this.names.imageDevice,
       imageDeviceNumber: unlocked.device,
-      loopNumber: loopDevice?.device ?? "none",
+      transportNumber: below.number,
     });
-    const isReadOnly = loopDevice?.readOnly !== false;
     // nothing is written to what can only be read
-    if (!isReadOnly) await requireFlushes([unlocked.path, device]);
+    if (!below.readOnly) await requireFlushes([unlocked.path, device]);
     await setReadAhead(device);
-    if (mode === "write") {
-      this.aftermath.writes({ imagePath: connected.imagePath, remote: target.remote.name, volume: this.names.volume });
+    const { image: remoteImage } = connected;
+    if (mode === "write" && this.#transport) {
+      this.aftermath.writes({ image: remoteImage, transport: this.#transport });
     }
-    return { ...connected, device, isWritable: connected.isLeased && !isReadOnly, superblock };
+    const isWritable = below.isReserved && !below.readOnly;
+    return { ...connected, device, imageDevice: unlocked.path, isWritable, superblock };
   }
 
   /** Of a run whose releases failed, say for want of processes or files. */
@@ -374,31 +372,6 @@ export class Stack implements AsyncDisposable {
     await run.step("mount", () => mountVolume(this.#host, spec, run, signal));
   }
 
-  /** On a connection that is lost it stays, and expires; this machine knows it again. */
-  async #releaseLease(): Promise<void> {
-    const { clock, log } = this.#host;
-    const lease = this.#lease;
-    if (lease === undefined) return;
-    const done = new AbortController();
-    // where the connection was cut short nobody else sees to it that this ends
-    if (this.#watchdog === undefined) {
-      clock.sleep(unwatchedPatienceMs, done.signal).then(
-        () => this.transport.break(),
-        () => undefined,
-      );
-    }
-    try {
-      await lease.stopRenewing();
-      if (this.#lost?.aborted) return;
-      await lease.release(this.#lost ?? new AbortController().signal);
-    } catch (error) {
-      const volume = this.names.volume;
-      log.warn({ err: error, volume }, "the lease stays on the backup host until it expires");
-    } finally {
-      done.abort();
-    }
-  }
-
   /** @throws {ReleaseError} naming everything that is left */
   release(): Promise<void> {
     return this.#undo.unwind();
@@ -407,20 +380,6 @@ export class Stack implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
   }
-}
-
-async function requireImageAt(host: Host, target: Target, connected: Connected, stat: RemoteStat | undefined) {
-  const { exec } = host;
-  const name = basename(connected.imagePath);
-  if (stat === undefined) {
-    throw await missingImage(exec, connected.names.remoteDir, name, target.remote.name, connected.signal);
-  }
-  requireImage(stat, {
-    name,
-    remote: target.remote.name,
-    device: connected.transport.device,
-    bytes: target.pin.imageBytes,
-  });
 }
 
 /** Without them a sync would say that all is on the backup host's disk, while it is not. */

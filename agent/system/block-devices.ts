@@ -87,7 +87,7 @@ async function blockDevices(prefix: string): Promise<string[]> {
  * Without its newline; undefined when the device is not set up, or went away while we looked. EINVAL is what device-mapper says
  * of a device that is being removed (dm_attr_show(), Linux 6.1).
  */
-async function readAttribute(path: string): Promise<string | undefined> {
+export async function readAttribute(path: string): Promise<string | undefined> {
   try {
     return (await readFile(path, "utf8")).replace(/\n$/, "");
   } catch (error) {

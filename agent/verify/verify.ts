@@ -12,10 +12,10 @@ import type { RunContext, RunResult } from "../runs/context.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { withVolume } from "../stack/attach.ts";
 import type { Target } from "../stack/stack.ts";
-import { noticeLoss } from "../stack/transport.ts";
 import type { Host } from "../system/host.ts";
 import { copy } from "../tools/rsync.ts";
 import { itemFormat, parseItem } from "../tools/rsync-output.ts";
+import { noticeLoss } from "../transport/transport.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { classify } from "./classify.ts";
 
@@ -38,7 +38,7 @@ export async function verify(
 ): Promise<RunResult> {
   const precondition = (signal: AbortSignal) => requireSources(host.exec, job, signal);
   const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name, precondition } as const;
-  return withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal, transport }) => {
+  return withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal, lost }) => {
     const snapshot = selectSnapshot(entries, job.name, options.snapshot);
     const counts = { equal: 0, differs: 0, changed: 0, added: 0 };
     const differing: { path: Buffer; size: number }[] = [];
@@ -74,7 +74,7 @@ export async function verify(
     const summary = `${plural(counts.equal, "file")} equal, ${counts.differs} different, ${counts.changed} changed and ${counts.added} new since snapshot ${snapshot.name}`;
     if (counts.differs > 0) {
       // to rsync, what cannot be read has another content
-      if (await noticeLoss(host.clock, transport.lost)) throw transport.lost.reason;
+      if (await noticeLoss(host.clock, lost)) throw lost.reason;
       for (const { path, size } of differing) {
         run.item({ action: Item_Action.DIFFERS, path, size });
         run.warn("its content in the snapshot is not what it was backed up from", path);

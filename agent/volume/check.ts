@@ -52,7 +52,7 @@ export async function checkVolume(
     const identity = await readIdentity(host.exec, filesDir, opened.signal);
     requireIdentity(identity, pin, volume.name, options.acceptRollback);
     const snapshots = await listSnapshots(host.exec, filesDir, options.jobs, opened.signal);
-    const stat = await statRemote(host.exec, opened.imagePath, opened.signal);
+    const stat = await opened.image.stat(opened.signal);
     return { generation: identity.generation, snapshots, allocated: stat?.allocatedBytes ?? 0 };
   });
   if (faults.length > 0) {
@@ -72,11 +72,11 @@ export async function checkVolume(
 async function headerDifference(
   host: Host,
   target: Target,
-  { imagePath, signal }: Opened,
+  { imageDevice, signal }: Opened,
 ): Promise<string | undefined> {
   const header = await statRemote(host.exec, target.headerFile, signal);
   if (header === undefined) throw new LuksmithError("config", `the pinned header ${target.headerFile} is gone`);
-  const args = [`--bytes=${header.bytes}`, "--", target.headerFile, imagePath];
+  const args = [`--bytes=${header.bytes}`, "--", target.headerFile, imageDevice];
   const finished = await host.exec({ file: "cmp", args, deadlineMs: headerCompareDeadlineMs, signal });
   if (finished.exitCode === 0) return undefined;
   if (finished.exitCode !== 1) {
@@ -85,7 +85,7 @@ async function headerDifference(
     });
   }
   const byte = /byte (\d+)/.exec(finished.stdout.toString())?.[1] ?? "?";
-  return (await isLuks2(host.exec, imagePath, signal))
+  return (await isLuks2(host.exec, imageDevice, signal))
     ? `the stored LUKS header has been altered (first at byte ${byte})`
     : `the image does not begin with a LUKS header any more (first difference at byte ${byte})`;
 }

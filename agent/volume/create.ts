@@ -5,15 +5,14 @@ import { access, chmod, mkdir, rename, rm, truncate, writeFile } from "node:fs/p
 import { dirname, join } from "node:path";
 import { allOrFirstError } from "../../common/all-settled.ts";
 import { syncDirectory, writeFileDurably } from "../../common/durable-file.ts";
-import { hasErrno, LuksmithError } from "../../common/errors.ts";
+import { asLuksmithError, hasErrno, LuksmithError } from "../../common/errors.ts";
 import { mustRun } from "../../common/exec.ts";
 import { formatBytes } from "../../common/units.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import type { VolumeConfig } from "../config/volume.ts";
-import { makeDirectory } from "../remote/ssh-failure.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { withRelease } from "../stack/attach.ts";
-import { type Connected, Stack, type Target } from "../stack/stack.ts";
+import { type Connected, type Opened, Stack, type Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
 import {
   addKey,
@@ -137,7 +136,7 @@ async function makeImage(host: Host, target: Target, run: RunContext): Promise<v
   await withRelease(stack, run, async () => {
     try {
       const prepareImage = async (connected: Connected) => {
-        await claimImage(host, target, connected);
+        await connected.image.create(target.pin.imageBytes);
         made = connected;
         connected.signal.throwIfAborted();
       };
@@ -159,49 +158,16 @@ async function makeImage(host: Host, target: Target, run: RunContext): Promise<v
       await writeContent(host, stack.names.filesDir, target, signal);
     } catch (error) {
       // ours alone: it was made exclusively a moment ago
-      if (made && !made.transport.lost.aborted) await removeImage(host, made, run);
+      if (made && !made.lost.aborted) await discardImage(made, target, run);
       throw error;
     }
   });
 }
 
-/** Makes the image exclusively (O_EXCL), sparse, in its full size. */
-async function claimImage(host: Host, target: Target, { image, imagePath, transport }: Connected): Promise<void> {
-  const { exec } = host;
-  if (image !== undefined) throw imageExists(target);
-  const args = ["if=/dev/null", `of=${imagePath}`, "bs=4096", "count=0", "conv=excl", "status=none"];
-  const { exitCode, stderr } = await exec({
-    file: "dd",
-    args: [...args, `seek=${target.pin.imageBytes / 4096}`],
-    deadlineMs: volumeDeadlineMs,
-    // a cancel waits for it: cut short, there would be no telling whether the image that is there is ours to remove
-    signal: transport.lost,
-  });
-  if (exitCode === 0) return;
-  if (stderr.includes("File exists")) throw imageExists(target);
-  const why = stderr.split(": ").at(-1) ?? "";
-  const missing = stderr.includes("No such file or directory");
-  throw new LuksmithError(
-    missing ? "not_found" : "tool_failed",
-    `the image cannot be made on ${target.remote.name}: ${why}`,
-    {
-      hint: missing
-        ? `make the directory on the backup host first: ${makeDirectory(target.remote)}`
-        : "does the directory on the backup host belong to that user, and is there room",
-    },
-  );
-}
-
-function imageExists(target: Target): LuksmithError {
-  return new LuksmithError("exists", `there is an image ${target.volume.image} on ${target.remote.name} already`, {
-    hint: "luksmith never overwrites one: choose another name, or move it away on the backup host",
-  });
-}
-
 /** So that the image can be opened by hand, without luksmith and without the pinned copy. */
-async function copyHeader(host: Host, headerFile: string, { imagePath, signal }: Connected): Promise<void> {
+async function copyHeader(host: Host, headerFile: string, { imageDevice, signal }: Opened): Promise<void> {
   // the fresh image reads as zeros, so what is zero in the header need not be sent
-  const args = [`if=${headerFile}`, `of=${imagePath}`, "bs=64K", "conv=notrunc,sparse,fsync", "status=none"];
+  const args = [`if=${headerFile}`, `of=${imageDevice}`, "bs=64K", "conv=nocreat,notrunc,sparse,fsync", "status=none"];
   await mustRun(host.exec, { file: "dd", args, deadlineMs: headerCopyDeadlineMs, signal });
 }
 
@@ -216,8 +182,9 @@ async function writeContent(host: Host, filesDir: string, target: Target, signal
   await syncFilesystem(exec, filesDir, signal);
 }
 
-async function removeImage(host: Host, { imagePath }: Connected, run: RunContext): Promise<void> {
-  const { exitCode } = await host.exec({ file: "rm", args: ["--", imagePath], deadlineMs: volumeDeadlineMs });
-  if (exitCode !== 0)
-    run.warn("the unfinished image could not be removed from the backup host", Buffer.from(imagePath));
+async function discardImage({ image }: Connected, { volume }: Target, run: RunContext): Promise<void> {
+  await image.discard().catch((error: unknown) => {
+    const name = Buffer.from(volume.image);
+    run.warn(`the unfinished image could not be removed from the backup host: ${asLuksmithError(error).message}`, name);
+  });
 }

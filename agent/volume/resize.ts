@@ -1,13 +1,11 @@
 /** Growing a volume to the size that the configuration says. Interrupted at any step, the next call ends it. */
 
 import { LuksmithError } from "../../common/errors.ts";
-import { mustRun } from "../../common/exec.ts";
 import { formatBytes } from "../../common/units.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { withRelease } from "../stack/attach.ts";
 import { type Connected, Stack, type Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
-import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { growExt4 } from "../tools/ext4.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import { readIdentity, requireIdentity } from "./identity.ts";
@@ -28,11 +26,7 @@ export async function resizeVolume(host: Host, pins: PinStore, target: Target, r
   const grown = { ...target, pin };
   const stack = new Stack(host, name);
   await withRelease(stack, run, async () => {
-    const prepareImage = async ({ imagePath, signal }: Connected) => {
-      // ">N" enlarges and never shrinks (truncate(1))
-      const args = ["--no-create", `--size=>${sizeBytes}`, "--", imagePath];
-      await mustRun(host.exec, { file: "truncate", args, deadlineMs: volumeDeadlineMs, signal });
-    };
+    const prepareImage = ({ image, signal }: Connected) => image.grow(sizeBytes, signal);
     const opened = await stack.open(grown, "write", run, { prepareImage });
     // A file system smaller than its device is harmless, a larger one is not: the pin goes first.
     await pins.write(name, pin);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { missingImage, requireImage } from "../../../agent/stack/image-file.ts";
 import { statRemote } from "../../../agent/tools/remote-file.ts";
+import { missingImage, requireImage } from "../../../agent/transport/sshfs/image-file.ts";
 import { makeExec } from "../../../common/exec.ts";
 import { scratch, writeFile } from "./scratch.ts";
 

@@ -32,10 +32,11 @@ export const identityFile = "/etc/luksmith/ssh/id_ed25519";
 /** The cheap key derivation is for the emulated processor alone. */
 export const cheapKdf = "kdf: { type: pbkdf2, iterations: 1000 }";
 
-/** @param more settings of the remote, such as "stallTimeout: 5s" */
+/** @param more settings of the remote, such as "stallTimeout: 5s"; without a transport among them it is sshfs */
 export function remoteLine(host: Pick<SecondHost, "address" | "user">, more = ""): string {
   const settings = [`host: ${host.address}`, `user: ${host.user}`, "path: images", `identity: ${identityFile}`];
-  return `remotes: { vault: { ${[...settings, more].filter(Boolean).join(", ")} } }`;
+  const transport = more.includes("transport:") ? "" : "transport: sshfs";
+  return `remotes: { vault: { ${[...settings, transport, more].filter(Boolean).join(", ")} } }`;
 }
 
 /** What a run did, from its first event to its last. */

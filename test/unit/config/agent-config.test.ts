@@ -63,6 +63,7 @@ access:
           path: "/srv/images",
           identity: "/root/.ssh/vault",
           transport: "sshfs",
+          trustedWire: false,
           connectTimeoutMs: 90_000,
           stallTimeoutMs: 60_000,
           leaseMs: 300_000,
@@ -138,6 +139,7 @@ test("what is left out", () => {
     path: ".",
     identity: "/etc/luksmith/ssh/id_ed25519",
     transport: "auto",
+    trustedWire: false,
     connectTimeoutMs: 20_000,
     stallTimeoutMs: 60_000,
     leaseMs: 300_000,
@@ -206,7 +208,7 @@ jobs:
 
 test("what the format has and this version does not act on is refused", () => {
   const text = `
-remotes: { vault: { host: vault, user: u, transport: nbd } }
+remotes: { vault: { host: vault, user: u } }
 volumes:
   a: { remote: vault, image: a, size: 64M, filesystem: btrfs }
   b: { remote: vault, image: b, size: 64M, key: { command: [/bin/pass] } }
@@ -222,7 +224,6 @@ controller: { address: "backup.example.net:7443" }
   const notYet = "not in this version yet: it would be ignored, and";
   const noFile = "is missing; leave out the whole of key to have one made";
   assert.deepEqual(faultsOf(text), [
-    'agent.yaml:2:54: remotes.vault.transport: nbd is not in this version yet: use "sshfs", or "auto"',
     "agent.yaml:4:56: volumes.a.filesystem: btrfs is not in this version yet: use ext4",
     `agent.yaml:5:51: volumes.b.key.command: ${notYet} the volume would get another key than the one the command prints; use file`,
     `agent.yaml:6:51: volumes.c.key.credential: ${notYet} the volume would get another key than the credential; use file`,

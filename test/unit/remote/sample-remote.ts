@@ -10,6 +10,7 @@ export const sampleRemote = {
   path: "images",
   identity: "/etc/luksmith/ssh/id_ed25519",
   transport: "auto",
+  trustedWire: false,
   connectTimeoutMs: 20_000,
   stallTimeoutMs: 60_000,
   leaseMs: 300_000,

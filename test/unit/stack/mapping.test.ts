@@ -24,7 +24,7 @@ const expected: ExpectedStack = {
   mapping: "luksmith-home",
   imageDevice: "luksmith-home.image",
   imageDeviceNumber: "253:0",
-  loopNumber: "7:0",
+  transportNumber: "7:0",
 };
 
 const crypt: DmTarget = {

@@ -12,6 +12,10 @@ test("everything carries the volume's name", () => {
     filesDir: "/run/luksmith/volumes/home/files",
     sshConfigFile: "/run/luksmith/ssh/home.conf",
     fsname: "luksmith:home",
+    helperSocket: "/run/luksmith/volumes/home/helper.sock",
+    nbdSocket: "/run/luksmith/volumes/home/nbd.sock",
+    nbdPidFile: "/run/luksmith/volumes/home/nbd.pid",
+    sshSocket: "/run/luksmith/ssh/home.sock",
     mapping: "luksmith-home",
     imageDevice: "luksmith-home.image",
   });

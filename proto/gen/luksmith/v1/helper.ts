@@ -144,6 +144,25 @@ export interface OpenExportRequest {
   mode: ExportMode;
   /** Nothing can be written to it. */
   readOnly: boolean;
+  /** Needed for what can be written to; a read-only export without one takes none. */
+  lease: LeaseClaim | undefined;
+}
+
+/**
+ * IMAGE.lease beside the image, which the helper holds while the export lives: it keeps those who use the image by SSHFS and by
+ * NBD apart. Another's that is valid is refused (ABORTED); one that has expired is watched for a sign of life first, which takes
+ * most of its time: cancelling the call ends that.
+ */
+export interface LeaseClaim {
+  /** A UUID that the machine has chosen for this export, and written down before it asks. */
+  token: string;
+  /** Who has the image, for people. */
+  machine: string;
+  run: string;
+  /** Without a renewal for so long, it is no longer valid. */
+  leaseMs: number;
+  /** Of this machine's earlier leases: one of those is taken over at once. */
+  ownTokens: string[];
 }
 
 export interface OpenExportResponse {
@@ -1136,7 +1155,7 @@ export const StatImageResponse: MessageFns<StatImageResponse> = {
 };
 
 function createBaseOpenExportRequest(): OpenExportRequest {
-  return { image: "", mode: 0, readOnly: false };
+  return { image: "", mode: 0, readOnly: false, lease: undefined };
 }
 
 export const OpenExportRequest: MessageFns<OpenExportRequest> = {
@@ -1149,6 +1168,9 @@ export const OpenExportRequest: MessageFns<OpenExportRequest> = {
     }
     if (message.readOnly !== false) {
       writer.uint32(24).bool(message.readOnly);
+    }
+    if (message.lease !== undefined) {
+      LeaseClaim.encode(message.lease, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1190,6 +1212,14 @@ export const OpenExportRequest: MessageFns<OpenExportRequest> = {
             message.readOnly = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lease = LeaseClaim.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1211,6 +1241,7 @@ export const OpenExportRequest: MessageFns<OpenExportRequest> = {
         : isSet(object.read_only)
         ? globalThis.Boolean(object.read_only)
         : false,
+      lease: isSet(object.lease) ? LeaseClaim.fromJSON(object.lease) : undefined,
     };
   },
 
@@ -1225,6 +1256,9 @@ export const OpenExportRequest: MessageFns<OpenExportRequest> = {
     if (message.readOnly !== false) {
       obj.readOnly = message.readOnly;
     }
+    if (message.lease !== undefined) {
+      obj.lease = LeaseClaim.toJSON(message.lease);
+    }
     return obj;
   },
 
@@ -1236,6 +1270,150 @@ export const OpenExportRequest: MessageFns<OpenExportRequest> = {
     message.image = object.image ?? "";
     message.mode = object.mode ?? 0;
     message.readOnly = object.readOnly ?? false;
+    message.lease = (object.lease !== undefined && object.lease !== null)
+      ? LeaseClaim.fromPartial(object.lease)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLeaseClaim(): LeaseClaim {
+  return { token: "", machine: "", run: "", leaseMs: 0, ownTokens: [] };
+}
+
+export const LeaseClaim: MessageFns<LeaseClaim> = {
+  encode(message: LeaseClaim, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== "") {
+      writer.uint32(10).string(message.token);
+    }
+    if (message.machine !== "") {
+      writer.uint32(18).string(message.machine);
+    }
+    if (message.run !== "") {
+      writer.uint32(26).string(message.run);
+    }
+    if (message.leaseMs !== 0) {
+      writer.uint32(32).uint64(message.leaseMs);
+    }
+    for (const v of message.ownTokens) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaseClaim {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaseClaim();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.machine = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.run = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leaseMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ownTokens.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LeaseClaim {
+    return {
+      token: isSet(object.token) ? globalThis.String(object.token) : "",
+      machine: isSet(object.machine) ? globalThis.String(object.machine) : "",
+      run: isSet(object.run) ? globalThis.String(object.run) : "",
+      leaseMs: isSet(object.leaseMs)
+        ? globalThis.Number(object.leaseMs)
+        : isSet(object.lease_ms)
+        ? globalThis.Number(object.lease_ms)
+        : 0,
+      ownTokens: globalThis.Array.isArray(object?.ownTokens)
+        ? object.ownTokens.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.own_tokens)
+        ? object.own_tokens.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: LeaseClaim): unknown {
+    const obj: any = {};
+    if (message.token !== "") {
+      obj.token = message.token;
+    }
+    if (message.machine !== "") {
+      obj.machine = message.machine;
+    }
+    if (message.run !== "") {
+      obj.run = message.run;
+    }
+    if (message.leaseMs !== 0) {
+      obj.leaseMs = Math.round(message.leaseMs);
+    }
+    if (message.ownTokens?.length) {
+      obj.ownTokens = message.ownTokens;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LeaseClaim>): LeaseClaim {
+    return LeaseClaim.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LeaseClaim>): LeaseClaim {
+    const message = createBaseLeaseClaim();
+    message.token = object.token ?? "";
+    message.machine = object.machine ?? "";
+    message.run = object.run ?? "";
+    message.leaseMs = object.leaseMs ?? 0;
+    message.ownTokens = object.ownTokens?.map((e) => e) || [];
     return message;
   },
 };
@@ -1928,7 +2106,7 @@ export const HelperServiceService = {
     responseSerialize: (value: CreateImageResponse): Buffer => Buffer.from(CreateImageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateImageResponse => CreateImageResponse.decode(value),
   },
-  /** Takes back an image that this same session has made. */
+  /** Takes back an image that this same session has made, and that nobody has. */
   discardImage: {
     path: "/luksmith.v1.HelperService/DiscardImage" as const,
     requestStream: false as const,
@@ -1958,7 +2136,7 @@ export const HelperServiceService = {
     responseSerialize: (value: StatImageResponse): Buffer => Buffer.from(StatImageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StatImageResponse => StatImageResponse.decode(value),
   },
-  /** One session at a time has an image: the session is the lease. */
+  /** One session at a time has an image. */
   openExport: {
     path: "/luksmith.v1.HelperService/OpenExport" as const,
     requestStream: false as const,
@@ -1977,7 +2155,7 @@ export const HelperServiceService = {
     responseSerialize: (value: CloseExportResponse): Buffer => Buffer.from(CloseExportResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CloseExportResponse => CloseExportResponse.decode(value),
   },
-  /** Of an image that is not exported. Only the backup host's administrator can take it away. */
+  /** Of an image that nobody has, by NBD or by a lease. Only the backup host's administrator can take it away. */
   createCheckpoint: {
     path: "/luksmith.v1.HelperService/CreateCheckpoint" as const,
     requestStream: false as const,
@@ -2006,15 +2184,15 @@ export interface HelperServiceServer extends UntypedServiceImplementation {
   probe: handleUnaryCall<ProbeRequest, ProbeResponse>;
   /** Makes a sparse file of this size. There must be nothing under this name. */
   createImage: handleUnaryCall<CreateImageRequest, CreateImageResponse>;
-  /** Takes back an image that this same session has made. */
+  /** Takes back an image that this same session has made, and that nobody has. */
   discardImage: handleUnaryCall<DiscardImageRequest, DiscardImageResponse>;
   /** Makes it larger, or smaller where that is asked for in so many words. */
   resizeImage: handleUnaryCall<ResizeImageRequest, ResizeImageResponse>;
   statImage: handleUnaryCall<StatImageRequest, StatImageResponse>;
-  /** One session at a time has an image: the session is the lease. */
+  /** One session at a time has an image. */
   openExport: handleUnaryCall<OpenExportRequest, OpenExportResponse>;
   closeExport: handleUnaryCall<CloseExportRequest, CloseExportResponse>;
-  /** Of an image that is not exported. Only the backup host's administrator can take it away. */
+  /** Of an image that nobody has, by NBD or by a lease. Only the backup host's administrator can take it away. */
   createCheckpoint: handleUnaryCall<CreateCheckpointRequest, CreateCheckpointResponse>;
   listCheckpoints: handleUnaryCall<ListCheckpointsRequest, ListCheckpointsResponse>;
 }
@@ -2051,7 +2229,7 @@ export interface HelperServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateImageResponse) => void,
   ): ClientUnaryCall;
-  /** Takes back an image that this same session has made. */
+  /** Takes back an image that this same session has made, and that nobody has. */
   discardImage(
     request: DiscardImageRequest,
     callback: (error: ServiceError | null, response: DiscardImageResponse) => void,
@@ -2098,7 +2276,7 @@ export interface HelperServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: StatImageResponse) => void,
   ): ClientUnaryCall;
-  /** One session at a time has an image: the session is the lease. */
+  /** One session at a time has an image. */
   openExport(
     request: OpenExportRequest,
     callback: (error: ServiceError | null, response: OpenExportResponse) => void,
@@ -2129,7 +2307,7 @@ export interface HelperServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CloseExportResponse) => void,
   ): ClientUnaryCall;
-  /** Of an image that is not exported. Only the backup host's administrator can take it away. */
+  /** Of an image that nobody has, by NBD or by a lease. Only the backup host's administrator can take it away. */
   createCheckpoint(
     request: CreateCheckpointRequest,
     callback: (error: ServiceError | null, response: CreateCheckpointResponse) => void,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { requireImage } from "../../../agent/stack/image-file.ts";
+import { requireImage } from "../../../agent/transport/sshfs/image-file.ts";
 import { LuksmithError } from "../../../common/errors.ts";
 
 const expected = { name: "home.luks", remote: "vault", device: "0:52", bytes: 2 ** 30 };

@@ -1,27 +1,25 @@
-/** The lowest layer: a directory of the backup host, mounted by sshfs so that nothing in it can lead anywhere else. */
+/** A directory of the backup host, mounted by sshfs so that nothing in it can lead anywhere else. */
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { allOrFirstError } from "../../common/all-settled.ts";
-import type { Clock } from "../../common/clock.ts";
-import { LuksmithError } from "../../common/errors.ts";
-import type { Child } from "../../common/exec.ts";
-import { waitUntil } from "../../common/wait-until.ts";
-import type { RemoteConfig } from "../config/remote.ts";
-import { renderSshConfig, sshAlias } from "../remote/ssh-config.ts";
-import { isHostKeyFailure, sshFailure } from "../remote/ssh-failure.ts";
-import { describeUntrusted, knownHostsFile } from "../remote/trust.ts";
-import type { Host } from "../system/host.ts";
-import { mountedAt } from "../system/mountinfo.ts";
-import { bytesRead } from "../system/process-io.ts";
-import { killThoseWith } from "../system/strays.ts";
-import { remountFlags, unmount } from "../tools/mount.ts";
-import { type RemoteStat, statRemote } from "../tools/remote-file.ts";
-import { startSshfs } from "../tools/sshfs.ts";
+import { allOrFirstError } from "../../../common/all-settled.ts";
+import { LuksmithError } from "../../../common/errors.ts";
+import type { Child } from "../../../common/exec.ts";
+import { waitUntil } from "../../../common/wait-until.ts";
+import type { RemoteConfig } from "../../config/remote.ts";
+import { renderSshConfig, sshAlias } from "../../remote/ssh-config.ts";
+import { isHostKeyFailure, sshFailure } from "../../remote/ssh-failure.ts";
+import { describeUntrusted, knownHostsFile } from "../../remote/trust.ts";
+import { foreignMount } from "../../stack/held.ts";
+import type { StackNames } from "../../stack/names.ts";
+import type { IoState } from "../../stack/stall-meter.ts";
+import type { Host } from "../../system/host.ts";
+import { mountedAt } from "../../system/mountinfo.ts";
+import { bytesRead } from "../../system/process-io.ts";
+import { remountFlags, unmount } from "../../tools/mount.ts";
+import { type RemoteStat, statRemote } from "../../tools/remote-file.ts";
+import { startSshfs } from "../../tools/sshfs.ts";
 import { abortFuse, waitingRequests, widenFuse } from "./fuse-connection.ts";
-import { foreignMount } from "./held.ts";
-import type { StackNames } from "./names.ts";
-import type { IoState } from "./stall-meter.ts";
 
 /** A healthy sshfs lets go at once; what takes longer waits for a host that does not answer. */
 const politeUnmountMs = 5000;
@@ -30,22 +28,16 @@ const exitDeadlineMs = 5000;
 const connectExtraMs = 40_000;
 /** For what was begun while connecting, when it is not to be ended half done. */
 const cutShortMs = 2000;
-/** Between the errors of a mount that has died and the end of its sshfs. */
-const noticeMs = 3000;
 
-export interface Transport {
+/** A mount that stands. */
+export interface Mounted {
   /** "major:minor" of the mount, which every file on it must show. */
   readonly device: string;
   /** Aborted with a LuksmithError "lost" or "stalled" when the connection is gone. */
   readonly lost: AbortSignal;
 }
 
-/** Whether errors that were just met come from a lost connection, which is known a moment after them. */
-export function noticeLoss(clock: Clock, lost: AbortSignal): Promise<boolean> {
-  return waitUntil(clock, noticeMs, () => lost.aborted);
-}
-
-export class SshfsTransport {
+export class SshfsMount {
   readonly #host: Host;
   readonly #names: StackNames;
   readonly #lost = new AbortController();
@@ -65,28 +57,28 @@ export class SshfsTransport {
    *
    * The mount stands before ssh has connected; only the answer to the first question says that the host is there and
    * lets us in. Until then every failure is one to connect, and sshfs' last words say why.
-   * @param onMounted called with the transport as soon as it can be lost; the image is looked at when it has resolved
+   * @param onMounted called as soon as it can be lost; the image is looked at when it has resolved
    * @param beside also waits for the host's first answer, and follows no link
    * @throws {LuksmithError} "unreachable" with the reason; for a host key that is not trusted, both fingerprints
    */
   async connect(
     remote: RemoteConfig,
     imagePath: string,
-    onMounted: (transport: Transport) => Promise<void>,
+    onMounted: (mounted: Mounted) => Promise<void>,
     beside: (signal: AbortSignal) => Promise<unknown>,
     signal: AbortSignal,
-  ): Promise<{ transport: Transport; image: RemoteStat | undefined }> {
+  ): Promise<{ mounted: Mounted; image: RemoteStat | undefined }> {
     const { clock, exec } = this.#host;
     const patience = AbortSignal.timeout(remote.connectTimeoutMs + connectExtraMs);
     try {
-      const transport = await this.#mount(remote, AbortSignal.any([signal, patience]));
-      await onMounted(transport);
-      const inTime = AbortSignal.any([signal, transport.lost, patience]);
+      const mounted = await this.#mount(remote, AbortSignal.any([signal, patience]));
+      await onMounted(mounted);
+      const inTime = AbortSignal.any([signal, mounted.lost, patience]);
       // all wait for the host's first answer; a look at the image itself follows no link
       const [image] = await this.#breakingWhenLate(inTime, () =>
         allOrFirstError(statRemote(exec, imagePath, inTime), this.#confine(inTime), beside(inTime)),
       );
-      return { transport, image };
+      return { mounted, image };
     } catch (error) {
       signal.throwIfAborted();
       if (patience.aborted) throw sshFailure(remote, "timed out");
@@ -102,7 +94,7 @@ export class SshfsTransport {
     const done = new AbortController();
     const breakSoon = () =>
       clock.sleep(cutShortMs, done.signal).then(
-        () => this.break().catch((error: unknown) => log.error({ err: error }, "could not break the transport")),
+        () => this.break().catch((error: unknown) => log.error({ err: error }, "could not break the mount")),
         () => undefined,
       );
     inTime.addEventListener("abort", breakSoon, { signal: done.signal, once: true });
@@ -113,7 +105,7 @@ export class SshfsTransport {
     }
   }
 
-  async #mount(remote: RemoteConfig, signal: AbortSignal): Promise<Transport> {
+  async #mount(remote: RemoteConfig, signal: AbortSignal): Promise<Mounted> {
     const { start, clock } = this.#host;
     const { remoteDir, fsname, sshConfigFile } = this.#names;
     await mkdir(dirname(sshConfigFile), { recursive: true, mode: 0o700 });
@@ -161,12 +153,10 @@ export class SshfsTransport {
   /** Unmounts, and ends sshfs and its ssh; breaks the FUSE connection when they hang. */
   async release(): Promise<void> {
     const { exec, clock } = this.#host;
-    const { remoteDir, fsname, sshConfigFile } = this.#names;
+    const { remoteDir, fsname } = this.#names;
     const gone = async () => (await mountedAt(remoteDir)) === undefined;
     const there = await mountedAt(remoteDir);
     if (there !== undefined && there.source !== fsname) throw foreignMount(remoteDir);
-    // an earlier agent's may have something to send that must not arrive any more
-    if (this.#child === undefined) await killThoseWith(sshConfigFile, `-F${sshConfigFile}`);
     if (!(await gone())) {
       await unmount(exec, remoteDir, politeUnmountMs).catch((error: unknown) => {
         this.#host.log.warn({ err: error, volume: this.#names.volume }, "sshfs does not unmount: breaking it");
@@ -193,7 +183,7 @@ export class SshfsTransport {
     return { pending: waiting > 0, progress: `${read}` };
   }
 
-  /** The connection is of no more use, for a reason that those who work over it are told: {@link Transport.lost}. */
+  /** The connection is of no more use, for a reason that those who work over it are told: {@link Mounted.lost}. */
   async fail(reason: LuksmithError): Promise<void> {
     this.#lost.abort(reason);
     await this.break();

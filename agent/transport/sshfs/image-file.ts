@@ -1,10 +1,10 @@
 /** Looking at the image as the backup host shows it, before anything is built on it. */
 
 import { join } from "node:path";
-import { LuksmithError } from "../../common/errors.ts";
-import type { Exec } from "../../common/exec.ts";
-import { formatBytes } from "../../common/units.ts";
-import { otherType, type RemoteStat, statRemote } from "../tools/remote-file.ts";
+import { LuksmithError } from "../../../common/errors.ts";
+import type { Exec } from "../../../common/exec.ts";
+import { formatBytes } from "../../../common/units.ts";
+import { otherType, type RemoteStat, statRemote } from "../../tools/remote-file.ts";
 
 /**
  * Pure. Whether what the host shows can be the image: a regular file, on the very mount, as large as it was.

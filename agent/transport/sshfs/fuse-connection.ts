@@ -2,7 +2,7 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { hasErrno } from "../../common/errors.ts";
+import { hasErrno } from "../../../common/errors.ts";
 
 /**
  * Requests that may be under way without anybody waiting for each: direct I/O of a loop device is all of them. The

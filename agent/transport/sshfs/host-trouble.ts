@@ -2,10 +2,10 @@
 
 import { randomUUID } from "node:crypto";
 import { basename, dirname } from "node:path";
-import { LuksmithError } from "../../common/errors.ts";
-import type { Exec } from "../../common/exec.ts";
-import { formatBytes } from "../../common/units.ts";
-import { createExclusively, removeRemoteFiles } from "../tools/remote-file.ts";
+import { LuksmithError } from "../../../common/errors.ts";
+import type { Exec } from "../../../common/exec.ts";
+import { formatBytes } from "../../../common/units.ts";
+import { createExclusively, removeRemoteFiles } from "../../tools/remote-file.ts";
 
 const deadlineMs = 20_000;
 /** As much as one write of the image. */

@@ -1,0 +1,60 @@
+/**
+ * nbd-client(8), by netlink: it shakes hands with the server, gives the connection to the kernel, which chooses a free device, and
+ * ends. The kernel remembers its process number, by which the device is known to be ours (/sys/block/nbdN/pid).
+ */
+
+import { LuksmithError } from "../../common/errors.ts";
+import { type Exec, lastWords, mustRun, type Running } from "../../common/exec.ts";
+import { NbdUnusableError } from "../transport/nbd/unusable.ts";
+
+/** nbd-server makes numbers for encryption that is not used between listening and accepting, which takes a small host seconds. */
+const connectDeadlineMs = 120_000;
+const disconnectDeadlineMs = 30_000;
+const lookDeadlineMs = 20_000;
+/** LUKS2 sectors of 4096 bytes. */
+const blockBytes = 4096;
+
+export interface NbdConnectSpec {
+  /** A Unix socket. */
+  readonly socket: string;
+  /** Of the export. */
+  readonly name: string;
+  readonly onStart: (running: Running) => void;
+}
+
+/** Whether this machine can use them at all. @throws {NbdUnusableError} */
+export async function requireNbd(exec: Exec): Promise<void> {
+  const [loaded, client] = await Promise.all([
+    exec({ file: "modprobe", args: ["--quiet", "nbd"], brief: true, deadlineMs: lookDeadlineMs }),
+    exec({ file: "nbd-client", args: ["-V"], brief: true, deadlineMs: lookDeadlineMs }).catch(
+      (error: unknown) => error,
+    ),
+  ]);
+  if (loaded.exitCode !== 0) {
+    throw new NbdUnusableError("this machine's kernel has no network block devices", "modprobe nbd says why");
+  }
+  if (client instanceof Error) {
+    throw new NbdUnusableError("nbd-client cannot be started on this machine", "apt-get install nbd-client", client);
+  }
+}
+
+/** @returns "/dev/nbdN" @throws {LuksmithError} "tool_failed" with its last words */
+export async function connectNbd(exec: Exec, spec: NbdConnectSpec, signal: AbortSignal): Promise<string> {
+  const args = ["-unix", spec.socket, "-name", spec.name, "-block-size", `${blockBytes}`];
+  const finished = await exec({
+    file: "nbd-client",
+    args,
+    brief: true,
+    deadlineMs: connectDeadlineMs,
+    signal,
+    onStart: spec.onStart,
+  });
+  const device = /^Connected (\/dev\/nbd\d+)$/m.exec(finished.stdout.toString())?.[1];
+  if (finished.exitCode === 0 && device !== undefined) return device;
+  throw new LuksmithError("tool_failed", `nbd-client did not connect: ${lastWords(finished)}`, { cause: finished });
+}
+
+/** What is under way gets an error. Returns when the kernel has let the connection go. */
+export async function disconnectNbd(exec: Exec, device: string): Promise<void> {
+  await mustRun(exec, { file: "nbd-client", args: ["-d", device], brief: true, deadlineMs: disconnectDeadlineMs });
+}

@@ -1,0 +1,68 @@
+/** The image as the helper shows it. */
+
+import { asLuksmithError, LuksmithError } from "../../../common/errors.ts";
+import type { RemoteConfig } from "../../config/remote.ts";
+import type { HelperSession } from "../../helper-session/helper-session.ts";
+import { makeDirectory } from "../../remote/ssh-failure.ts";
+import { imageExists } from "../image-exists.ts";
+import type { ImageStat, RemoteImage } from "../transport.ts";
+
+export class NbdImage implements RemoteImage {
+  readonly isThere: boolean;
+  readonly #session: HelperSession;
+  readonly #remote: RemoteConfig;
+  readonly #path: string;
+  /** To be taken back when nothing serves it any more. */
+  isDiscarded = false;
+
+  /** @param path as the helper knows it */
+  constructor(session: HelperSession, remote: RemoteConfig, path: string, isThere: boolean) {
+    this.#session = session;
+    this.#remote = remote;
+    this.#path = path;
+    this.isThere = isThere;
+  }
+
+  async stat(signal: AbortSignal): Promise<ImageStat | undefined> {
+    return await statImage(this.#session, this.#path, signal);
+  }
+
+  async create(bytes: number): Promise<void> {
+    if (this.isThere) throw imageExists(this.#remote, this.#path);
+    try {
+      await this.#session.call("createImage", { image: this.#path, bytes }, this.#session.lost);
+    } catch (error) {
+      const { code, message } = asLuksmithError(error);
+      if (code === "exists") throw imageExists(this.#remote, this.#path);
+      if (code !== "not_found") throw error;
+      throw new LuksmithError("not_found", `the image cannot be made on ${this.#remote.name}: ${message}`, {
+        hint: `make the directory on the backup host first: ${makeDirectory(this.#remote)}`,
+      });
+    }
+  }
+
+  async discard(): Promise<void> {
+    this.isDiscarded = true;
+  }
+
+  async grow(bytes: number, signal: AbortSignal): Promise<void> {
+    const there = await this.stat(signal);
+    if (there !== undefined && there.bytes >= bytes) return;
+    await this.#session.call("resizeImage", { image: this.#path, bytes, shrink: false }, signal);
+  }
+}
+
+/** @returns undefined when there is none */
+export async function statImage(
+  session: HelperSession,
+  image: string,
+  signal: AbortSignal,
+): Promise<ImageStat | undefined> {
+  try {
+    const { bytes, allocatedBytes } = await session.call("statImage", { image }, signal);
+    return { bytes, allocatedBytes };
+  } catch (error) {
+    if (asLuksmithError(error).code === "not_found") return undefined;
+    throw error;
+  }
+}

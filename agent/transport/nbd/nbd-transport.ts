@@ -1,0 +1,252 @@
+/** The image by way of the helper: a session, an export in it, and a network block device on that. The session is the lease. */
+
+import { randomUUID } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { hostname } from "node:os";
+import { posix } from "node:path";
+import { allOrFirstError } from "../../../common/all-settled.ts";
+import { asLuksmithError, LuksmithError } from "../../../common/errors.ts";
+import type { Child } from "../../../common/exec.ts";
+import { formatBytes } from "../../../common/units.ts";
+import { version } from "../../../common/version.ts";
+import { ExportMode, type OpenExportResponse, type ProbeResponse } from "../../../proto/gen/luksmith/v1/helper.ts";
+import type { RemoteConfig } from "../../config/remote.ts";
+import { HelperSession } from "../../helper-session/helper-session.ts";
+import { LeaseTokens } from "../../lease/lease-tokens.ts";
+import type { RunContext } from "../../runs/context.ts";
+import type { StackNames } from "../../stack/names.ts";
+import type { IoState } from "../../stack/stall-meter.ts";
+import type { Host } from "../../system/host.ts";
+import { requireNbd } from "../../tools/nbd-client.ts";
+import { startTcpRelay } from "../../tools/socat.ts";
+import { requireBytes } from "../image-size.ts";
+import type { ConnectRequest, ImageDevice, RemoteImage, Transport } from "../transport.ts";
+import { VolumeNbdDevice } from "./nbd-device.ts";
+import { NbdImage, statImage } from "./nbd-image.ts";
+import { NbdUnusableError } from "./unusable.ts";
+
+/** Beyond the time for which the helper may have to watch an expired lease: the start of nbd-server, and the end of an earlier one. */
+const openExtraMs = 180_000;
+const closeDeadlineMs = 15_000;
+const hostnameCharacters = 64;
+/** What is left in blocks that are too few for a write is no room. */
+const littleBytes = 2 ** 20;
+
+/** Of an attachment that is being made or stands. */
+interface Reached {
+  readonly request: ConnectRequest;
+  readonly session: HelperSession;
+  readonly can: ProbeResponse;
+  readonly image: NbdImage;
+  /** As the helper knows it. */
+  readonly path: string;
+  /** Asked for already, where nothing goes before. */
+  readonly opening: Promise<Opened> | undefined;
+}
+
+interface Opened {
+  readonly exported: OpenExportResponse;
+  readonly isReserved: boolean;
+}
+
+export class NbdTransport implements Transport {
+  readonly kind = "nbd";
+  readonly #host: Host;
+  readonly #names: StackNames;
+  readonly #device: VolumeNbdDevice;
+  #session: HelperSession | undefined;
+  #reached: Reached | undefined;
+  #exported: OpenExportResponse | undefined;
+
+  constructor(host: Host, names: StackNames) {
+    this.#host = host;
+    this.#names = names;
+    this.#device = new VolumeNbdDevice(host, names);
+  }
+
+  async connect(request: ConnectRequest, run: RunContext, signal: AbortSignal): Promise<RemoteImage> {
+    const { remote } = request;
+    const session = new HelperSession(this.#host, remote, this.#names);
+    this.#session = session;
+    request.onConnecting(session.lost);
+    const lostToo = AbortSignal.any([signal, session.lost]);
+    const path = posix.join(remote.path, request.image);
+    return await run.step("connect", async () => {
+      await allOrFirstError(session.begin(signal), requireNbd(this.#host.exec));
+      await request.first;
+      // neither waits for the other's answer
+      const looking = statImage(session, path, lostToo);
+      looking.catch(() => undefined);
+      const opening = request.preparesImage ? undefined : this.#open(session, request, path, run, lostToo);
+      opening?.catch(() => undefined);
+      const can = await session.greet(signal);
+      requireServer(can, remote);
+      request.onConnected();
+      noteVersion(can, remote, run);
+      const found = await looking;
+      const image = new NbdImage(session, remote, path, found !== undefined);
+      this.#reached = { request, session, can, image, path, opening };
+      return image;
+    });
+  }
+
+  /** Over TCP where both sides trust the wire. */
+  async #open(
+    session: HelperSession,
+    { remote, mode }: ConnectRequest,
+    image: string,
+    run: RunContext,
+    signal: AbortSignal,
+  ): Promise<Opened> {
+    const tokens = new LeaseTokens(this.#host.stateDir, this.#names.volume);
+    const ownTokens = await tokens.read();
+    const token = randomUUID();
+    // before the helper writes it down: should this machine lose its power, it will know the lease again
+    await tokens
+      .add(token)
+      .catch((error: unknown) =>
+        this.#host.log.warn({ err: error, volume: this.#names.volume }, "the lease's token cannot be kept"),
+      );
+    const machine = hostname().slice(0, hostnameCharacters);
+    const lease = { token, machine, run: run.runId, leaseMs: remote.leaseMs, ownTokens };
+    const ask = async (exportMode: ExportMode, isReserved: boolean): Promise<Opened> => {
+      const request = { image, mode: exportMode, readOnly: !isReserved, lease: isReserved ? lease : undefined };
+      const exported = await session.call("openExport", request, signal, remote.leaseMs + openExtraMs);
+      this.#exported = exported;
+      return { exported, isReserved };
+    };
+    const inTheOpen = async (isReserved: boolean) => {
+      if (!remote.trustedWire) return ask(ExportMode.TUNNEL, isReserved);
+      try {
+        return await ask(ExportMode.DIRECT, isReserved);
+      } catch (error) {
+        const { code, message } = asLuksmithError(error);
+        if (code !== "refused") throw error;
+        run.note(`${message}: through the tunnel`);
+        return ask(ExportMode.TUNNEL, isReserved);
+      }
+    };
+    try {
+      return await inTheOpen(true);
+    } catch (error) {
+      signal.throwIfAborted();
+      const { code, message } = asLuksmithError(error);
+      if (mode === "write" || !["tool_failed", "full", "denied"].includes(code)) throw error;
+      run.warn(`${message}: reading without a lease, and without repairing anything`);
+      return await inTheOpen(false);
+    }
+  }
+
+  async openDevice(bytes: number, run: RunContext, signal: AbortSignal): Promise<ImageDevice> {
+    const reached = this.#reached;
+    if (reached === undefined) throw new LuksmithError("internal", "no device without a connection");
+    const { request, session, path } = reached;
+    const { remote, image } = request;
+    const { exported, isReserved } = await run.step("export", () =>
+      (reached.opening ?? this.#open(session, request, path, run, signal)).catch((error: unknown) => {
+        throw asLuksmithError(error).code === "not_found" ? missing(image, remote) : error;
+      }),
+    );
+    requireBytes(image, remote.name, exported.bytes, bytes);
+    const relay = exported.address === "" ? undefined : await this.#tcpRelay(exported, remote);
+    const startRelay = relay ?? ((connection: number) => session.attach(exported.channel, connection));
+    const onRelayEnd = (said: string) => {
+      // what the relay says comes from the backup host, or is about it
+      const lost = new LuksmithError("lost", `the connection to ${remote.name} is lost`, { cause: said });
+      void session
+        .fail(lost)
+        .catch((error: unknown) => this.#host.log.error({ err: error }, "could not end the session"));
+    };
+    const device = await this.#device.connect(exported.name, startRelay, onRelayEnd, signal);
+    requireBytes(image, remote.name, device.bytes, bytes);
+    return { path: device.path, number: device.device, readOnly: device.readOnly, isReserved };
+  }
+
+  /** The host may name only itself: another address would make this machine speak to somebody of the host's choice. */
+  async #tcpRelay({ address, port }: OpenExportResponse, remote: RemoteConfig): Promise<(connection: number) => Child> {
+    const own = (await lookup(remote.host, { all: true })).map((found) => found.address);
+    const isPort = Number.isInteger(port) && port >= 1024 && port <= 65_535;
+    if (isIP(address) === 0 || !own.includes(address) || !isPort) {
+      throw new LuksmithError("refused", `${remote.name} offers its image at another address than its own`, {
+        hint: `direct.address in its helper.yaml has to be one that ${remote.host} stands for; or remotes.${remote.name}.trustedWire: false`,
+      });
+    }
+    return (connection) => startTcpRelay(this.#host.start, { address, port, connection });
+  }
+
+  async trouble(volume: string, signal: AbortSignal): Promise<LuksmithError | undefined> {
+    if (this.#reached === undefined) return undefined;
+    const { session, request } = this.#reached;
+    const { freeBytes } = await session.call("probe", { version }, signal);
+    if (freeBytes >= littleBytes) return undefined;
+    const { name } = request.remote;
+    return new LuksmithError("full", `the backup host is full: ${name} has ${formatBytes(freeBytes)} left`, {
+      hint: `make room on ${name} for volume ${volume}; finished snapshots are as they were, and the next run goes on where this one was`,
+    });
+  }
+
+  look(): Promise<IoState | "gone"> {
+    return this.#device.look();
+  }
+
+  async fail(reason: LuksmithError): Promise<void> {
+    await allOrFirstError(this.#session?.fail(reason) ?? Promise.resolve(), this.#device.break());
+  }
+
+  async break(): Promise<void> {
+    await allOrFirstError(this.#session?.break() ?? Promise.resolve(), this.#device.break());
+  }
+
+  async letDeviceGo(below: readonly string[]): Promise<void> {
+    this.#device.isBelow(below);
+  }
+
+  prepareRelease(): void {}
+
+  async releaseDevice(): Promise<void> {
+    await this.#device.release();
+    const session = this.#session;
+    if (session === undefined || session.lost.aborted) return;
+    const { signal } = new AbortController();
+    const exported = this.#exported;
+    this.#exported = undefined;
+    try {
+      if (exported !== undefined) {
+        // the helper ends nbd-server and gives the lease back
+        await session.call("closeExport", { export: exported.export }, session.lost, closeDeadlineMs);
+      }
+      if (this.#reached?.image.isDiscarded) {
+        await session.call("discardImage", { image: this.#reached.path }, signal, closeDeadlineMs);
+      }
+    } catch (error) {
+      if (this.#reached?.image.isDiscarded) throw error;
+      // it goes with the session, which ends now
+      this.#host.log.warn({ err: error, volume: this.#names.volume }, "the export was not closed");
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.#session?.end();
+    this.#session = undefined;
+    this.#reached = undefined;
+  }
+}
+
+function missing(image: string, { name }: RemoteConfig): LuksmithError {
+  return new LuksmithError("not_found", `there is no image ${image} on ${name}`, {
+    hint: "has it been moved or deleted on the backup host",
+  });
+}
+
+function noteVersion(can: ProbeResponse, { name }: RemoteConfig, run: RunContext): void {
+  if (can.version === version) return;
+  run.note(
+    `the helper on ${name} is of version ${can.version}, this machine's luksmith of ${version}: luksmith remote setup ${name}`,
+  );
+}
+
+function requireServer({ nbdServerVersion }: ProbeResponse, { name }: RemoteConfig): void {
+  if (nbdServerVersion !== "") return;
+  throw new NbdUnusableError(`nbd-server cannot be used on ${name}`, `luksmith remote setup ${name}`);
+}

@@ -1,0 +1,70 @@
+/** The image as a file on the mount. Children touch it: the host may never answer. */
+
+import { LuksmithError } from "../../../common/errors.ts";
+import { mustRun } from "../../../common/exec.ts";
+import type { RemoteConfig } from "../../config/remote.ts";
+import { makeDirectory } from "../../remote/ssh-failure.ts";
+import type { Host } from "../../system/host.ts";
+import { volumeDeadlineMs } from "../../tools/deadlines.ts";
+import { removeRemoteFiles, statRemote } from "../../tools/remote-file.ts";
+import { imageExists } from "../image-exists.ts";
+import type { ImageStat, RemoteImage } from "../transport.ts";
+
+export interface SshfsImageSpec {
+  readonly remote: RemoteConfig;
+  /** On the mount. */
+  readonly path: string;
+  readonly isThere: boolean;
+  readonly lost: AbortSignal;
+}
+
+export class SshfsImage implements RemoteImage {
+  readonly isThere: boolean;
+  readonly #host: Host;
+  readonly #spec: SshfsImageSpec;
+
+  constructor(host: Host, spec: SshfsImageSpec) {
+    this.#host = host;
+    this.#spec = spec;
+    this.isThere = spec.isThere;
+  }
+
+  stat(signal: AbortSignal): Promise<ImageStat | undefined> {
+    return statRemote(this.#host.exec, this.#spec.path, signal);
+  }
+
+  async create(bytes: number): Promise<void> {
+    const { remote, path, isThere, lost } = this.#spec;
+    if (isThere) throw imageExists(remote, path);
+    const args = ["if=/dev/null", `of=${path}`, "bs=4096", "count=0", "conv=excl", "status=none"];
+    const { exitCode, stderr } = await this.#host.exec({
+      file: "dd",
+      args: [...args, `seek=${bytes / 4096}`],
+      deadlineMs: volumeDeadlineMs,
+      signal: lost,
+    });
+    if (exitCode === 0) return;
+    if (stderr.includes("File exists")) throw imageExists(remote, path);
+    const why = stderr.split(": ").at(-1) ?? "";
+    const missing = stderr.includes("No such file or directory");
+    throw new LuksmithError(
+      missing ? "not_found" : "tool_failed",
+      `the image cannot be made on ${remote.name}: ${why}`,
+      {
+        hint: missing
+          ? `make the directory on the backup host first: ${makeDirectory(remote)}`
+          : "does the directory on the backup host belong to that user, and is there room",
+      },
+    );
+  }
+
+  async discard(): Promise<void> {
+    await removeRemoteFiles(this.#host.exec, [this.#spec.path]);
+  }
+
+  async grow(bytes: number, signal: AbortSignal): Promise<void> {
+    // ">N" enlarges and never shrinks (truncate(1))
+    const args = ["--no-create", `--size=>${bytes}`, "--", this.#spec.path];
+    await mustRun(this.#host.exec, { file: "truncate", args, deadlineMs: volumeDeadlineMs, signal });
+  }
+}
