@@ -5,16 +5,18 @@ import { toStatus } from "./error-wire.ts";
 import { asLuksmithError } from "./errors.ts";
 import type { Log } from "./log.ts";
 
-/** @param work gets the request and the peer that the transport named */
+/** @param work gets the request, the peer that the transport named, and a signal that the caller waits no longer */
 export function unary<Request, Response>(
   log: Log,
-  work: (request: Request, peer: string) => Promise<Response> | Response,
+  work: (request: Request, peer: string, gone: AbortSignal) => Promise<Response> | Response,
 ): handleUnaryCall<Request, Response> {
   return (call, callback: sendUnaryData<Response>) => {
     // read at once: after a disconnect grpc-js no longer knows
     const peer = call.getPeer();
+    const gone = new AbortController();
+    call.on("cancelled", () => gone.abort());
     Promise.resolve()
-      .then(() => work(call.request, peer))
+      .then(() => work(call.request, peer, gone.signal))
       .then(
         (response) => callback(null, response),
         (error: unknown) => {

@@ -1,12 +1,12 @@
 /** The helper's command line. */
 
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import { usageExit } from "../common/command-line.ts";
 import { LuksmithError } from "../common/errors.ts";
 import { makeExec } from "../common/exec.ts";
-import { openLog } from "../common/log.ts";
 import { version } from "../common/version.ts";
 import { listCheckpoints, restoreCheckpoint } from "./checkpoint/checkpoint-command.ts";
+import { requireApart } from "./config/apart.ts";
 import {
   defaultHelperConfigPath,
   type HelperConfig,
@@ -14,7 +14,9 @@ import {
   loadHelperConfig,
 } from "./config/helper-config.ts";
 import { Firewall } from "./export/firewall.ts";
-import { serveSession } from "./session/serve.ts";
+import { takenPorts } from "./export/port-lock.ts";
+import { callError } from "./rpc/call-error.ts";
+import { serve } from "./session/serve.ts";
 
 async function directFirewall(load: () => Promise<HelperConfig>): Promise<Firewall> {
   const { direct } = await load();
@@ -22,6 +24,12 @@ async function directFirewall(load: () => Promise<HelperConfig>): Promise<Firewa
   throw new LuksmithError("config", "this host serves nothing over TCP: there is nothing to guard", {
     hint: "direct, in helper.yaml",
   });
+}
+
+/** Its key starts `serve`; should a rule of sudo's let it start more, that is no verb for a machine. */
+async function requireNoMachine(load: () => Promise<HelperConfig>, user: string | undefined): Promise<void> {
+  if (user === undefined || !(await load()).machines.has(user)) return;
+  throw new LuksmithError("denied", "this is for the backup host's administrator, and not for a machine");
 }
 
 /** @returns the exit code @throws {LuksmithError} */
@@ -32,12 +40,15 @@ export async function helperCommand(argv: readonly string[]): Promise<number> {
     .version(version)
     .exitOverride();
   const load = () => loadHelperConfig(command.opts<{ config: string }>().config);
+  command.hook("preAction", async (_, action) => {
+    if (action.name() !== "serve" && action.name() !== "config-schema")
+      await requireNoMachine(load, process.env.SUDO_USER);
+  });
   command
     .command("serve")
     .description("one session on standard input and output; started by sshd for a machine")
     .action(async () => {
-      const config = await load();
-      await serveSession(config, openLog("helper", config.log.level, config.log.file), process.env);
+      await serve(command.opts<{ config: string }>().config, process.env);
     });
   command
     .command("config-schema")
@@ -49,7 +60,7 @@ export async function helperCommand(argv: readonly string[]): Promise<number> {
     .command("check-config")
     .description("read the configuration, and say every fault in it")
     .action(async () => {
-      await load();
+      await requireApart(await load());
       process.stdout.write("the configuration is in order\n");
     });
   const firewall = command.command("firewall").description("the table that guards the ports of direct exports");
@@ -62,9 +73,10 @@ export async function helperCommand(argv: readonly string[]): Promise<number> {
     });
   firewall
     .command("apply")
-    .description("make it what it should be; with other ports than before, close all exports first")
+    .description("make it what it should be; exports that are open over TCP are closed, if it was not")
     .action(async () => {
-      await (await directFirewall(load)).apply();
+      const { runtimeDir } = await load();
+      await (await directFirewall(load)).apply(() => takenPorts(makeExec().exec, runtimeDir));
       process.stdout.write("the firewall guards the ports of direct exports\n");
     });
   const checkpoints = command.command("checkpoints").description("copies of images that no machine can reach");
@@ -74,7 +86,10 @@ export async function helperCommand(argv: readonly string[]): Promise<number> {
     .option("--machine <user>", "of this machine alone")
     .option("--json", "a line of JSON for each")
     .action(async (options: { machine?: string; json?: boolean }) => {
-      const list = await listCheckpoints(await load(), { machine: options.machine, json: options.json ?? false });
+      const list = await listCheckpoints(makeExec().exec, await load(), {
+        machine: options.machine,
+        json: options.json ?? false,
+      });
       process.stdout.write(list);
     });
   checkpoints
@@ -97,6 +112,6 @@ Examples:
     await command.parseAsync(argv);
     return 0;
   } catch (error) {
-    return usageExit(error);
+    return usageExit(error instanceof CommanderError ? error : callError(error));
   }
 }

@@ -8,11 +8,20 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { LuksmithError } from "../../common/errors.ts";
+import {
+  type ForeignLease,
+  judgeLease,
+  parseLease,
+  renderLease,
+  renewalMs,
+  trustMs,
+  watchMs,
+} from "../../common/lease-file.ts";
 import { formatDuration } from "../../common/units.ts";
+import { uptimeMs } from "../../common/uptime.ts";
 import { waitUntil } from "../../common/wait-until.ts";
 import type { Host } from "../system/host.ts";
 import { orphanedSends } from "../system/orphaned-sends.ts";
-import { uptimeMs } from "../system/uptime.ts";
 import {
   createExclusively,
   moveRemoteFile,
@@ -20,7 +29,6 @@ import {
   readRemoteFile,
   removeRemoteFiles,
 } from "../tools/remote-file.ts";
-import { type ForeignLease, judgeLease, parseLease, renderLease, renewalMs, trustMs, watchMs } from "./lease-file.ts";
 import { LeaseTokens } from "./lease-tokens.ts";
 
 const leaseSuffix = ".lease";

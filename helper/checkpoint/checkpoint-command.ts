@@ -1,6 +1,6 @@
 /** What the backup host's administrator does with checkpoints: look at them, and put one back in an image's place. */
 
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import Table from "cli-table3";
 import { systemClock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
@@ -9,8 +9,9 @@ import { quoteText } from "../../common/quote.ts";
 import { timeName } from "../../common/time-name.ts";
 import { formatBytes } from "../../common/units.ts";
 import type { HelperConfig } from "../config/helper-config.ts";
+import { requireNoLease } from "../lease/lease-place.ts";
 import { accountOf } from "../session/machine.ts";
-import { isFree } from "../storage/images.ts";
+import { lockImage } from "../storage/images.ts";
 import { MachineDirectory } from "../storage/machine-directory.ts";
 import { type Checkpoint, CheckpointStore } from "./checkpoint-store.ts";
 
@@ -21,10 +22,11 @@ interface Listed extends Checkpoint {
 
 /** @param machine of this one alone; @param json one line of JSON for each instead of a table */
 export async function listCheckpoints(
+  exec: Exec,
   config: HelperConfig,
   { machine, json }: { machine: string | undefined; json: boolean },
 ): Promise<string> {
-  const store = storeOf(config);
+  const store = storeOf(exec, config);
   const images = (await store.images()).filter((one) => machine === undefined || one.machine === machine);
   const lists = await Promise.all(
     images.map(async (one) => (await store.list(one.machine, one.image)).map((found) => ({ ...one, ...found }))),
@@ -50,35 +52,39 @@ export async function restoreCheckpoint(
 ): Promise<string> {
   const settings = config.machines.get(machine);
   if (settings === undefined) throw new LuksmithError("not_found", `there is no machine ${quoteText(machine)} here`);
-  const found = (await storeOf(config).list(machine, image)).find((checkpoint) => checkpoint.name === name);
+  const found = (await storeOf(exec, config).list(machine, image)).find((checkpoint) => checkpoint.name === name);
   if (found === undefined) {
     throw new LuksmithError("not_found", `there is no checkpoint ${quoteText(name)} of ${quoteText(image)}`, {
       hint: `luksmith-helper checkpoints list --machine ${machine}`,
     });
   }
   const directory = new MachineDirectory(settings.directory, await accountOf(exec, machine));
-  await requireFree(exec, directory, image);
+  await requireNoLease(directory, image, systemClock);
+  await using present = await lockPresent(exec, directory, image);
   await using source = await open(found.path, "r");
-  const kept = await directory.replace(image, source, timeName(systemClock.now()));
+  const kept = await directory.replace(image, present.file, source, timeName(systemClock.now()));
   const before = kept === undefined ? "" : `; what was there is ${quoteText(kept)} beside it`;
   return `${image} is what it was at ${found.madeAt.toISOString()}${before}; on the machine: luksmith volume check VOLUME --accept-rollback`;
 }
 
-async function requireFree(exec: Exec, directory: MachineDirectory, image: string): Promise<void> {
+/** @returns the image that is there, locked, or none */
+async function lockPresent(
+  exec: Exec,
+  directory: MachineDirectory,
+  image: string,
+): Promise<AsyncDisposable & { readonly file: FileHandle | undefined }> {
   try {
-    await using file = await directory.open(image);
-    if (await isFree(exec, file)) return;
+    const file = await lockImage(exec, directory, image);
+    return { file, [Symbol.asyncDispose]: () => file.close() };
   } catch (error) {
-    // gone, or something else is in its place: which is what checkpoints are for
-    if (error instanceof LuksmithError && (error.code === "not_found" || error.code === "denied")) return;
-    throw error;
+    if (!(error instanceof LuksmithError)) throw error;
+    if (error.code === "not_found") return { file: undefined, [Symbol.asyncDispose]: async () => undefined };
+    if (error.code !== "denied") throw error;
+    throw new LuksmithError("denied", error.message, { hint: "look at what it is, and move it out of the way first" });
   }
-  throw new LuksmithError("locked", "a session of the machine has the image", {
-    hint: "wait until it is over, or end it",
-  });
 }
 
-function storeOf({ checkpoints }: HelperConfig): CheckpointStore {
-  if (checkpoints !== undefined) return new CheckpointStore(checkpoints, systemClock);
+function storeOf(exec: Exec, { checkpoints }: HelperConfig): CheckpointStore {
+  if (checkpoints !== undefined) return new CheckpointStore(exec, checkpoints, systemClock);
   throw new LuksmithError("config", "this host makes no checkpoints", { hint: "checkpoints, in helper.yaml" });
 }

@@ -8,6 +8,7 @@ import { durationSchema, sizeSchema } from "../../common/config/quantity.ts";
 import { type LogLevel, logLevels } from "../../common/log.ts";
 import type { KeepPolicy } from "../checkpoint/thinning.ts";
 import type { PortRange } from "../export/firewall-rules.ts";
+import { nested, placesOf } from "./apart.ts";
 import { addressSchema, type Network, networkSchema } from "./network.ts";
 
 export interface MachineConfig {
@@ -15,6 +16,8 @@ export interface MachineConfig {
   readonly name: string;
   readonly directory: string;
   readonly maxImageBytes: number | undefined;
+  /** At a time. */
+  readonly maxSessions: number;
   /** At a time, of all its sessions. */
   readonly maxExports: number;
   readonly maxCallsPerMinute: number;
@@ -35,8 +38,11 @@ export interface CheckpointsConfig {
   readonly keep: KeepPolicy;
   /** Of one image, not more often than this. */
   readonly everyMs: number;
+  /** So many images of a machine have any. */
+  readonly maxImages: number;
 }
 
+export const defaultLogFile = "/var/log/luksmith-helper.log";
 export const defaultHelperConfigPath = "/etc/luksmith/helper.yaml";
 
 /** As useradd(8) makes them on Debian, and narrower than what it lets pass with --badname. */
@@ -53,8 +59,9 @@ const machineFileSchema = z.strictObject({
   maxImageSize: sizeSchema({ min: 2 ** 20 })
     .optional()
     .describe("No image may be larger; left out: any size"),
+  maxSessions: z.int().min(1).max(256).default(16).describe("So many connections at a time"),
   maxExports: z.int().min(1).max(64).default(8).describe("So many images at a time"),
-  maxCallsPerMinute: z.int().min(10).max(100_000).default(600).describe("What is more waits"),
+  maxCallsPerMinute: z.int().min(10).max(100_000).default(600).describe("Of all its sessions; what is more waits"),
   trustedWire: z
     .array(networkSchema)
     .default([])
@@ -81,13 +88,17 @@ const checkpointsFileSchema = z.strictObject({
   keep: z
     .strictObject({ last: count(3), daily: count(7), weekly: count(4), monthly: count(6) })
     .prefault({})
-    .describe("Of each day, week and month the first one counts"),
+    .refine((keep) => Object.values(keep).some((kept) => kept > 0), { error: "must keep something" })
+    .describe(
+      "Of each day, week and month the first one counts, which later ones cannot displace; of the last, they can",
+    ),
   minAge: durationSchema({ min: 0, max: 3650 * dayMs })
     .prefault("7d")
     .describe("No younger one is ever removed"),
-  every: durationSchema({ min: 0, max: 365 * dayMs })
+  every: durationSchema({ min: 1000, max: 365 * dayMs })
     .prefault("1h")
     .describe("How much time there is between two of one image at least"),
+  maxImages: z.int().min(1).max(10_000).default(64).describe("Of so many images of one machine there are any"),
 });
 
 const helperFileSchema = z.strictObject({
@@ -96,14 +107,14 @@ const helperFileSchema = z.strictObject({
   checkpoints: checkpointsFileSchema.optional().describe("Left out: none are made"),
   log: z
     .strictObject({
-      file: plainPathSchema.prefault("/var/log/luksmith-helper.log"),
+      file: plainPathSchema.prefault(defaultLogFile),
       level: z.enum(logLevels).default("info"),
     })
     .prefault({}),
   runtimeDir: plainPathSchema.prefault("/run/luksmith-helper").describe("Sockets of what is exported now"),
 });
 
-const helperConfigSchema = helperFileSchema.transform(
+const helperConfigSchema = helperFileSchema.superRefine(requireApartByName).transform(
   ({ machines, direct, checkpoints, ...rest }): HelperConfig => ({
     ...rest,
     machines: new Map(
@@ -120,9 +131,18 @@ const helperConfigSchema = helperFileSchema.transform(
             directory: checkpoints.directory,
             keep: { ...checkpoints.keep, minAgeMs: checkpoints.minAge },
             everyMs: checkpoints.every,
+            maxImages: checkpoints.maxImages,
           },
   }),
 );
+
+/** Where links lead to is looked at when it is used, see {@link requireApart}. */
+function requireApartByName(file: z.output<typeof helperFileSchema>, context: z.RefinementCtx): void {
+  const places = placesOf({ ...file, machines: new Map(Object.entries(file.machines)) });
+  for (const { name, message } of nested(places)) {
+    context.addIssue({ code: "custom", path: name.split("."), message });
+  }
+}
 
 /** @throws {LuksmithError} "config" with every fault on a line of its own */
 export function parseHelperConfig(text: string, path: string): HelperConfig {

@@ -15,17 +15,28 @@ const setsThatChange: readonly string[] = ["clients4", "clients6", "taken"];
 
 /** @param json what `nft -j list table inet luksmith_helper` printed */
 export function isTableIntact(json: string, ports: PortRange): boolean {
-  const parsed = listingSchema.safeParse(JSON.parse(json, (key, value) => (ignoredKeys.has(key) ? undefined : value)));
+  const parsed = listingSchema.safeParse(parseJson(json));
   if (!parsed.success) return false;
-  const objects = parsed.data.nftables.filter((entry) => !("metainfo" in entry)).map(withoutElements);
+  const objects = parsed.data.nftables.filter((entry) => !("metainfo" in entry)).map(tidySet);
   return isDeepStrictEqual(objects, expectedTable(ports));
 }
 
-function withoutElements(entry: Record<string, unknown>): Record<string, unknown> {
+/** @returns undefined for what is none */
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json, (key, value) => (ignoredKeys.has(key) ? undefined : value));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Without what is in it, where that changes; with its flags as a list, which nft 1.1.4 no longer makes of a single one. */
+function tidySet(entry: Record<string, unknown>): Record<string, unknown> {
   const set = z.looseObject({ name: z.string() }).safeParse(entry.set);
-  if (!set.success || !setsThatChange.includes(set.data.name)) return entry;
-  const { elem: _, ...rest } = set.data;
-  return { set: rest };
+  if (!set.success) return entry;
+  const { elem, flags, ...rest } = set.data;
+  const elements = setsThatChange.includes(set.data.name) ? {} : { elem };
+  return { ...entry, set: { ...rest, flags: typeof flags === "string" ? [flags] : flags, ...elements } };
 }
 
 function expectedTable({ first, last }: PortRange): Record<string, unknown>[] {
@@ -57,5 +68,6 @@ function expectedTable({ first, last }: PortRange): Record<string, unknown>[] {
     rule(isGuarded, from("ip", "@clients4"), { accept: null }),
     rule(isGuarded, from("ip6", "@clients6"), { accept: null }),
     rule(isGuarded, { drop: null }),
+    rule(match(dport, "@taken"), { drop: null }),
   ];
 }

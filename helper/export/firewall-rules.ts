@@ -1,6 +1,7 @@
 /**
  * The firewall of direct exports, in nft's language. One table of our own: the ports that nbd-servers may listen on are closed to
- * everybody but to who is in a set, where an element is an address with a port and lasts for seconds unless it is renewed.
+ * everybody but to who is in a set, where an element is an address with a port and lasts for seconds unless it is renewed. A port
+ * that a server has now is in a set of its own, and closed to others even when it is no longer among those ports.
  * Pure. Source: nft(8), "SETS", "flags timeout".
  *
  * Its chain comes before the host's own filter, and what it lets through still has to get through that one.
@@ -14,6 +15,8 @@ export const tableName = "luksmith_helper";
 /** Before "filter", which is 0: what comes later can only refuse more. */
 export const chainPriority = -5;
 const table = `inet ${tableName}`;
+/** A client's place must not outlast the port's, behind which the next session with that port waits. */
+const takenLongerSeconds = 2;
 
 export interface PortRange {
   readonly first: number;
@@ -26,30 +29,38 @@ export interface Admission {
   readonly port: number;
 }
 
-/** Makes the table what it should be, but for chains and sets of others in it, and lets nobody in who was not in. */
-export function renderTable({ first, last }: PortRange): string {
+/**
+ * The table from nothing, in the place of whatever is there: in one transaction, of which nobody sees the middle.
+ * @param taken ports that servers have now: they stay shut for `seconds`, and nobody is let in any more
+ */
+export function renderTable({ first, last }: PortRange, taken: readonly number[], seconds: number): string {
+  const shut = taken.map(
+    (port) => `add element ${table} taken { ${checkedPort(port)} timeout ${checked(seconds)}s }\n`,
+  );
   return `add table ${table}
+delete table ${table}
+add table ${table}
 add set ${table} ports { type inet_service; flags interval; }
 add set ${table} clients4 { type ipv4_addr . inet_service; flags timeout; }
 add set ${table} clients6 { type ipv6_addr . inet_service; flags timeout; }
 add set ${table} taken { type inet_service; flags timeout; }
 add chain ${table} input { type filter hook input priority ${chainPriority}; policy accept; }
-flush chain ${table} input
-flush set ${table} ports
 add element ${table} ports { ${first}-${last} }
-add rule ${table} input tcp dport @ports ip saddr . tcp dport @clients4 accept
+${shut.join("")}add rule ${table} input tcp dport @ports ip saddr . tcp dport @clients4 accept
 add rule ${table} input tcp dport @ports ip6 saddr . tcp dport @clients6 accept
 add rule ${table} input tcp dport @ports drop
+add rule ${table} input tcp dport @taken drop
 `;
 }
 
 /**
- * Takes the port, which fails when another session has it, and lets the client in: both or neither.
+ * Takes the port, which fails while what an earlier session has let in may still be there, and lets the client in: both or neither.
  * Source: nft(8), "create: similar to add but returns an error if the element already exists"
  */
 export function renderAdmission(admission: Admission, seconds: number): string {
   const { taken, client } = elements(admission);
-  return `create element ${taken} timeout ${checked(seconds)}s }\nadd element ${client} timeout ${seconds}s }\n`;
+  const takenSeconds = checked(seconds) + takenLongerSeconds;
+  return `create element ${taken} timeout ${takenSeconds}s }\nadd element ${client} timeout ${seconds}s }\n`;
 }
 
 /**
@@ -58,9 +69,9 @@ export function renderAdmission(admission: Admission, seconds: number): string {
  */
 export function renderRenewal(admission: Admission, seconds: number): string {
   const { taken, client } = elements(admission);
-  return [taken, client]
-    .map((element) => `delete element ${element} }\nadd element ${element} timeout ${checked(seconds)}s }\n`)
-    .join("");
+  const again = (element: string, forSeconds: number) =>
+    `delete element ${element} }\nadd element ${element} timeout ${checked(forSeconds)}s }\n`;
+  return `${again(taken, seconds + takenLongerSeconds)}${again(client, seconds)}`;
 }
 
 /** Whether it is still there or not. */
@@ -73,10 +84,17 @@ export function renderDismissal(admission: Admission): string {
 
 /** Both without their end, in front of which a timeout may stand. */
 function elements({ address, port }: Admission): { taken: string; client: string } {
-  if (!isPort(port)) throw unfit(port);
   if (!isAddress(address)) throw unfit(address);
   const set = isIPv6(address) ? "clients6" : "clients4";
-  return { taken: `${table} taken { ${port}`, client: `${table} ${set} { ${address} . ${port}` };
+  return {
+    taken: `${table} taken { ${checkedPort(port)}`,
+    client: `${table} ${set} { ${address} . ${checkedPort(port)}`,
+  };
+}
+
+function checkedPort(port: number): number {
+  if (!isPort(port)) throw unfit(port);
+  return port;
 }
 
 function checked(seconds: number): number {

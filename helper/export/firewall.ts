@@ -1,7 +1,7 @@
 /** The firewall of direct exports, by nft(8). Whatever cannot be applied, or is not as it was made, lets nothing through. */
 
 import { LuksmithError } from "../../common/errors.ts";
-import { type Exec, mustRun } from "../../common/exec.ts";
+import { type Exec, type Finished, lastWords, mustRun } from "../../common/exec.ts";
 import { isTableIntact } from "./firewall-listing.ts";
 import {
   type Admission,
@@ -13,10 +13,13 @@ import {
   tableName,
 } from "./firewall-rules.ts";
 
-const deadlineMs = 20_000;
 /** How long an admission outlives the helper that made it, should that be killed. */
-const admissionSeconds = 15;
+const admissionSeconds = 20;
 export const renewalMs = 5000;
+/** A renewal is two calls, and it is known that they failed before the admission is over. */
+const deadlineMs = 6000;
+/** Whoever applies the table waits, and nothing lapses meanwhile. */
+const applyDeadlineMs = 30_000;
 
 export class Firewall {
   readonly #exec: Exec;
@@ -27,58 +30,66 @@ export class Firewall {
     this.#ports = ports;
   }
 
-  /** See {@link renderTable}. */
-  async apply(): Promise<void> {
-    await this.#apply(renderTable(this.#ports));
+  /**
+   * Makes the table what it should be; one that is, is left alone. See {@link renderTable}.
+   * @param taken asked when the table is to be replaced: the ports that servers have now
+   */
+  async apply(taken: () => Promise<readonly number[]>): Promise<void> {
+    if ((await this.#whyBroken()) === undefined) return;
+    const stdin = renderTable(this.#ports, await taken(), admissionSeconds);
+    await mustRun(this.#exec, { file: "nft", args: ["-f", "-"], stdin, deadlineMs: applyDeadlineMs });
   }
 
   /** @throws {LuksmithError} "refused" when the table is not there, or not what setup has made */
   async requireTable(): Promise<void> {
-    const listed = await this.#exec({
-      file: "nft",
-      args: ["-j", "list", "table", "inet", tableName],
-      deadlineMs,
+    const why = await this.#whyBroken();
+    if (why === undefined) return;
+    throw new LuksmithError("refused", `the firewall's table ${tableName} on the backup host ${why}`, {
+      hint: "its administrator: luksmith-helper firewall apply; until then, exports go through the tunnel",
     });
-    if (listed.exitCode !== 0) throw broken(`cannot be listed: ${firstLine(listed.stderr)}`);
-    if (!isTableIntact(listed.stdout.toString(), this.#ports)) throw broken("is not what it was made as");
   }
 
-  /** @returns false when another session has the port @throws {LuksmithError} "tool_failed" */
+  /** @returns false while the port is still another's @throws {LuksmithError} "tool_failed" */
   async admit(admission: Admission): Promise<boolean> {
-    const finished = await this.#exec({
-      file: "nft",
-      args: ["-f", "-"],
-      stdin: renderAdmission(admission, admissionSeconds),
-      deadlineMs,
-    });
+    const finished = await this.#tell(renderAdmission(admission, admissionSeconds));
     if (finished.exitCode === 0) return true;
     if (finished.stderr.includes("File exists")) return false;
-    throw new LuksmithError("tool_failed", `the firewall does not let the machine in: ${firstLine(finished.stderr)}`, {
-      hint: "on the backup host: luksmith-helper firewall check",
-      cause: finished,
-    });
+    throw failed("does not let the machine in", finished);
   }
 
+  /** @throws {LuksmithError} when the table is not what it was made as any more, or the admission is not there */
   async renew(admission: Admission): Promise<void> {
-    await this.#apply(renderRenewal(admission, admissionSeconds));
+    await this.requireTable();
+    const finished = await this.#tell(renderRenewal(admission, admissionSeconds));
+    if (finished.exitCode !== 0) throw failed("no longer lets the machine in", finished);
   }
 
+  /** What nobody has let in, or in no table, is out. */
   async dismiss(admission: Admission): Promise<void> {
-    await this.#apply(renderDismissal(admission));
+    const finished = await this.#tell(renderDismissal(admission));
+    if (finished.exitCode === 0 || finished.stderr.includes("No such file or directory")) return;
+    throw failed("still lets the machine in", finished);
   }
 
-  async #apply(stdin: string): Promise<void> {
-    await mustRun(this.#exec, { file: "nft", args: ["-f", "-"], stdin, deadlineMs });
+  async #whyBroken(): Promise<string | undefined> {
+    const listed = await this.#exec({ file: "nft", args: ["-j", "list", "table", "inet", tableName], deadlineMs });
+    if (listed.exitCode !== 0) return `cannot be listed: ${firstLine(listed)}`;
+    return isTableIntact(listed.stdout.toString(), this.#ports) ? undefined : "is not what it was made as";
+  }
+
+  #tell(stdin: string): Promise<Finished> {
+    return this.#exec({ file: "nft", args: ["-f", "-"], stdin, deadlineMs, silent: true });
   }
 }
 
-function broken(how: string): LuksmithError {
-  return new LuksmithError("refused", `the firewall's table ${tableName} on the backup host ${how}`, {
-    hint: "its administrator: luksmith-helper firewall apply; until then, exports go through the tunnel",
+function failed(how: string, finished: Finished): LuksmithError {
+  return new LuksmithError("tool_failed", `the firewall ${how}: ${firstLine(finished)}`, {
+    hint: "on the backup host: luksmith-helper firewall check",
+    cause: finished,
   });
 }
 
 /** nft prints what is wrong first, and then where. */
-function firstLine(stderr: string): string {
-  return stderr.split("\n")[0] ?? "";
+function firstLine(finished: Finished): string {
+  return finished.stderr.split("\n")[0] || lastWords(finished);
 }

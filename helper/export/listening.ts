@@ -20,12 +20,25 @@ export function listensOnSocket(table: string, path: string): boolean {
  * @returns the uid of who does, or undefined
  */
 export function listenerOnPort(table: string, address: string, port: number): number | undefined {
-  const wanted = `${hexAddress(address)}:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  for (const line of table.split("\n")) {
-    const [, local, , state = "", , , , uid] = line.trim().split(/\s+/);
-    if (local === wanted && Number.parseInt(state, 16) === listenState) return Number(uid);
-  }
-  return undefined;
+  const wanted = `${hexAddress(address)}${hexPort(port)}`;
+  return listeners(table).find(({ local }) => local === wanted)?.uid;
+}
+
+/** Whether a server on this address would find the port taken, be it by one that listens on all addresses. @param tables tcp and tcp6 */
+export function isPortTaken(tables: readonly string[], address: string, port: number): boolean {
+  const wanted = [address, "0.0.0.0", "::"].map((one) => `${hexAddress(one)}${hexPort(port)}`);
+  return tables.some((table) => listeners(table).some(({ local }) => wanted.includes(local)));
+}
+
+function listeners(table: string): { local: string; uid: number }[] {
+  return table.split("\n").flatMap((line) => {
+    const [, local = "", , state = "", , , , uid] = line.trim().split(/\s+/);
+    return Number.parseInt(state, 16) === listenState ? [{ local, uid: Number(uid) }] : [];
+  });
+}
+
+function hexPort(port: number): string {
+  return `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
 /** As the kernel prints it: 32-bit words of this machine's byte order, which is little-endian where we run (x64, arm64). */

@@ -1,23 +1,26 @@
 /** HelperService: what each call does for the one machine that the session is for. */
 
 import { statfs } from "node:fs/promises";
-import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
+import { LuksmithError } from "../../common/errors.ts";
 import { unary } from "../../common/grpc-call.ts";
 import { version } from "../../common/version.ts";
 import type { HelperServiceServer } from "../../proto/gen/luksmith/v1/helper.ts";
 import { ExportMode } from "../../proto/gen/luksmith/v1/helper.ts";
 import type { CheckpointStore, Checkpoint as StoredCheckpoint } from "../checkpoint/checkpoint-store.ts";
 import { nbdServerVersion } from "../export/nbd-version.ts";
-import type { CallAllowance } from "../session/call-allowance.ts";
+import { checkClaim } from "../lease/lease-claim.ts";
+import { requireNoLease } from "../lease/lease-place.ts";
 import type { Host } from "../session/host.ts";
 import type { Session } from "../session/session.ts";
 import { whyNoHoles } from "../storage/holes.ts";
-import { isFree, resizeImage, statImage } from "../storage/images.ts";
+import { lockImage, resizeImage, statImage } from "../storage/images.ts";
+import { callError } from "./call-error.ts";
+import type { Calls } from "./calls.ts";
 
 export interface Helper {
   readonly host: Host;
   readonly session: Session;
-  readonly allowance: CallAllowance;
+  readonly calls: Calls;
   /** Undefined where the configuration has none. */
   readonly checkpoints: CheckpointStore | undefined;
 }
@@ -29,6 +32,7 @@ export function helperService(helper: Helper): HelperServiceServer {
   const { config } = session.machine;
   return {
     probe: call(helper, "Probe", async () => {
+      await directory.require();
       const { bavail, bsize } = await statfs(directory.path);
       const [noHoles, noCheckpoints, nbdServer] = await Promise.all([
         whyNoHoles(exec, directory.path),
@@ -73,11 +77,12 @@ export function helperService(helper: Helper): HelperServiceServer {
       return { bytes, allocatedBytes, modifiedAt, exported: isExported };
     }),
 
-    openExport: call(helper, "OpenExport", async ({ image, mode, readOnly }) => {
+    openExport: call(helper, "OpenExport", async ({ image, mode, readOnly, lease }, signal) => {
       if (mode !== ExportMode.TUNNEL && mode !== ExportMode.DIRECT) {
         throw new LuksmithError("usage", "an export is for the tunnel, or direct");
       }
-      return session.openExport({ image, direct: mode === ExportMode.DIRECT, readOnly });
+      const claim = checkClaim(lease, readOnly);
+      return session.openExport({ image, direct: mode === ExportMode.DIRECT, readOnly, claim }, signal);
     }),
 
     closeExport: call(helper, "CloseExport", async ({ export: id }) => {
@@ -87,10 +92,9 @@ export function helperService(helper: Helper): HelperServiceServer {
 
     createCheckpoint: call(helper, "CreateCheckpoint", async ({ image }) => {
       const store = requireCheckpoints(checkpoints);
-      await using file = await directory.open(image);
-      if (!(await isFree(exec, file))) throw new LuksmithError("locked", "a session has the image");
-      const checkpoint = await store.create(config.name, image, file);
-      const removed = await store.thin(config.name, image);
+      await using file = await lockImage(exec, directory, image);
+      await requireNoLease(directory, image, host.clock);
+      const { checkpoint, removed } = await store.create(config.name, image, file);
       host.log.info({ image, checkpoint: checkpoint.name, removed }, "checkpoint made");
       return { checkpoint: toMessage(checkpoint) };
     }),
@@ -104,17 +108,15 @@ export function helperService(helper: Helper): HelperServiceServer {
 
 /** Every call: not more of them than are allowed, and each refusal is written down with who asked. */
 function call<Request, Response>(
-  { host, session, allowance }: Helper,
+  { host, session, calls }: Helper,
   name: string,
-  work: (request: Request) => Promise<Response> | Response,
+  work: (request: Request, signal: AbortSignal) => Promise<Response> | Response,
 ) {
-  return unary<Request, Response>(host.log, async (request) => {
-    const waitMs = allowance.take(host.clock.monotonicMs());
-    if (waitMs > 0) await host.clock.sleep(waitMs);
+  return unary<Request, Response>(host.log, async (request, _peer, gone) => {
     try {
-      return await work(request);
+      return await calls.run(gone, (signal) => work(request, signal));
     } catch (thrown) {
-      const error = asLuksmithError(thrown);
+      const error = callError(thrown);
       session.noteRefusal(name, error);
       throw error;
     }
@@ -126,7 +128,7 @@ function whyNotDirect(session: Session): string | undefined {
     session.directWay();
     return undefined;
   } catch (error) {
-    return asLuksmithError(error).message;
+    return callError(error).message;
   }
 }
 

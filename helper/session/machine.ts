@@ -1,10 +1,10 @@
 /** Who is at the other end: sudo says which user called it, the configuration what that machine may do. */
 
-import { isIP } from "node:net";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords } from "../../common/exec.ts";
 import { quoteText } from "../../common/quote.ts";
 import type { HelperConfig } from "../config/helper-config.ts";
+import { plainAddress } from "../config/network.ts";
 import type { Owner } from "../storage/machine-directory.ts";
 import type { Machine } from "./session.ts";
 
@@ -29,7 +29,7 @@ export async function callingMachine(
   }
   const owner = await accountOf(exec, name);
   const [address = ""] = (environment.SSH_CONNECTION ?? "").split(" ");
-  return { config: machine, owner, address: isIP(address) === 0 ? undefined : address };
+  return { config: machine, owner, address: plainAddress(address) };
 }
 
 /** A machine's user, as the system knows it. */

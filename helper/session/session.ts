@@ -1,15 +1,25 @@
 /** One connection of one machine, and what it has opened, which lives as long as it does. */
 
 import { randomBytes } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
 import { quoteText } from "../../common/quote.ts";
 import { formatBytes } from "../../common/units.ts";
 import type { HelperConfig, MachineConfig } from "../config/helper-config.ts";
 import { Firewall } from "../export/firewall.ts";
-import { type DirectWay, exportName, type OpenedExport, openExport } from "../export/open-export.ts";
+import { nbdServerVersion, requireVersion } from "../export/nbd-version.ts";
+import { exportName, type OpenedExport, openExport } from "../export/open-export.ts";
+import type { DirectWay } from "../export/serve-on-port.ts";
+import { ImageLease } from "../lease/image-lease.ts";
+import type { LeaseClaim } from "../lease/lease-claim.ts";
+import { requireNoLease } from "../lease/lease-place.ts";
+import { imageNames } from "../storage/image-path.ts";
+import { lockImage, removeImage } from "../storage/images.ts";
 import { MachineDirectory, type Owner } from "../storage/machine-directory.ts";
 import type { Host } from "./host.ts";
+import type { Places } from "./places.ts";
 import { ownPrefix } from "./runtime-directory.ts";
 
 /** Who is at the other end, as sshd and the system say. */
@@ -24,6 +34,8 @@ export interface ExportRequest {
   readonly image: string;
   readonly direct: boolean;
   readonly readOnly: boolean;
+  /** Undefined for one that takes no lease. */
+  readonly claim: LeaseClaim | undefined;
 }
 
 export interface ExportReply {
@@ -42,15 +54,18 @@ export class Session {
   readonly directory: MachineDirectory;
   readonly #host: Host;
   readonly #config: HelperConfig;
+  readonly #places: Places;
   readonly #exports = new Map<number, OpenedExport>();
   /** Images that were made here, and may be taken back. */
   readonly #made = new Set<string>();
   #lastId = 0;
-  readonly #opening = new Set<Promise<unknown>>();
-  #isOver = false;
+  /** Of which something could not be given back. */
+  readonly #unclosed = new Set<OpenedExport>();
+  #nbdVersion: string | undefined;
 
-  constructor(host: Host, config: HelperConfig, machine: Machine) {
+  constructor(host: Host, config: HelperConfig, machine: Machine, places: Places) {
     this.#host = host;
+    this.#places = places;
     this.#config = config;
     this.machine = machine;
     this.directory = new MachineDirectory(machine.config.directory, machine.owner);
@@ -72,90 +87,134 @@ export class Session {
 
   async createImage(image: string, bytes: number): Promise<void> {
     await this.directory.create(image, bytes);
-    this.#made.add(image);
+    this.#made.add(nameOf(image));
     this.#host.log.info({ image, bytes }, "image made");
   }
 
-  /** @throws {LuksmithError} "denied" for an image that this session has not made */
+  /** @throws {LuksmithError} "denied" for an image that this session has not made, "locked" when somebody has it by now */
   async discardImage(image: string): Promise<void> {
-    if (!this.#made.has(image)) throw new LuksmithError("denied", `${quoteText(image)} was not made in this session`);
-    await this.directory.remove(image);
-    this.#made.delete(image);
+    const name = nameOf(image);
+    if (!this.#made.has(name)) throw new LuksmithError("denied", `${quoteText(image)} was not made in this session`);
+    await requireNoLease(this.directory, image, this.#host.clock);
+    await removeImage(this.#host.exec, this.directory, image);
+    this.#made.delete(name);
     this.#host.log.info({ image }, "image taken back");
   }
 
   /** @throws {LuksmithError} "refused" with the reason when nothing may go in the clear to where the machine is */
   directWay(): DirectWay {
-    const { direct } = this.#config;
+    const { direct, runtimeDir } = this.#config;
     const { address, config } = this.machine;
-    const why =
-      direct === undefined
-        ? "the backup host does not serve over TCP (direct, in its helper.yaml)"
-        : address === undefined
-          ? "the backup host was not told the machine's address (SSH_CONNECTION)"
-          : config.trustedWires.some((network) => network.contains(address))
-            ? undefined
-            : `the backup host does not trust the wire to ${address} (machines.${config.name}.trustedWire)`;
+    const why = whyNotDirect(direct?.address, address, config);
     if (why !== undefined || direct === undefined || address === undefined) {
       throw new LuksmithError("refused", `no direct export: ${why}`, { hint: "the tunnel needs no such trust" });
     }
-    return { firewall: new Firewall(this.#host.exec, direct.ports), ...direct, client: address };
+    return { firewall: new Firewall(this.#host.exec, direct.ports), runtimeDir, ...direct, client: address };
   }
 
-  /** What is being opened when the session ends is closed before its end. */
-  async openExport(request: ExportRequest): Promise<ExportReply> {
+  /**
+   * What is being opened when the session ends is given up, and waited for by whoever counts the calls.
+   * @param signal ends it while it is being opened; what has been opened by then is closed again
+   */
+  async openExport(request: ExportRequest, signal: AbortSignal): Promise<ExportReply> {
     const { maxExports } = this.machine.config;
-    if (this.#isOver) throw new LuksmithError("cancelled", "the session is over");
-    if (this.#exports.size + this.#opening.size >= maxExports) {
-      throw new LuksmithError("locked", `this machine may have ${maxExports} exports at a time`);
+    this.#nbdVersion ??= await nbdServerVersion(this.#host.exec);
+    requireVersion(this.#nbdVersion);
+    const place = await this.#places.take("export", maxExports);
+    if (place === undefined) {
+      throw new LuksmithError("locked", `this machine may have ${maxExports} exports at a time`, {
+        hint: "the backup host's administrator: machines.NAME.maxExports",
+      });
     }
-    const opening = this.#open(request);
-    this.#opening.add(opening);
-    return await opening.finally(() => this.#opening.delete(opening));
+    try {
+      return await this.#open(request, place, signal);
+    } catch (error) {
+      // closed already where it was handed on
+      await place.close();
+      throw error;
+    }
   }
 
-  async #open({ image, direct, readOnly }: ExportRequest): Promise<ExportReply> {
+  async #open(
+    { image, direct, readOnly, claim }: ExportRequest,
+    place: FileHandle,
+    signal: AbortSignal,
+  ): Promise<ExportReply> {
     const way = direct ? this.directWay() : undefined;
     const channel = `${await ownPrefix()}${randomBytes(16).toString("hex")}`;
-    const file = await this.directory.open(image);
-    const { size } = await file.stat();
-    const opened = await openExport(this.#host, {
-      directory: join(this.#config.runtimeDir, channel),
-      image: file,
-      owner: this.machine.owner,
-      readOnly,
-      direct: way,
+    const file = await lockImage(this.#host.exec, this.directory, image);
+    const prepared = await this.#prepare(image, file, claim).catch(async (error: unknown) => {
+      await file.close();
+      throw error;
     });
+    const opened = await openExport(
+      this.#host,
+      {
+        directory: join(this.#config.runtimeDir, channel),
+        image: file,
+        place,
+        lease: prepared.lease,
+        owner: this.machine.owner,
+        readOnly,
+        direct: way,
+      },
+      signal,
+    );
     this.#lastId += 1;
     const id = this.#lastId;
     this.#exports.set(id, opened);
     this.#host.log.info({ export: id, image, direct, readOnly }, "export opened");
-    void opened.ended
-      .then(() => this.closeExport(id))
+    void opened.over
+      .then((why) => this.closeExport(id, why))
       .catch((error: unknown) => this.#host.log.error({ err: error, export: id }, "an export could not be closed"));
+    if (signal.aborted) {
+      // nobody has heard of it
+      await this.closeExport(id, "its call was cancelled");
+      signal.throwIfAborted();
+    }
     return {
       export: id,
       name: exportName,
-      bytes: size,
+      bytes: prepared.bytes,
       channel,
       address: way?.address ?? "",
       port: opened.port,
     };
   }
 
-  /** Whatever is open of that number; a number that is none is closed already. */
-  async closeExport(id: number): Promise<void> {
+  async #prepare(
+    image: string,
+    file: FileHandle,
+    claim: LeaseClaim | undefined,
+  ): Promise<{ bytes: number; lease: ImageLease | undefined }> {
+    const { size } = await file.stat();
+    if (claim === undefined) return { bytes: size, lease: undefined };
+    const place = await this.directory.place(image);
+    return { bytes: size, lease: new ImageLease(this.#host, place, this.machine.owner, claim) };
+  }
+
+  /** Whatever is open of that number; a number that is none is closed already. @throws when something of it is left */
+  async closeExport(id: number, why = "asked for"): Promise<void> {
     const opened = this.#exports.get(id);
     if (opened === undefined) return;
-    await opened.close();
-    if (this.#exports.delete(id)) this.#host.log.info({ export: id }, "export closed");
+    try {
+      await opened.close();
+      this.#unclosed.delete(opened);
+      if (this.#exports.has(id)) this.#host.log.info({ export: id, why }, "export closed");
+    } catch (error) {
+      // no export any more, and not forgotten
+      this.#unclosed.add(opened);
+      throw error;
+    } finally {
+      this.#exports.delete(id);
+    }
   }
 
   /** All that it has opened. @throws the first error, when everything has been tried */
   async close(): Promise<void> {
-    this.#isOver = true;
-    await Promise.allSettled(this.#opening);
-    const closed = await Promise.allSettled([...this.#exports.keys()].map((id) => this.closeExport(id)));
+    const again = [...this.#unclosed].map((opened) => opened.close());
+    const closing = [...this.#exports.keys()].map((id) => this.closeExport(id, "the session is over"));
+    const closed = await Promise.allSettled([...again, ...closing]);
     const failed = closed.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
@@ -164,4 +223,23 @@ export class Session {
   noteRefusal(call: string, error: LuksmithError): void {
     this.#host.log.warn({ call, code: error.code }, `refused: ${quoteText(error.message)}`);
   }
+}
+
+/** However it is written. */
+function nameOf(image: string): string {
+  return imageNames(image).join("/");
+}
+
+/** @param listen where servers listen, if anywhere @param address of the machine */
+function whyNotDirect(
+  listen: string | undefined,
+  address: string | undefined,
+  { name, trustedWires }: MachineConfig,
+): string | undefined {
+  if (listen === undefined) return "the backup host does not serve over TCP (direct, in its helper.yaml)";
+  if (address === undefined)
+    return "the backup host was not told an address of the machine's that it can guard (SSH_CONNECTION)";
+  if (isIPv6(address) !== isIPv6(listen)) return `the machine comes from ${address}, and is served at ${listen} alone`;
+  if (trustedWires.some((network) => network.contains(address))) return undefined;
+  return `the backup host does not trust the wire to ${address} (machines.${name}.trustedWire)`;
 }

@@ -1,9 +1,8 @@
 /** Can the storage give back what is discarded? Tried out on a file that has no name, since no list of file systems is complete. */
 
-import { hasErrno } from "../../common/errors.ts";
+import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords } from "../../common/exec.ts";
-import { openUnnamed } from "./file.ts";
-import { imageInChild } from "./image-lock.ts";
+import { firstFileInChild, openUnnamed } from "./file.ts";
 
 const trialBytes = 256 * 1024;
 const deadlineMs = 10_000;
@@ -17,7 +16,7 @@ export async function whyNoHoles(exec: Exec, directory: string): Promise<string 
     const before = (await file.stat()).blocks;
     const punched = await exec({
       file: "fallocate",
-      args: ["--punch-hole", "--offset", "0", "--length", `${trialBytes}`, imageInChild],
+      args: ["--punch-hole", "--offset", "0", "--length", `${trialBytes}`, firstFileInChild],
       fds: [file.fd],
       deadlineMs,
     });
@@ -27,6 +26,8 @@ export async function whyNoHoles(exec: Exec, directory: string): Promise<string 
   } catch (error) {
     if (hasErrno(error, "EOPNOTSUPP", "EISDIR")) return "its file system has no unnamed files to try it out on";
     if (hasErrno(error, "ENOSPC", "EDQUOT")) return "it is full";
+    if (error instanceof LuksmithError) return error.message;
+    if (error instanceof Error && "code" in error) return `it could not be tried out (${error.code})`;
     throw error;
   }
 }

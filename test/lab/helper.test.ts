@@ -1,19 +1,19 @@
 /** The helper on the backup host, spoken to as a machine would: what it does, what it refuses, and what it leaves when it goes. */
 
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { systemClock } from "../../common/clock.ts";
 import { makeExec, mustRead, mustRun } from "../../common/exec.ts";
 import { waitUntil } from "../../common/wait-until.ts";
 import { ExportMode, type OpenExportResponse } from "../../proto/gen/luksmith/v1/helper.ts";
-import { askHelper, forgetHelper, LabHelper } from "./harness/lab-helper.ts";
+import { askHelper, exportDirectories, forgetHelper, LabHelper, leaseClaim } from "./harness/lab-helper.ts";
 import { assertNothingLeft } from "./harness/leak-check.ts";
 
 const { exec, start } = makeExec();
 const deadlineMs = 60_000;
 /** The admission's own timeout, and some more. */
-const forgottenMs = 30_000;
+const forgottenMs = 60_000;
 const configPath = "/run/lab-helper/helper.yaml";
 const storage = "/run/lab-helper/storage";
 const runtimeDir = "/run/luksmith-helper";
@@ -21,6 +21,7 @@ const mebi = 2 ** 20;
 const address = "127.0.0.1";
 const machine = "lm-one";
 const caller = { configPath, user: machine, address };
+const administrator = { configPath };
 const image = "images/home.luks";
 
 const run = async (file: string, ...args: string[]) => (await mustRead(exec, { file, args, deadlineMs })).toString();
@@ -82,7 +83,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
     assert.ok(empty.allocatedBytes < mebi, `${empty.allocatedBytes}`);
 
     await using other = await LabHelper.start(caller);
-    const open = { image, mode: ExportMode.TUNNEL, readOnly: false };
+    const open = { image, mode: ExportMode.TUNNEL, readOnly: false, lease: leaseClaim() };
     await assert.rejects(other.call("openExport", open), { code: "locked" });
     await assert.rejects(other.call("resizeImage", { image, bytes: 65 * mebi, shrink: false }), {
       code: "locked",
@@ -92,7 +93,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
     await run("nbd-client", "-d", device);
     await helper.call("closeExport", { export: opened.export });
     await other.call("resizeImage", { image, bytes: 65 * mebi, shrink: false });
-    assert.deepEqual(await readdir(runtimeDir), []);
+    assert.deepEqual(await exportDirectories(runtimeDir), []);
     await assertNothingLeft();
   });
 
@@ -100,7 +101,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
     const left = await LabHelper.start(caller);
     await openTunnel(left);
     await left.hangUp();
-    assert.deepEqual(await readdir(runtimeDir), []);
+    assert.deepEqual(await exportDirectories(runtimeDir), []);
     await assertNothingLeft();
 
     const killed = await LabHelper.start(caller);
@@ -110,24 +111,25 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
     // what it had in /run is found by the next
     await using next = await LabHelper.start(caller);
     await next.call("statImage", { image });
-    assert.deepEqual(await readdir(runtimeDir), []);
+    assert.deepEqual(await exportDirectories(runtimeDir), []);
   });
 
   it("notices that the machine has vanished without a word", async () => {
     const helper = await LabHelper.start(caller);
     await openTunnel(helper);
     await helper.vanish();
-    assert.deepEqual(await readdir(runtimeDir), []);
+    assert.deepEqual(await exportDirectories(runtimeDir), []);
     await assertNothingLeft();
   });
 
   it("opens a port for this session alone, and to nobody who is not let in", async () => {
-    await askHelper(caller, ["firewall", "apply"]);
+    await askHelper(administrator, ["firewall", "apply"]);
     await using helper = await LabHelper.start(caller);
     const opened = await helper.call("openExport", {
       image,
       mode: ExportMode.DIRECT,
       readOnly: true,
+      lease: undefined,
     });
     assert.deepEqual([opened.address, opened.port], [address, 10_810]);
     assert.equal(await greeting("127.0.0.9", opened), undefined, "another address of this host is another client");
@@ -136,7 +138,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
     // it served its one client
     assert.ok(await waitUntil(systemClock, deadlineMs, async () => !(await clients()).includes("10810")));
 
-    const again = await helper.call("openExport", { image, mode: ExportMode.DIRECT, readOnly: true });
+    const again = await helper.call("openExport", { image, mode: ExportMode.DIRECT, readOnly: true, lease: undefined });
     await helper.kill();
     await assertNothingLeft();
     assert.equal(await greeting(address, again), undefined, "with its helper the server died");
@@ -145,13 +147,13 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
   });
 
   it("serves nothing over TCP when the firewall is not as it was made, nor to whom the wire is not trusted", async () => {
-    const direct = { image, mode: ExportMode.DIRECT, readOnly: false };
+    const direct = { image, mode: ExportMode.DIRECT, readOnly: false, lease: leaseClaim() };
     await using helper = await LabHelper.start(caller);
     await run("nft", "insert rule inet luksmith_helper input tcp dport 10810 accept");
     await assert.rejects(helper.call("openExport", direct), { code: "refused" });
     await run("nft", "delete table inet luksmith_helper");
     await assert.rejects(helper.call("openExport", direct), { code: "refused" });
-    await askHelper(caller, ["firewall", "apply"]);
+    await askHelper(administrator, ["firewall", "apply"]);
 
     await using stranger = await LabHelper.start({ ...caller, address: "192.0.2.7" });
     await assert.rejects(stranger.call("openExport", direct), { code: "refused" });
@@ -169,6 +171,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
         image,
         mode: ExportMode.DIRECT,
         readOnly: true,
+        lease: undefined,
       });
       assert.equal(opened.port, 10_811);
       assert.doesNotMatch(await clients(), /10810/);
@@ -194,6 +197,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
         image: name,
         mode: ExportMode.TUNNEL,
         readOnly: false,
+        lease: leaseClaim(),
       });
       await assert.rejects(asked, { code: "denied" }, JSON.stringify(name));
     }
@@ -214,12 +218,12 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\ngarbage".repeat(50),
     ]) {
       const { exitCode } = await askHelper(caller, [], input);
-      assert.equal(exitCode, 0);
+      assert.equal(exitCode, input === "" ? 0 : 2);
     }
     const { exitCode, stderr } = await askHelper({ configPath, user: "root" }, []);
     assert.equal(exitCode, 1);
     assert.match(stderr, /^error: "root" is no machine of this backup host\nhint: /);
-    assert.deepEqual(await readdir(runtimeDir), []);
+    assert.deepEqual(await exportDirectories(runtimeDir), []);
   });
 
   it("keeps checkpoints where the machine cannot reach them, and puts one back", async () => {
@@ -247,18 +251,18 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
       assert.notEqual((await exec({ file: "setpriv", args, deadlineMs })).exitCode, 0, attempt.join(" "));
     }
 
-    const done = await askHelper(caller, ["checkpoints", "restore", machine, image, checkpoint.name]);
+    const done = await askHelper(administrator, ["checkpoints", "restore", machine, image, checkpoint.name]);
     assert.equal(done.exitCode, 0, done.stderr);
     assert.equal(await run("sha256sum", "--zero", path).then((line) => line.split(" ")[0]), first);
     const restored = await stat(path);
     assert.deepEqual([restored.uid, restored.mode & 0o777], [(await stat(`${storage}/${machine}`)).uid, 0o600]);
-    const listed = await askHelper(caller, ["checkpoints", "list"]);
+    const listed = await askHelper(administrator, ["checkpoints", "list"]);
     assert.match(listed.stdout, new RegExp(`${machine}.*${image}.*${checkpoint.name}`));
   });
 });
 
 function openTunnel(helper: LabHelper): Promise<OpenExportResponse> {
-  return helper.call("openExport", { image, mode: ExportMode.TUNNEL, readOnly: false });
+  return helper.call("openExport", { image, mode: ExportMode.TUNNEL, readOnly: false, lease: leaseClaim() });
 }
 
 /** @returns the device */

@@ -1,14 +1,19 @@
 /** The real helper in the lab, as the bundle that is installed, with a client at its standard input and output, as sshd would be. */
 
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { credentials, type handleUnaryCall, type ServiceError } from "@grpc/grpc-js";
 import { fromServiceError } from "../../../common/error-wire.ts";
 import { fixedEnvironment } from "../../../common/exec.ts";
-import { HelperServiceClient, type HelperServiceServer } from "../../../proto/gen/luksmith/v1/helper.ts";
+import {
+  HelperServiceClient,
+  type HelperServiceServer,
+  type LeaseClaim,
+} from "../../../proto/gen/luksmith/v1/helper.ts";
 import { withDeadline } from "./deadline.ts";
 
 const program = resolve("dist/luksmith-helper.mjs");
@@ -22,14 +27,19 @@ type Calls = {
     : never;
 };
 
-type Unary = (request: unknown, callback: (error: ServiceError | null, response: unknown) => void) => unknown;
+type Unary = (
+  request: unknown,
+  callback: (error: ServiceError | null, response: unknown) => void,
+) => { cancel(): void };
 
 export interface Caller {
   readonly configPath: string;
   /** The Unix user that sudo would name. */
-  readonly user: string;
+  readonly user?: string;
   /** Its address, as sshd would. */
   readonly address?: string;
+  /** A command that starts the helper somewhere else, as its own process: in other namespaces. */
+  readonly within?: readonly string[];
 }
 
 export class LabHelper implements AsyncDisposable {
@@ -83,20 +93,36 @@ export class LabHelper implements AsyncDisposable {
   }
 
   /** @throws {LuksmithError} what the helper said */
-  call<Name extends keyof Calls & keyof HelperServiceClient>(name: Name, request: Calls[Name]["request"]) {
+  call<Name extends keyof Calls & keyof HelperServiceClient>(
+    name: Name,
+    request: Calls[Name]["request"],
+    signal?: AbortSignal,
+  ) {
     return new Promise<Calls[Name]["response"]>((resolve, reject) => {
       const method = this.#client[name] as Unary;
-      method.call(this.#client, request, (error, response) => {
+      const calling = method.call(this.#client, request, (error, response) => {
         if (error) reject(fromServiceError(error) ?? error);
         else resolve(response as Calls[Name]["response"]);
       });
+      signal?.addEventListener("abort", () => calling.cancel(), { once: true });
     });
   }
 
-  /** As when the machine's ssh has gone. */
-  async hangUp(): Promise<void> {
+  /** A call that no helper knows. @returns its gRPC status */
+  callUnknown(): Promise<number> {
+    const asIs = (bytes: Buffer) => bytes;
+    return new Promise((resolve) => {
+      this.#client.makeUnaryRequest("/luksmith.v1.HelperService/NoSuchCall", asIs, asIs, Buffer.alloc(0), (error) =>
+        resolve(error?.code ?? 0),
+      );
+    });
+  }
+
+  /** As when the machine's ssh has gone. @returns its exit code */
+  async hangUp(): Promise<number | null> {
     this.#child.stdin.destroy();
     await this.#ended();
+    return this.#child.exitCode;
   }
 
   async kill(): Promise<void> {
@@ -142,18 +168,31 @@ export async function askHelper(
   return { exitCode: child.exitCode, stdout, stderr };
 }
 
+/** For an export that can be written to. */
+export function leaseClaim(change: Partial<LeaseClaim> = {}): LeaseClaim {
+  return { token: randomUUID(), machine: "web01", run: "0hw9bq1bms", leaseMs: 300_000, ownTokens: [], ...change };
+}
+
+/** What there is of exports below /run; the rest are empty files that locks are taken on. */
+export async function exportDirectories(runtimeDir: string): Promise<string[]> {
+  return (await readdir(runtimeDir)).filter((name) => /^\d+-/.test(name));
+}
+
 export async function forgetHelper(): Promise<void> {
   for (const path of ["/run/luksmith-helper", "/var/log/luksmith-helper.log"])
     await rm(path, { recursive: true, force: true });
 }
 
 /** @param args none for a session */
-function startHelper({ configPath, user, address }: Caller, args: readonly string[]) {
-  return spawn(process.execPath, [program, "--config", configPath, ...(args.length === 0 ? ["serve"] : args)], {
+function startHelper({ configPath, user, address, within = [] }: Caller, args: readonly string[]) {
+  const verb = args.length === 0 ? ["serve"] : args;
+  const [file = "", ...rest] = [...within, process.execPath, program, "--config", configPath, ...verb];
+  return spawn(file, rest, {
     stdio: ["pipe", "pipe", "pipe"],
     env: {
       PATH: fixedEnvironment.PATH,
-      SUDO_USER: user,
+      // an administrator may be root without sudo
+      ...(user === undefined ? {} : { SUDO_USER: user }),
       ...(address === undefined ? {} : { SSH_CONNECTION: `${address} 50000 10.99.0.2 22` }),
     },
   });

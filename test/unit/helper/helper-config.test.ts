@@ -21,6 +21,7 @@ describe("the helper's configuration", () => {
         name: "lm-web01",
         directory: "/srv/luksmith/web01",
         maxImageBytes: undefined,
+        maxSessions: 16,
         maxExports: 8,
         maxCallsPerMinute: 600,
         trustedWires: [],
@@ -51,7 +52,46 @@ log: { file: /var/log/helper.log, level: debug }
       directory: "/srv/checkpoints",
       keep: { last: 1, daily: 2, weekly: 3, monthly: 4, minAgeMs: 3 * 86_400_000 },
       everyMs: 600_000,
+      maxImages: 64,
     });
+  });
+
+  it("refuses checkpoints that keep nothing, or are made all the time", () => {
+    const checkpoints = (rest: string) =>
+      faults(`machines: { lm-a: { directory: /srv/a } }\ncheckpoints: { directory: /srv/checkpoints, ${rest} }\n`);
+    assert.deepEqual(checkpoints("every: 1s"), []);
+    assert.match(checkpoints("keep: { last: 0, daily: 0, weekly: 0, monthly: 0 }").join(), /keep: must keep something/);
+    assert.match(checkpoints("every: 0s").join(), /every: must be between/);
+  });
+
+  it("refuses directories that lie in one another", () => {
+    const said = faults(`machines:
+  lm-a: { directory: /srv/a }
+  lm-b: { directory: /srv/a/b }
+  lm-c: { directory: /srv/./a/ }
+checkpoints: { directory: /srv/a/checkpoints }
+log: { file: /srv/a/log }
+runtimeDir: /srv
+`);
+    for (const place of [
+      "machines.lm-b.directory",
+      "machines.lm-c.directory",
+      "checkpoints.directory",
+      "log.file",
+      "runtimeDir",
+    ]) {
+      assert.ok(
+        said.some((line) => line.includes(`${place}: must be apart from machines.lm-a.directory`)),
+        `${place} in\n${said.join("\n")}`,
+      );
+    }
+  });
+
+  it("refuses an address that stands for all of them", () => {
+    const direct = (address: string) =>
+      faults(`machines: { lm-a: { directory: /srv/a } }\ndirect: { address: "${address}" }\n`).join();
+    assert.equal(direct("192.0.2.1"), "");
+    for (const address of ["0.0.0.0", "::", "::ffff:192.0.2.1"]) assert.match(direct(address), /direct\.address/);
   });
 
   it("says every fault at once, with its place", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { listenerOnPort, listensOnSocket } from "../../../helper/export/listening.ts";
+import { isPortTaken, listenerOnPort, listensOnSocket } from "../../../helper/export/listening.ts";
 
 const unix = `Num       RefCount Protocol Flags    Type St Inode Path
 0000000000000000: 00000002 00000000 00010000 0001 01 18123 /run/luksmith-helper/a/socket/nbd
@@ -34,5 +34,15 @@ describe("who listens", () => {
     assert.equal(listenerOnPort(tcp6, "2001:db8::7", 10_810), 17);
     assert.equal(listenerOnPort(tcp6, "2001:db8:0:0::0:7", 10_810), 17);
     assert.equal(listenerOnPort(tcp6, "2001:db8::8", 10_810), undefined);
+  });
+
+  it("on all addresses has the port of each", () => {
+    const any = tcp.replace("0100007F:2A3A", "00000000:2A3A");
+    const any6 = tcp6.replace("B80D0120000000000000000007000000", "0".repeat(32));
+    assert.equal(isPortTaken([tcp, ""], "127.0.0.1", 10_810), true);
+    assert.equal(isPortTaken([tcp, ""], "127.0.0.2", 10_810), false);
+    assert.equal(isPortTaken([any, ""], "127.0.0.2", 10_810), true);
+    assert.equal(isPortTaken(["", any6], "127.0.0.2", 10_810), true);
+    assert.equal(isPortTaken([any, any6], "127.0.0.2", 10_811), false, "connected, and not listening");
   });
 });

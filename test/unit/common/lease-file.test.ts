@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { judgeLease, parseLease, renderLease, renewalMs, trustMs, watchMs } from "../../../agent/lease/lease-file.ts";
+import { judgeLease, parseLease, renderLease, renewalMs, trustMs, watchMs } from "../../../common/lease-file.ts";
 
 const content = {
   format: 1,

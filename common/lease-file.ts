@@ -4,7 +4,7 @@
  */
 
 import * as z from "zod";
-import { escapeControls } from "../../common/quote.ts";
+import { escapeControls } from "./quote.ts";
 
 /** Of one that cannot be read. */
 const defaultLeaseMs = 300_000;
