@@ -55,6 +55,8 @@ export async function openExport(host: Host, spec: ExportSpec, signal: AbortSign
   const any = AbortSignal.any([signal, lost.signal]);
   try {
     const { lease, directory, owner, direct } = spec;
+    // an expired lease is watched for minutes, for nothing then
+    await direct?.firewall.requireTable();
     if (lease !== undefined) {
       releases.add("remove the lease", () => lease.release());
       await lease.take(any);

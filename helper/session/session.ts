@@ -49,13 +49,19 @@ export interface ExportReply {
   readonly port: number;
 }
 
+interface SessionExport {
+  readonly opened: OpenedExport;
+  /** Of its lease, if it has one. */
+  readonly token: string | undefined;
+}
+
 export class Session {
   readonly machine: Machine;
   readonly directory: MachineDirectory;
   readonly #host: Host;
   readonly #config: HelperConfig;
   readonly #places: Places;
-  readonly #exports = new Map<number, OpenedExport>();
+  readonly #exports = new Map<number, SessionExport>();
   /** Images that were made here, and may be taken back. */
   readonly #made = new Set<string>();
   #lastId = 0;
@@ -141,6 +147,7 @@ export class Session {
     signal: AbortSignal,
   ): Promise<ExportReply> {
     const way = direct ? this.directWay() : undefined;
+    await this.#closeForgotten(claim);
     const channel = `${await ownPrefix()}${randomBytes(16).toString("hex")}`;
     const file = await lockImage(this.#host.exec, this.directory, image);
     const prepared = await this.#prepare(image, file, claim).catch(async (error: unknown) => {
@@ -162,7 +169,7 @@ export class Session {
     );
     this.#lastId += 1;
     const id = this.#lastId;
-    this.#exports.set(id, opened);
+    this.#exports.set(id, { opened, token: claim?.token });
     this.#host.log.info({ export: id, image, direct, readOnly }, "export opened");
     void opened.over
       .then((why) => this.closeExport(id, why))
@@ -182,6 +189,14 @@ export class Session {
     };
   }
 
+  /** An export that the machine has never heard of, since it gave up the call or the reply was lost: it still knows its token. */
+  async #closeForgotten(claim: LeaseClaim | undefined): Promise<void> {
+    for (const [id, { token }] of this.#exports) {
+      const isOurs = token !== undefined && [claim?.token, ...(claim?.ownTokens ?? [])].includes(token);
+      if (isOurs) await this.closeExport(id, "taken over");
+    }
+  }
+
   async #prepare(
     image: string,
     file: FileHandle,
@@ -195,7 +210,7 @@ export class Session {
 
   /** Whatever is open of that number; a number that is none is closed already. @throws when something of it is left */
   async closeExport(id: number, why = "asked for"): Promise<void> {
-    const opened = this.#exports.get(id);
+    const opened = this.#exports.get(id)?.opened;
     if (opened === undefined) return;
     try {
       await opened.close();

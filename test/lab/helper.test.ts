@@ -6,7 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { systemClock } from "../../common/clock.ts";
 import { makeExec, mustRead, mustRun } from "../../common/exec.ts";
 import { waitUntil } from "../../common/wait-until.ts";
-import { ExportMode, type OpenExportResponse } from "../../proto/gen/luksmith/v1/helper.ts";
+import { ExportMode, type LeaseClaim, type OpenExportResponse } from "../../proto/gen/luksmith/v1/helper.ts";
 import { askHelper, exportDirectories, forgetHelper, LabHelper, leaseClaim } from "./harness/lab-helper.ts";
 import { assertNothingLeft } from "./harness/leak-check.ts";
 
@@ -22,6 +22,7 @@ const address = "127.0.0.1";
 const machine = "lm-one";
 const caller = { configPath, user: machine, address };
 const administrator = { configPath };
+const tokens: string[] = [];
 const image = "images/home.luks";
 
 const run = async (file: string, ...args: string[]) => (await mustRead(exec, { file, args, deadlineMs })).toString();
@@ -83,7 +84,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
     assert.ok(empty.allocatedBytes < mebi, `${empty.allocatedBytes}`);
 
     await using other = await LabHelper.start(caller);
-    const open = { image, mode: ExportMode.TUNNEL, readOnly: false, lease: leaseClaim() };
+    const open = { image, mode: ExportMode.TUNNEL, readOnly: false, lease: claim() };
     await assert.rejects(other.call("openExport", open), { code: "locked" });
     await assert.rejects(other.call("resizeImage", { image, bytes: 65 * mebi, shrink: false }), {
       code: "locked",
@@ -147,7 +148,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
   });
 
   it("serves nothing over TCP when the firewall is not as it was made, nor to whom the wire is not trusted", async () => {
-    const direct = { image, mode: ExportMode.DIRECT, readOnly: false, lease: leaseClaim() };
+    const direct = { image, mode: ExportMode.DIRECT, readOnly: false, lease: claim() };
     await using helper = await LabHelper.start(caller);
     await run("nft", "insert rule inet luksmith_helper input tcp dport 10810 accept");
     await assert.rejects(helper.call("openExport", direct), { code: "refused" });
@@ -197,7 +198,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
         image: name,
         mode: ExportMode.TUNNEL,
         readOnly: false,
-        lease: leaseClaim(),
+        lease: claim(),
       });
       await assert.rejects(asked, { code: "denied" }, JSON.stringify(name));
     }
@@ -261,8 +262,15 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
   });
 });
 
+/** As an agent has it, which remembers what it has asked for before. */
+function claim(): LeaseClaim {
+  const next = leaseClaim({ ownTokens: tokens.slice(-8) });
+  tokens.push(next.token);
+  return next;
+}
+
 function openTunnel(helper: LabHelper): Promise<OpenExportResponse> {
-  return helper.call("openExport", { image, mode: ExportMode.TUNNEL, readOnly: false, lease: leaseClaim() });
+  return helper.call("openExport", { image, mode: ExportMode.TUNNEL, readOnly: false, lease: claim() });
 }
 
 /** @returns the device */

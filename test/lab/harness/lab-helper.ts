@@ -68,6 +68,8 @@ export class LabHelper implements AsyncDisposable {
     const child = startHelper(caller, []);
     let freeze = () => {};
     const listener = createServer((socket) => {
+      // there is one connection: a client that has lost it would try again and again
+      listener.close();
       freeze = () => {
         child.stdout.unpipe(socket).pause();
         socket.unpipe(child.stdin).pause();
@@ -144,6 +146,7 @@ export class LabHelper implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) await this.hangUp();
+    else this.#close();
   }
 }
 

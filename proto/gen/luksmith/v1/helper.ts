@@ -161,7 +161,10 @@ export interface LeaseClaim {
   run: string;
   /** Without a renewal for so long, it is no longer valid. */
   leaseMs: number;
-  /** Of this machine's earlier leases: one of those is taken over at once. */
+  /**
+   * Of this machine's earlier leases: one of those is taken over at once, and an export of this session that has one is closed
+   * first, whose reply the machine may never have got. So none of an export that is still in use belongs here.
+   */
   ownTokens: string[];
 }
 
