@@ -26,13 +26,13 @@ export function keptCheckpoints(times: readonly Date[], policy: KeepPolicy, now:
   const reasons = new Map<Date, string[]>();
   const keep = (time: Date, reason: string) => reasons.set(time, [...(reasons.get(time) ?? []), reason]);
   const newestFirst = times.toSorted((a, b) => b.getTime() - a.getTime());
-  for (const time of newestFirst) {
-    const ageMs = now.getTime() - time.getTime();
-    // a clock that was wrong, then or now: nothing is concluded from it
-    if (ageMs < 0) keep(time, "in the future");
-    else if (ageMs < policy.minAgeMs) keep(time, "younger than the minimum age");
+  // a clock that was wrong, then or now: nothing is concluded from it, and none of them takes the place of one that is right
+  for (const time of newestFirst.filter((one) => one > now)) keep(time, "in the future");
+  const past = newestFirst.filter((one) => one <= now);
+  for (const time of past.filter((one) => now.getTime() - one.getTime() < policy.minAgeMs)) {
+    keep(time, "younger than the minimum age");
   }
-  for (const time of newestFirst.slice(0, policy.last)) keep(time, "last");
+  for (const time of past.slice(0, policy.last)) keep(time, "last");
   const periods: [string, number, (time: Date) => string][] = [
     ["daily", policy.daily, day],
     ["weekly", policy.weekly, week],
@@ -40,7 +40,7 @@ export function keptCheckpoints(times: readonly Date[], policy: KeepPolicy, now:
   ];
   for (const [reason, count, period] of periods) {
     // of each period the oldest comes last, and stands in the end
-    const first = new Map(newestFirst.map((time) => [period(time), time]));
+    const first = new Map(past.map((time) => [period(time), time]));
     for (const time of [...first.values()].slice(0, count)) keep(time, reason);
   }
   return reasons;

@@ -5,7 +5,7 @@
  * each lease, and moving it into its place. Sessions of this helper are kept apart by the image's lock already.
  */
 
-import { type FileHandle, rename, unlink } from "node:fs/promises";
+import { type FileHandle, link, rename, unlink } from "node:fs/promises";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { judgeLease, parseLease, renderLease, renewalMs, trustMs, watchMs } from "../../common/lease-file.ts";
 import { formatDuration } from "../../common/units.ts";
@@ -54,8 +54,9 @@ export class ImageLease {
       const chain = await this.#chain();
       const last = chain.at(-1);
       if (last === undefined) {
-        if (await this.#make(this.#name)) return;
-        continue;
+        if (!(await this.#make(this.#name))) continue;
+        await this.#sweep([]);
+        return;
       }
       await this.#requireExpired(last, signal);
       if (await this.#succeed(chain, last)) return;
@@ -134,16 +135,18 @@ export class ImageLease {
       await file.close();
       return false;
     }
-    const left = [
-      ...chain.slice(1).map(({ name }) => name),
-      ...this.#claim.ownTokens.map((token) => this.#probe(token)),
-    ];
-    await Promise.all(left.map((name) => this.#remove(name)));
+    await this.#sweep(chain.slice(1).map(({ name }) => name));
     this.#host.log.info({ owner: last.owner }, "took over a lease");
     return true;
   }
 
-  /** What an agent that was killed while it asked for the host's time has left. */
+  /** What those of this machine have left that were killed while they took it. */
+  async #sweep(names: readonly string[]): Promise<void> {
+    const probes = this.#claim.ownTokens.map((token) => this.#probe(token));
+    await Promise.all([...names, ...probes].map((name) => this.#remove(name)));
+  }
+
+  /** A name that no lease and no successor has: an agent asks for the host's time under it, and we write there. */
   #probe(token: string): string {
     return `${this.#name}.now-${token}`;
   }
@@ -154,16 +157,27 @@ export class ImageLease {
     });
   }
 
-  /** @returns false when there is something of that name */
+  /**
+   * Written under a name of its own first, and given the other when it is whole: one that a killed helper had not written yet would be
+   * nobody's, and in everybody's way.
+   * @returns false when there is something of that name
+   */
   async #make(name: string): Promise<boolean> {
     const beganMs = await uptimeMs();
-    const file = await createOwned(this.#place, name, this.#owner);
+    const fresh = this.#probe(this.#claim.token);
+    await this.#remove(fresh);
+    const file = await createOwned(this.#place, fresh, this.#owner);
     if (file === undefined) return false;
     try {
       await this.#write(file);
+      // link(2) puts nothing in the place of what is there
+      await link(at(this.#place, fresh), at(this.#place, name));
     } catch (error) {
-      await removeIfSame(this.#place, name, file).finally(() => file.close());
+      await file.close();
+      if (hasErrno(error, "EEXIST")) return false;
       throw error;
+    } finally {
+      await this.#remove(fresh);
     }
     this.#file = file;
     this.#renewedMs = beganMs;

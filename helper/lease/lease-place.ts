@@ -32,7 +32,7 @@ export async function readLease(place: ImagePlace, name: string, owner: Owner): 
     const stat = await seen.stat();
     const { dev, ino, mtimeMs } = stat;
     const writtenSeconds = mtimeMs / 1000;
-    const isFile = stat.isFile() && stat.uid === owner.uid && stat.nlink === 1;
+    const isFile = stat.isFile() && stat.uid === owner.uid;
     const text = isFile ? await contentOf(`/proc/self/fd/${seen.fd}`) : undefined;
     return { ...parseLease(text, writtenSeconds), name, writtenSeconds, dev, ino };
   } catch (error) {

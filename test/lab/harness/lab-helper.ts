@@ -40,6 +40,8 @@ export interface Caller {
   readonly address?: string;
   /** A command that starts the helper somewhere else, as its own process: in other namespaces. */
   readonly within?: readonly string[];
+  /** A directory to keep its compiled code in, which makes many starts shorter. */
+  readonly compileCache?: string;
 }
 
 export class LabHelper implements AsyncDisposable {
@@ -187,13 +189,14 @@ export async function forgetHelper(): Promise<void> {
 }
 
 /** @param args none for a session */
-function startHelper({ configPath, user, address, within = [] }: Caller, args: readonly string[]) {
+function startHelper({ configPath, user, address, within = [], compileCache }: Caller, args: readonly string[]) {
   const verb = args.length === 0 ? ["serve"] : args;
   const [file = "", ...rest] = [...within, process.execPath, program, "--config", configPath, ...verb];
   return spawn(file, rest, {
     stdio: ["pipe", "pipe", "pipe"],
     env: {
       PATH: fixedEnvironment.PATH,
+      ...(compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache }),
       // an administrator may be root without sudo
       ...(user === undefined ? {} : { SUDO_USER: user }),
       ...(address === undefined ? {} : { SSH_CONNECTION: `${address} 50000 10.99.0.2 22` }),

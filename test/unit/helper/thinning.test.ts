@@ -60,6 +60,12 @@ describe("thinning of checkpoints", () => {
     assert.deepEqual(kept(at("2031-01-01T00:00:00Z"), {}), ["2031-01-01T00:00:00.000Z"]);
   });
 
+  it("gives no place to what is dated in the future", () => {
+    const ahead = at("2031-01-01T00:00:00Z", "2031-01-02T00:00:00Z");
+    const policy = { last: 1, daily: 1, weekly: 1, monthly: 1 };
+    assert.deepEqual(kept([...times, ...ahead], policy).slice(0, -2), kept(times, policy));
+  });
+
   it("loses none of what was kept to a flood of later ones, before the minimum age and by days, weeks and months", () => {
     const policy = { last: 3, daily: 7, weekly: 4, monthly: 6, minAgeMs: 7 * dayMs };
     const honest = Array.from({ length: 120 }, (_, index) => new Date(now.getTime() - (index + 1) * dayMs));
