@@ -1,6 +1,8 @@
-/** The benchmark's measurements as a Markdown table: of several of one thing, the quickest. Pure. */
+/** The benchmark's measurements as Markdown: of several of one thing, the quickest. Pure. */
 
 export interface Measurement {
+  /** Of files. */
+  readonly set: string;
   readonly tool: string;
   readonly row: string;
   readonly rttMs: number;
@@ -8,37 +10,107 @@ export interface Measurement {
   /** Bytes on the wire, as the machine's side counts them. */
   readonly sent: number;
   readonly received: number;
+  /** Bytes, at the most, of the tool's processes on the machine's side. */
+  readonly memory: number;
   readonly failed?: string;
 }
 
-/** One table for each round trip time: a row for what is done, a column for each tool. */
+/** A table for each set of files and round trip time: a row for what is done, a column for each tool. */
 export function benchTables(measurements: readonly Measurement[]): string {
-  const rtts = [...new Set(measurements.map(({ rttMs }) => rttMs))];
-  return rtts
-    .map((rttMs) =>
-      table(
-        rttMs,
-        measurements.filter((one) => one.rttMs === rttMs),
-      ),
-    )
+  return distinct(measurements, "set")
+    .flatMap((set) => {
+      const ofSet = measurements.filter((one) => one.set === set);
+      const tables = distinct(ofSet, "rttMs").map((rttMs) =>
+        table(
+          rttMs,
+          ofSet.filter((one) => one.rttMs === rttMs),
+        ),
+      );
+      return [`### ${capitalized(set)}`, "", ...tables];
+    })
     .join("\n");
 }
 
-function table(rttMs: number, measurements: readonly Measurement[]): string {
-  const tools = [...new Set(measurements.map(({ tool }) => tool))];
-  const rows = [...new Set(measurements.map(({ row }) => row))];
-  const lines = rows.map((row) => {
-    const cells = tools.map((tool) =>
-      cell(
-        measurements
-          .filter((one) => one.tool === tool && one.row === row)
-          .toSorted((one, other) => rank(one) - rank(other))[0],
-      ),
+/** Each failure once, with what was said: in a table there is no room for it. Empty when nothing failed. */
+export function failures(measurements: readonly Measurement[]): string {
+  const lines = measurements.flatMap(({ set, rttMs, tool, row, failed }) =>
+    failed === undefined ? [] : [`- ${tool}, ${row}, ${set}, ${rttMs} ms: ${oneLine(failed)}`],
+  );
+  return lines.join("\n");
+}
+
+/** Where luksmith takes longer than one of the rivals: a line each. Empty when it does nowhere. */
+export function whereSlower(measurements: readonly Measurement[], rivals: readonly string[]): string {
+  const lines = cells(measurements).flatMap(({ set, rttMs, row, best }) => {
+    const quicker = rivals.flatMap((rival) => best.get(rival) ?? []).filter(({ failed }) => failed === undefined);
+    return [...best.values()]
+      .filter(({ tool, failed }) => tool.startsWith("luksmith") && failed === undefined)
+      .flatMap((ours) => {
+        const theirs = quicker.filter(({ seconds }) => seconds < ours.seconds);
+        if (theirs.length === 0) return [];
+        const said = theirs.map(({ tool, seconds }) => `${tool} ${seconds.toFixed(1)} s`).join(", ");
+        return [`- ${set}, ${rttMs} ms, ${row}: ${ours.tool} ${ours.seconds.toFixed(1)} s, ${said}`];
+      });
+  });
+  return lines.join("\n");
+}
+
+/** How many times as long as each of luksmith's ways the recipe takes for a row: a line for each set and link. */
+export function timesAsLong(measurements: readonly Measurement[], recipe: string, row: string): string {
+  const lines = cells(measurements).flatMap((cell) => {
+    const byHand = cell.best.get(recipe);
+    if (cell.row !== row || byHand === undefined || byHand.failed !== undefined) return [];
+    const ours = [...cell.best.values()].filter(
+      ({ tool, failed }) => tool.startsWith("luksmith") && failed === undefined,
     );
-    return `| ${row} | ${cells.join(" | ")} |`;
+    if (ours.length === 0) return [];
+    const said = ours.map(({ tool, seconds }) => `${(byHand.seconds / seconds).toFixed(1)} × ${tool}`).join(", ");
+    return [`- ${cell.set}, ${cell.rttMs} ms: ${said}`];
+  });
+  return lines.join("\n");
+}
+
+interface Cells {
+  readonly set: string;
+  readonly rttMs: number;
+  readonly row: string;
+  /** By tool. */
+  readonly best: ReadonlyMap<string, Measurement>;
+}
+
+function cells(measurements: readonly Measurement[]): Cells[] {
+  return distinct(measurements, "set").flatMap((set) =>
+    distinct(measurements, "rttMs").flatMap((rttMs) =>
+      distinct(measurements, "row").map((row) => {
+        const here = measurements.filter((one) => one.set === set && one.rttMs === rttMs && one.row === row);
+        return { set, rttMs, row, best: bestByTool(here) };
+      }),
+    ),
+  );
+}
+
+function bestByTool(measurements: readonly Measurement[]): Map<string, Measurement> {
+  const best = new Map<string, Measurement>();
+  for (const one of measurements) {
+    const other = best.get(one.tool);
+    if (other === undefined || rank(one) < rank(other)) best.set(one.tool, one);
+  }
+  return best;
+}
+
+/** One that failed is never hidden by one that did not. */
+function rank({ failed, seconds }: Measurement): number {
+  return failed === undefined ? seconds : -1;
+}
+
+function table(rttMs: number, measurements: readonly Measurement[]): string {
+  const tools = distinct(measurements, "tool");
+  const lines = distinct(measurements, "row").map((row) => {
+    const best = bestByTool(measurements.filter((one) => one.row === row));
+    return `| ${row} | ${tools.map((tool) => cell(best.get(tool))).join(" | ")} |`;
   });
   return [
-    `**${rttMs} ms round trip** (seconds; MB sent / received)`,
+    `**${rttMs} ms round trip** (seconds; MB sent / received; MB of memory)`,
     "",
     `| | ${tools.join(" | ")} |`,
     `|---|${tools.map(() => "---:").join("|")}|`,
@@ -47,14 +119,28 @@ function table(rttMs: number, measurements: readonly Measurement[]): string {
   ].join("\n");
 }
 
-/** One that failed is never hidden by one that did not. */
-function rank({ failed, seconds }: Measurement): number {
-  return failed === undefined ? seconds : -1;
-}
-
 function cell(measurement: Measurement | undefined): string {
   if (measurement === undefined) return "–";
-  if (measurement.failed !== undefined) return "failed";
-  const mb = (bytes: number) => (bytes / 1e6).toFixed(1);
-  return `${measurement.seconds.toFixed(1)} (${mb(measurement.sent)} / ${mb(measurement.received)})`;
+  const { failed, seconds, sent, received, memory } = measurement;
+  if (failed !== undefined) return "failed";
+  return `**${seconds.toFixed(1)}**; ${megabytes(sent, 1)} / ${megabytes(received, 1)}; ${megabytes(memory, 0)}`;
+}
+
+function megabytes(bytes: number, digits: number): string {
+  return (bytes / 1e6).toFixed(digits);
+}
+
+function distinct<Key extends "set" | "rttMs" | "row" | "tool">(
+  measurements: readonly Measurement[],
+  key: Key,
+): Measurement[Key][] {
+  return [...new Set(measurements.map((one) => one[key]))];
+}
+
+function capitalized(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").trim();
 }

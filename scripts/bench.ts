@@ -1,54 +1,82 @@
-/** npm run bench [-- --rtt 0,20,50 --files 2000 --tools "by hand,luksmith"]: measures in the lab, and writes bench.md. */
+/**
+ * npm run bench: measures in the lab, and writes what came of it into docs/BENCHMARKS.md; with options, which choose a part
+ * of it, into dist/bench.md alone. The options are those of test/lab/bench.ts, such as
+ * npm run bench -- --rtt 20 --sets small --files 1000 --tools "by hand,restic" --rows "nothing changed"
+ */
 
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { version } from "../common/version.ts";
 import { Machine } from "../test/lab/harness/machine.ts";
 import { programStartMs } from "../test/lab/harness/program-start.ts";
-import { benchTables, type Measurement } from "./bench-table.ts";
+import { results, withResults } from "./bench-document.ts";
+import type { Measurement } from "./bench-table.ts";
 import { buildPrograms } from "./build.ts";
 import { interruptible } from "./interruptible.ts";
 import { bundleForLab } from "./lab-bundle.ts";
 import { setUp } from "./setup.ts";
 
 const deadlineMs = 3 * 3_600_000;
-const outputFile = "dist/bench.md";
+const partFile = "dist/bench.md";
+const documentFile = "docs/BENCHMARKS.md";
+
+interface Beginning {
+  readonly programStartMs: number;
+  readonly versions: Record<string, string>;
+}
 
 async function main(signal: AbortSignal): Promise<number> {
   if (!setUp("bench")) return 1;
   await buildPrograms();
   const [bench = ""] = await bundleForLab(["test/lab/bench.ts"]);
+  const options = process.argv.slice(2);
   const measurements: Measurement[] = [];
-  const starts = { here: await programStartMs(), lab: 0 };
+  const here = await programStartMs();
+  let beginning: Beginning = { programStartMs: 0, versions: {} };
   let rest = "";
   await using machine = await Machine.boot({ say: (line) => console.error(line), signal });
   const exitCode = await machine.run({
-    argv: [process.execPath, bench, ...process.argv.slice(2)],
+    argv: [process.execPath, bench, ...options],
     onStdout: (piece) => {
       const lines = (rest + piece.toString()).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) {
-        const said: Measurement | { programStartMs: number } = JSON.parse(line);
-        if ("programStartMs" in said) {
-          starts.lab = said.programStartMs;
+        const said: Measurement | Beginning = JSON.parse(line);
+        if ("versions" in said) {
+          beginning = said;
           continue;
         }
-        const measurement = said;
-        measurements.push(measurement);
-        const { tool, row, rttMs, seconds, failed } = measurement;
-        console.log(`${rttMs} ms  ${tool.padEnd(13)} ${row.padEnd(17)} ${failed ?? `${seconds.toFixed(1)} s`}`);
+        measurements.push(said);
+        console.log(inWords(said));
       }
     },
     onStderr: (piece) => process.stderr.write(piece),
     deadlineMs,
   });
-  const tables = `${benchTables(measurements)}\n${programStarts(starts)}\n`;
+  const text = results({
+    measurements,
+    command: ["npm run bench", ...(options.length > 0 ? ["--", ...options.map(quoted)] : [])].join(" "),
+    versions: { luksmith: version, ...beginning.versions },
+    programStartMs: { here, lab: beginning.programStartMs },
+  });
   await mkdir("dist", { recursive: true });
-  await writeFile(outputFile, tables);
-  console.log(`\n${tables}\nwritten to ${outputFile}`);
+  await writeFile(partFile, `${text}\n`);
+  console.log(`\n${text}\n\nwritten to ${partFile}`);
+  // what the document says is of one whole run
+  if (exitCode === 0 && options.length === 0) {
+    await writeFile(documentFile, withResults(await readFile(documentFile, "utf8"), text));
+    console.log(`and to ${documentFile}`);
+  }
   return exitCode;
 }
 
-function programStarts({ here, lab }: { here: number; lab: number }): string {
-  return `Starting a program took ${lab.toFixed(0)} ms in the lab, and ${here.toFixed(1)} ms on the machine that emulates it.`;
+function inWords({ set, rttMs, tool, row, seconds, failed }: Measurement): string {
+  const [words = ""] = set.split(" (");
+  const came = failed === undefined ? `${seconds.toFixed(1)} s` : `failed: ${failed.split("\n")[0]}`;
+  return `${words.padEnd(16)} ${`${rttMs} ms`.padStart(5)}  ${row.padEnd(19)} ${tool.padEnd(15)} ${came}`;
+}
+
+function quoted(word: string): string {
+  return /^[\w.,=-]+$/.test(word) ? word : `"${word}"`;
 }
 
 process.exitCode = await interruptible(main);

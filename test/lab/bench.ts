@@ -1,9 +1,10 @@
 /**
- * The benchmark, inside the lab: the recipe typed by hand, luksmith, restic, borg and rsync on the same link with the
- * same files in the same run. Prints one JSON line a measurement; the host makes the table.
+ * The benchmark, inside the lab: the recipe typed by hand, luksmith over each of its transports, and what people would use
+ * instead, on the same link with the same files in the same run. Prints one JSON line a measurement; the host makes the
+ * tables.
  *
- * The machine that emulates the lab is seldom quiet, and grows slower and faster by half within a minute. So what is
- * compared closely is done several times, tool by tool in turn, and the best of them counts.
+ * The machine that emulates the lab is seldom quiet, and grows slower and faster by half within a minute. So each thing is
+ * done tool by tool in turn, and when several rounds are asked for, the best of them counts.
  */
 
 import { execFile } from "node:child_process";
@@ -11,216 +12,104 @@ import { randomBytes } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
-import { type Followed, identityFile, LabAgent, remoteLine } from "./harness/lab-agent.ts";
+import { borg } from "./bench/borg.ts";
+import { byHand } from "./bench/by-hand.ts";
+import { emptied, type FileSet, fewBig, manySmall } from "./bench/file-set.ts";
+import { luksmith, ways } from "./bench/luksmith.ts";
+import { MemoryWatch } from "./bench/memory-watch.ts";
+import { plainRsync } from "./bench/plain-rsync.ts";
+import { restic } from "./bench/restic.ts";
+import { cellDeadlineMs, type Place, type Tool } from "./bench/tool.ts";
+import { withDeadline } from "./harness/deadline.ts";
+import { identityFile } from "./harness/lab-agent.ts";
 import { assertNothingLeft } from "./harness/leak-check.ts";
 import { programStartMs } from "./harness/program-start.ts";
 import { SecondHost } from "./harness/second-host.ts";
-import { makeManyFiles } from "./harness/tree.ts";
 
 const exec = promisify(execFile);
 const source = "/srv/bench";
 const target = "/srv/bench-restored";
-const one = "d3/f321";
-const imageMiB = 400;
+const imageMiB = 320;
+const failureLength = 300;
+const rowNames = ["first backup", "nothing changed", "1 % changed", "restore of one file", "restore of all"] as const;
+type Row = (typeof rowNames)[number];
 
 const { values } = parseArgs({
   options: {
-    rtt: { type: "string", default: "20" },
-    files: { type: "string", default: "2000" },
+    rtt: { type: "string", default: "0,20,50" },
+    /** Of "small" and "big". */
+    sets: { type: "string", default: "small,big" },
     tools: { type: "string", default: "" },
-    /** How often the recipe and luksmith do each thing but creating and the first backup; the others do it once. */
-    rounds: { type: "string", default: "3" },
-    /** What a key derivation takes on this machine: as long as cryptsetup wants it to by default. 0: as short as it can be. */
-    "kdf-seconds": { type: "string", default: "2" },
+    /** The first backup is done in any case. */
+    rows: { type: "string", default: "" },
+    files: { type: "string", default: "3000" },
+    /** How often each thing but the first backup is done. */
+    rounds: { type: "string", default: "1" },
+    /** What a key derivation takes on this machine; 0: as short as it can be. */
+    "kdf-seconds": { type: "string", default: "0.5" },
     /** Prints what each program took, ours in the agent's log, to see where the time goes. */
     trace: { type: "boolean", default: false },
   },
 });
-const files = Number(values.files);
 const rounds = Number(values.rounds);
+const sets: Readonly<Record<string, FileSet>> = { small: manySmall(Number(values.files)), big: fewBig() };
 
-interface Tool {
-  readonly name: string;
-  readonly rounds: number;
-  readonly create?: () => Promise<void>;
-  readonly backup: () => Promise<void>;
-  readonly restoreOne: () => Promise<void>;
-  readonly restoreAll: () => Promise<void>;
+function print(line: object): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-let host: SecondHost;
-/** Of PBKDF2, which takes as long each time: both tools use it, so that both derive for as long. */
-let kdfIterations = 1000;
-
-async function run(file: string, args: readonly string[], env: Record<string, string> = {}): Promise<void> {
-  const started = performance.now();
-  await exec(file, [...args], { env: { ...process.env, ...env }, maxBuffer: 256 * 2 ** 20 });
-  if (values.trace) process.stderr.write(`${((performance.now() - started) / 1000).toFixed(3)} ${file}\n`);
+/** What is the same for all measurements on one link. */
+interface Scene {
+  readonly place: Place;
+  readonly set: FileSet;
+  readonly rttMs: number;
+  /** Why a tool cannot be measured any more. */
+  readonly broken: Map<Tool, string>;
 }
 
-async function measure(tool: string, row: string, rttMs: number, work: () => Promise<void>): Promise<void> {
-  if (values.trace) process.stderr.write(`--- ${tool}: ${row}\n`);
-  const before = await host.wireBytes();
-  const started = performance.now();
-  let failed = "";
-  await work().catch((error: Error) => {
-    failed = error.message.slice(0, 300);
-  });
-  const seconds = (performance.now() - started) / 1000;
-  const after = await host.wireBytes();
+/** @param check that what was asked for was done; not measured */
+async function measure(
+  { place, set, rttMs, broken }: Scene,
+  tool: Tool,
+  row: Row,
+  work: () => Promise<unknown>,
+  check: () => Promise<unknown> = async () => undefined,
+): Promise<void> {
+  const about = { set: set.name, rttMs, tool: tool.name, row };
+  const earlier = broken.get(tool);
+  if (earlier !== undefined) {
+    print({ ...about, seconds: 0, sent: 0, received: 0, memory: 0, failed: earlier });
+    return;
+  }
+  if (place.trace) process.stderr.write(`--- ${tool.name}: ${row}\n`);
+  const before = await place.host.wireBytes();
+  const memory = await MemoryWatch.begin(tool.residents?.() ?? []);
+  const began = performance.now();
+  let failed: string | undefined;
+  const note = (error: unknown) => {
+    failed = String(error instanceof Error ? error.message : error).slice(0, failureLength);
+  };
+  await withDeadline(work(), cellDeadlineMs, row).catch(note);
+  const seconds = (performance.now() - began) / 1000;
+  const peak = await memory.end();
+  const after = await place.host.wireBytes();
+  if (failed === undefined) await check().catch(note);
   const wire = { sent: after.sent - before.sent, received: after.received - before.received };
-  process.stdout.write(`${JSON.stringify({ tool, row, rttMs, seconds, ...wire, ...(failed ? { failed } : {}) })}\n`);
+  print({ ...about, seconds, ...wire, memory: peak, ...(failed === undefined ? {} : { failed }) });
+  if (failed !== undefined && row === "first backup") broken.set(tool, `no first backup: ${failed}`);
 }
 
-/** What an administrator types: everything mounted, used and unmounted for each of them. */
-function byHand(): Tool {
-  const mounted = "/mnt/bench-remote";
-  const opened = "/mnt/bench-files";
-  const key = "/run/bench.key";
-  const image = join(mounted, "by-hand.luks");
-  const sshfs = () =>
-    run("sshfs", [
-      `${host.user}@${host.address}:images`,
-      mounted,
-      "-o",
-      `IdentityFile=${identityFile},StrictHostKeyChecking=no`,
-    ]);
-  const withFiles = async (work: () => Promise<void>) => {
-    await sshfs();
-    await run("cryptsetup", ["open", image, "by-hand", "--key-file", key]);
-    await run("mount", ["/dev/mapper/by-hand", opened]);
-    await work();
-    await run("umount", [opened]);
-    await run("cryptsetup", ["close", "by-hand"]);
-    await run("fusermount3", ["-u", mounted]);
-  };
-  return {
-    name: "by hand",
-    rounds,
-    create: async () => {
-      await mkdir(mounted, { recursive: true });
-      await mkdir(opened, { recursive: true });
-      await writeFile(key, randomBytes(64), { mode: 0o400 });
-      await sshfs();
-      await run("truncate", ["-s", `${imageMiB}M`, image]);
-      await run("cryptsetup", [
-        "luksFormat",
-        "-q",
-        "--pbkdf",
-        "pbkdf2",
-        "--pbkdf-force-iterations",
-        `${kdfIterations}`,
-        image,
-        key,
-      ]);
-      await run("cryptsetup", ["open", image, "by-hand", "--key-file", key]);
-      await run("mkfs.ext4", ["-q", "-m0", "-E", "lazy_itable_init=0,lazy_journal_init=0", "/dev/mapper/by-hand"]);
-      await run("cryptsetup", ["close", "by-hand"]);
-      await run("fusermount3", ["-u", mounted]);
-    },
-    backup: () => withFiles(() => run("rsync", ["-a", "--delete", `${source}/`, `${opened}/`])),
-    restoreOne: () => withFiles(() => run("cp", ["-a", join(opened, one), target])),
-    restoreAll: () => withFiles(() => run("rsync", ["-a", `${opened}/`, `${target}/`])),
-  };
-}
-
-async function must(followed: Promise<Followed>): Promise<void> {
-  const { run: ended, events } = await followed;
-  const started = events[0]?.time?.getTime() ?? 0;
-  for (const { kind, time } of values.trace ? events : []) {
-    const step = kind?.$case === "stepBegan" || kind?.$case === "stepEnded" ? `${kind.$case} ${kind.value.step}` : "";
-    if (step !== "") process.stderr.write(`${((time?.getTime() ?? 0) - started) / 1000} ${step}\n`);
-  }
-  if (ended.state !== RunState.DONE) throw new Error(ended.error?.message ?? "it did not end well");
-}
-
-/** From the call to the run's end. The command line's own start is Node's: 0.05 s on a real machine, 2 s emulated. */
-function luksmith(agent: LabAgent): Tool {
-  return {
-    name: "luksmith",
-    rounds,
-    create: () => must(agent.create("home")),
-    backup: () => must(agent.backup("files")),
-    restoreOne: () => must(agent.restore("files", target, { paths: [Buffer.from(join(source, one))] })),
-    restoreAll: () => must(agent.restore("files", target)),
-  };
-}
-
-function restic(): Tool {
-  const env = {
-    RESTIC_PASSWORD: "bench",
-    RESTIC_REPOSITORY: `sftp:${host.user}@${host.address}:images/restic`,
-    HOME: "/root",
-    RESTIC_CACHE_DIR: "/run/restic-cache",
-  };
-  const call = (...args: string[]) => run("restic", ["--quiet", ...args], env);
-  return {
-    name: "restic",
-    rounds: 1,
-    create: () => call("init"),
-    backup: () => call("backup", source),
-    restoreOne: () => call("restore", "latest", "--target", target, "--include", join(source, one)),
-    restoreAll: () => call("restore", "latest", "--target", target),
-  };
-}
-
-function borg(): Tool {
-  const repository = `${host.user}@${host.address}:images/borg`;
-  const env = { BORG_PASSPHRASE: "bench", BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes", HOME: "/root" };
-  let count = 0;
-  return {
-    name: "borg",
-    rounds: 1,
-    create: () => run("borg", ["init", "-e", "repokey", repository], env),
-    backup: () => {
-      count += 1;
-      return run("borg", ["create", `${repository}::a${count}`, source], env);
-    },
-    restoreOne: () => extract(join(source, one).slice(1)),
-    restoreAll: () => extract(),
-  };
-  async function extract(...paths: string[]): Promise<void> {
-    await exec("borg", ["extract", `${repository}::a${count}`, ...paths], {
-      cwd: target,
-      env: { ...process.env, ...env },
-    });
-  }
-}
-
-/** Plain copies in the clear on the host: what encryption and snapshots cost is the distance from it. */
-function rsync(): Tool {
-  const remote = `${host.user}@${host.address}:images/rsync/`;
-  return {
-    name: "rsync, plain",
-    rounds: 1,
-    backup: () => run("rsync", ["-a", "--delete", `${source}/`, remote]),
-    restoreOne: () => run("rsync", ["-a", `${remote}${one}`, target]),
-    restoreAll: () => run("rsync", ["-a", remote, `${target}/`]),
-  };
-}
-
-async function change(): Promise<void> {
-  for (let index = 0; index < files / 100; index += 1) {
-    const number = index * 100 + 50;
-    await writeFile(join(source, `d${Math.floor(number / 100)}`, `f${number}`), randomBytes(6000));
-  }
-}
-
-async function inTurn(tools: readonly Tool[], work: (tool: Tool) => Promise<void>, before?: () => Promise<void>) {
-  for (let round = 0; round < rounds; round += 1) {
-    await before?.();
-    for (const tool of tools) if (round < tool.rounds) await work(tool);
-  }
+/** As long as it takes for all of it to be on the host's disk, for those that do not see to it themselves. */
+async function durably(place: Place, work: () => Promise<unknown>): Promise<void> {
+  await work();
+  await exec("sync", ["--file-system", place.host.storagePath]);
 }
 
 /** Into an empty directory, with nothing in the page cache. */
-async function measureRestore(tool: string, row: string, rttMs: number, work: () => Promise<void>): Promise<void> {
-  await rm(target, { recursive: true, force: true });
-  await mkdir(target, { recursive: true });
+async function cold(): Promise<void> {
+  await emptied(target);
   await exec("sync");
   await writeFile("/proc/sys/vm/drop_caches", "3");
-  await measure(tool, row, rttMs, work);
 }
 
 /** As cryptsetup finds it out: cryptsetup(8), --iter-time. */
@@ -237,42 +126,110 @@ async function iterationsOf(seconds: number): Promise<number> {
   return Number(/^\s*Iterations:\s*(\d+)/m.exec(stdout)?.[1]);
 }
 
-async function bench(rttMs: number): Promise<void> {
-  host = await SecondHost.create({ identityFile, shell: true });
-  await rm(source, { recursive: true, force: true });
-  await makeManyFiles(source, files, 6000);
-  for (const name of ["large-1", "large-2"]) await writeFile(join(source, name), randomBytes(10 * 2 ** 20));
-  await mkdir("/root/.ssh", { recursive: true, mode: 0o700 });
-  await writeFile(
-    "/root/.ssh/config",
-    `Host ${host.address}\n  IdentityFile ${identityFile}\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n`,
-  );
-  await LabAgent.forget();
-  if (values.trace) process.env.LUKSMITH_LAB_VERBOSE = "yes";
-  const agent = await LabAgent.start(`${remoteLine(host)}
-volumes: { home: { remote: vault, image: home.luks, size: ${imageMiB}M, kdf: { type: pbkdf2, iterations: ${kdfIterations} } } }
-jobs: { files: { volume: home, sources: [${source}] } }
-log: { level: ${values.trace ? "debug" : "info"} }
-`);
-  await agent.trust();
-  await host.setLink({ rttMs });
-  const wanted = values.tools === "" ? undefined : values.tools.split(",");
-  const tools = [byHand(), luksmith(agent), restic(), borg(), rsync()].filter(
-    ({ name }) => wanted === undefined || wanted.includes(name),
-  );
-  for (const tool of tools) {
-    if (tool.create) await measure(tool.name, "create", rttMs, tool.create);
-    await measure(tool.name, "first backup", rttMs, tool.backup);
-  }
-  await inTurn(tools, async (tool) => measure(tool.name, "nothing changed", rttMs, tool.backup));
-  await inTurn(tools, async (tool) => measure(tool.name, "1 % changed", rttMs, tool.backup), change);
-  await inTurn(tools, async (tool) => measureRestore(tool.name, "restore one file", rttMs, tool.restoreOne));
-  await inTurn(tools, async (tool) => measureRestore(tool.name, "restore all", rttMs, tool.restoreAll));
-  await agent.stop();
-  await host[Symbol.asyncDispose]();
-  await assertNothingLeft();
+function chosenTools(place: Place): Tool[] {
+  const all = [
+    byHand(place),
+    ...ways.map((way) => luksmith(place, way)),
+    plainRsync(place),
+    restic(place),
+    borg(place),
+  ];
+  const wanted = values.tools.split(",").filter(Boolean);
+  const unknown = wanted.find((name) => !all.some((tool) => tool.name === name));
+  if (unknown !== undefined)
+    throw new Error(`there is no tool "${unknown}": ${all.map(({ name }) => name).join(", ")}`);
+  return all.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 }
 
-if (Number(values["kdf-seconds"]) > 0) kdfIterations = await iterationsOf(Number(values["kdf-seconds"]));
-process.stdout.write(`${JSON.stringify({ programStartMs: await programStartMs() })}\n`);
-for (const rtt of values.rtt.split(",")) await bench(Number(rtt));
+function isWanted(row: Row): boolean {
+  const wanted = values.rows.split(",").filter(Boolean);
+  return wanted.length === 0 || wanted.includes(row);
+}
+
+/** Nothing of an earlier one is there: no keys, no state, no caches. */
+async function forget(): Promise<void> {
+  const names = ["/var/lib/luksmith", ...ways.map(({ name }) => `/var/lib/luksmith-${name.split(" ")[1]}`)];
+  for (const path of [...names, "/etc/luksmith/keys", "/run/bench-restic-cache", "/run/bench-borg", source]) {
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function writeSshConfig({ address }: SecondHost): Promise<void> {
+  await mkdir("/root/.ssh", { recursive: true, mode: 0o700 });
+  const options = [
+    `IdentityFile ${identityFile}`,
+    "StrictHostKeyChecking no",
+    "UserKnownHostsFile /dev/null",
+    "LogLevel ERROR",
+  ];
+  await writeFile("/root/.ssh/config", [`Host ${address}`, ...options.map((option) => `  ${option}`), ""].join("\n"));
+}
+
+async function bench(set: FileSet, rttMs: number, kdfIterations: number): Promise<void> {
+  await forget();
+  await using host = await SecondHost.create({ identityFile, shell: true });
+  await writeSshConfig(host);
+  await set.make(source);
+  const { one } = set;
+  const place: Place = { host, source, target, one, imageMiB, kdfIterations, trace: values.trace };
+  const scene: Scene = { place, set, rttMs, broken: new Map() };
+  const tools = chosenTools(place);
+  try {
+    for (const tool of tools) {
+      await tool.setUp().catch((error: Error) => scene.broken.set(tool, error.message.slice(0, failureLength)));
+    }
+    await host.setLink({ rttMs });
+    const eachRound = async (row: Row, work: (tool: Tool) => Promise<void>, before?: () => Promise<void>) => {
+      if (!isWanted(row)) return;
+      for (let round = 0; round < rounds; round += 1) {
+        await before?.();
+        for (const tool of tools) await work(tool);
+      }
+    };
+    const backup = (row: Row) => (tool: Tool) => measure(scene, tool, row, () => durably(place, tool.backup));
+    for (const tool of tools) await backup("first backup")(tool);
+    await eachRound("nothing changed", backup("nothing changed"));
+    await eachRound("1 % changed", backup("1 % changed"), () => set.change(source));
+    await eachRound("restore of one file", async (tool) => {
+      await cold();
+      const isThere = () => exec("cmp", [join(source, one), tool.oneRestoredTo]);
+      await measure(scene, tool, "restore of one file", tool.restoreOne, isThere);
+    });
+    await eachRound("restore of all", async (tool) => {
+      await cold();
+      const areThere = () => exec("diff", ["--recursive", "--brief", source, tool.restoredTo]);
+      await measure(scene, tool, "restore of all", tool.restoreAll, areThere);
+    });
+  } finally {
+    for (const tool of tools)
+      await tool.tearDown?.().catch((error: Error) => process.stderr.write(`${error.message}\n`));
+  }
+}
+
+/** What was measured with, as it says of itself. */
+async function versions(): Promise<Record<string, string>> {
+  const first = async (file: string, ...args: string[]) => {
+    const { stdout, stderr } = await exec(file, args);
+    return /\d+(\.\d+)+[\w.+-]*/.exec(`${stdout}${stderr}`)?.[0] ?? "";
+  };
+  return {
+    Linux: await first("uname", "-r"),
+    cryptsetup: await first("cryptsetup", "--version"),
+    sshfs: await first("sshfs", "--version"),
+    OpenSSH: await first("ssh", "-V"),
+    "nbd-server": await first("nbd-server", "--version").catch(() => "none"),
+    rsync: await first("rsync", "--version"),
+    restic: await first("restic", "version"),
+    borg: await first("borg", "--version"),
+  };
+}
+
+const kdfSeconds = Number(values["kdf-seconds"]);
+const kdfIterations = kdfSeconds > 0 ? await iterationsOf(kdfSeconds) : 1000;
+print({ programStartMs: await programStartMs(), versions: await versions() });
+for (const name of values.sets.split(",")) {
+  const set = sets[name];
+  if (set === undefined) throw new Error(`there is no set "${name}": ${Object.keys(sets).join(", ")}`);
+  for (const rtt of values.rtt.split(",")) await bench(set, Number(rtt), kdfIterations);
+}
+await assertNothingLeft();

@@ -1,0 +1,69 @@
+/** luksmith over each of its transports, an agent each. From the call to the run's end. */
+
+import { join } from "node:path";
+import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
+import { configPath, type Followed, LabAgent, remoteLine, runtimeDir } from "../harness/lab-agent.ts";
+import type { Place, Tool } from "./tool.ts";
+
+export interface Way {
+  readonly name: string;
+  /** What the remote's configuration says of it. */
+  readonly remote: string;
+}
+
+export const ways: readonly Way[] = [
+  { name: "luksmith sshfs", remote: "" },
+  { name: "luksmith tunnel", remote: "transport: nbd" },
+  { name: "luksmith direct", remote: "transport: nbd, trustedWire: true" },
+];
+
+/** The command line's own start is not in it: it is Node's, 0.05 s on a real machine and 2 s emulated. */
+export function luksmith(place: Place, { name, remote }: Way): Tool {
+  const { host, source, target, one, imageMiB, kdfIterations, trace } = place;
+  // one word, and short: it names a volume, and a directory with a socket in it
+  const id = name.replace("luksmith ", "");
+  const runtime = `${runtimeDir}-${id}`;
+  const agentPlace = { configPath: `${configPath}-${id}`, runtimeDir: runtime };
+  const config = `${remoteLine(host, remote)}
+volumes: { ${id}: { remote: vault, image: ${id}.luks, size: ${imageMiB}M, kdf: { type: pbkdf2, iterations: ${kdfIterations} } } }
+jobs: { files: { volume: ${id}, sources: [${source}] } }
+log: { level: ${trace ? "debug" : "info"} }
+runs: { attempts: 1 }
+runtimeDir: ${runtime}
+stateDir: /var/lib/luksmith-${id}
+socket: { path: ${runtime}/agent.sock }
+`;
+  let agent: LabAgent | undefined;
+  const there = (): LabAgent => {
+    if (agent === undefined) throw new Error("the agent has not started");
+    return agent;
+  };
+  const must = async (followed: Promise<Followed>): Promise<void> => {
+    const { run, events } = await followed;
+    if (trace) printSteps(events);
+    if (run.state !== RunState.DONE) throw new Error(run.error?.message ?? "it did not end well");
+  };
+  return {
+    name,
+    setUp: async () => {
+      agent = await LabAgent.start(config, { place: agentPlace });
+      await agent.trust();
+      await must(agent.create(id));
+    },
+    backup: () => must(there().backup("files")),
+    restoreOne: () => must(there().restore("files", target, { paths: [Buffer.from(join(source, one))] })),
+    restoreAll: () => must(there().restore("files", target)),
+    restoredTo: join(target, source),
+    oneRestoredTo: join(target, source, one),
+    residents: () => (agent === undefined ? [] : [agent.pid]),
+    tearDown: async () => agent?.stop(),
+  };
+}
+
+function printSteps(events: Followed["events"]): void {
+  const started = events[0]?.time?.getTime() ?? 0;
+  for (const { kind, time } of events) {
+    if (kind?.$case !== "stepBegan" && kind?.$case !== "stepEnded") continue;
+    process.stderr.write(`${((time?.getTime() ?? 0) - started) / 1000} ${kind.$case} ${kind.value.step}\n`);
+  }
+}
