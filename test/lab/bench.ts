@@ -24,13 +24,18 @@ import { withDeadline } from "./harness/deadline.ts";
 import { identityFile } from "./harness/lab-agent.ts";
 import { assertNothingLeft } from "./harness/leak-check.ts";
 import { programStartMs } from "./harness/program-start.ts";
-import { SecondHost } from "./harness/second-host.ts";
+import { SecondHost, shellIdentity } from "./harness/second-host.ts";
 
 const exec = promisify(execFile);
 const source = "/srv/bench";
 const target = "/srv/bench-restored";
 const imageMiB = 320;
 const failureLength = 300;
+/** The wire is one that the helper trusts. */
+const helperConfig = `machines:
+  ${SecondHost.user}: { directory: /srv/luksmith-lab, trustedWire: [10.99.0.1/32] }
+direct: { address: ${SecondHost.address} }
+`;
 const rowNames = ["first backup", "nothing changed", "1 % changed", "restore of one file", "restore of all"] as const;
 type Row = (typeof rowNames)[number];
 
@@ -157,7 +162,7 @@ async function forget(): Promise<void> {
 async function writeSshConfig({ address }: SecondHost): Promise<void> {
   await mkdir("/root/.ssh", { recursive: true, mode: 0o700 });
   const options = [
-    `IdentityFile ${identityFile}`,
+    `IdentityFile ${shellIdentity(identityFile)}`,
     "StrictHostKeyChecking no",
     "UserKnownHostsFile /dev/null",
     "LogLevel ERROR",
@@ -167,7 +172,11 @@ async function writeSshConfig({ address }: SecondHost): Promise<void> {
 
 async function bench(set: FileSet, rttMs: number, kdfIterations: number): Promise<void> {
   await forget();
-  await using host = await SecondHost.create({ identityFile, shell: true });
+  await using host = await SecondHost.create({
+    identityFile,
+    shell: true,
+    helper: { config: helperConfig, firewall: true },
+  });
   await writeSshConfig(host);
   await set.make(source);
   const { one } = set;
@@ -224,6 +233,7 @@ async function versions(): Promise<Record<string, string>> {
   };
 }
 
+for (const module of ["nbd", "nf_tables"]) await exec("modprobe", [module]);
 const kdfSeconds = Number(values["kdf-seconds"]);
 const kdfIterations = kdfSeconds > 0 ? await iterationsOf(kdfSeconds) : 1000;
 print({ programStartMs: await programStartMs(), versions: await versions() });

@@ -44,7 +44,10 @@ export interface SecondHostOptions {
   readonly storageBytes?: number;
   /** A directory below /out: storage and host key are kept there, and are there again for a machine that comes later. */
   readonly keptIn?: string;
-  /** The user may run commands as well. Default: nothing but SFTP, which is all that luksmith may need. */
+  /**
+   * The user may run commands as well; where there is a helper, with a key of its own, which is written beside the other as
+   * `IDENTITY-shell`. Default: nothing but SFTP, which is all that luksmith may need.
+   */
   readonly shell?: boolean;
   /** Private keys (with .pub beside them) that there are already: its own, and the client's at `identityFile`. */
   readonly hostKey?: string;
@@ -85,7 +88,10 @@ export class SecondHost implements AsyncDisposable {
     ]);
     const publicKey = await readFile(`${options.identityFile}.pub`, "utf8");
     const key = options.helper === undefined ? publicKey : authorizedKeysText(host.storagePath, publicKey.trimEnd());
-    await writeFile(join(root, "authorized_keys"), key);
+    const isGated = options.helper !== undefined && options.shell === true;
+    if (isGated) await makeKey(shellIdentity(options.identityFile));
+    const shellKey = isGated ? await readFile(`${shellIdentity(options.identityFile)}.pub`, "utf8") : "";
+    await writeFile(join(root, "authorized_keys"), `${key}${shellKey}`);
     if (options.helper !== undefined) {
       await installHelper(options.helper, { user: host.user, directory: host.storagePath });
       if (options.helper.firewall) await host.run("luksmith-helper", "firewall", "apply");
@@ -285,7 +291,9 @@ export class SecondHost implements AsyncDisposable {
         ? [...(shell ? [] : ["ForceCommand internal-sftp"])]
         : sshdText(this.user, this.storagePath)
             .split("\n")
-            .filter((line) => line.startsWith(" ") && !line.includes("AuthorizedKeysFile"))),
+            .filter((line) => line.startsWith(" ") && !line.includes("AuthorizedKeysFile"))
+            // then it is beside the key alone
+            .filter((line) => !(shell && line.includes("ForceCommand")))),
     ];
     await writeFile(join(root, "sshd_config"), `${config.join("\n")}\n`);
   }
@@ -310,6 +318,11 @@ export class SecondHost implements AsyncDisposable {
     await removeHelper(this.user);
     await rm(root, { recursive: true, force: true });
   }
+}
+
+/** Of the key that may run commands, where the other one may not. */
+export function shellIdentity(identityFile: string): string {
+  return `${identityFile}-shell`;
 }
 
 /** Source: ip(8), -batch. */
