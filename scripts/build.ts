@@ -22,7 +22,10 @@ export async function buildPrograms(outdir = "dist"): Promise<void> {
   // in one: an agent that runs on while its files are replaced by newer ones has read all it needs
   await build({ ...release, entryPoints: { "luksmith-agent": "agent/main.ts" } });
   await build({ ...release, entryPoints: { "luksmith-helper": "helper/main.ts" } });
-  for (const name of ["luksmith", "luksmith-agent", "luksmith-helper"]) await chmod(join(outdir, `${name}.mjs`), 0o755);
+  // which the agent starts
+  await build({ ...release, entryPoints: { "luksmith-warmer": "agent/warm/main.ts" } });
+  for (const name of ["luksmith", "luksmith-agent", "luksmith-helper", "luksmith-warmer"])
+    await chmod(join(outdir, `${name}.mjs`), 0o755);
   await finishParts(join(outdir, "luksmith"), began - keepDays * 86_400_000);
 }
 

@@ -22,6 +22,7 @@ import { type CopyResult, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "../volume/pin.ts";
+import { withWarming } from "../warm/warming.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
 import { takeOver } from "./interrupted.ts";
@@ -106,12 +107,12 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
     const line = { snapshot: plan.name, run: run.runId, sources: [...job.sources], ...figures };
     return appendRecord(host.exec, attached.filesDir, job.name, line, signal);
   };
+  // what there is already is looked through; of files, nothing is read
+  const there = [...(plan.interrupted.length > 0 ? [partial] : []), ...bases.map((base) => join(jobDir, base))];
+  const warmed = { device: attached.device, starts: there.map((path) => Buffer.from(path)), files: false };
+  const copying = () => copyInto(host, job, attached, { partial, bases, linkable, record, states }, run);
   const [copied] = await allOrFirstError(
-    explaining(
-      () =>
-        copyInto(host, job, attached, { partial, bases, linkable, record, states }, run).finally(() => states.idle()),
-      bases,
-    ),
+    explaining(() => withWarming(host, warmed, signal, copying).finally(() => states.idle()), bases),
     attached.recordGeneration(),
   );
   const { stats, incomplete, warnings } = copied;
@@ -305,8 +306,12 @@ async function dryRun(
     };
     const onComplaint = (message: string, path: Buffer | undefined) => run.warn(message, path);
     const nowhere = join(filesDir, job.name, partialName("dry-run"));
+    const starts = base === undefined ? [] : [Buffer.from(join(filesDir, job.name, base))];
+    const warmed = { device: attached.device, starts, files: false };
     const result: CopyResult = await run.step("compare", () =>
-      copy(host.exec, { args: [...args, `${nowhere}/`], onLine, onComplaint }, signal),
+      withWarming(host, warmed, signal, (onStart) =>
+        copy(host.exec, { args: [...args, `${nowhere}/`], onStart, onLine, onComplaint }, signal),
+      ),
     );
     const { stats, incomplete } = result;
     return {

@@ -3,7 +3,7 @@
 import { isAbsolute, join } from "node:path";
 import { allOrFirstError } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
-import { type Command, type Exec, lastWords } from "../../common/exec.ts";
+import { type Command, type Exec, lastWords, type Running } from "../../common/exec.ts";
 import { showName, utf8Name } from "../../common/file-name.ts";
 import { formatBytes, plural } from "../../common/units.ts";
 import { copyProgress } from "../backup/copy-progress.ts";
@@ -21,6 +21,7 @@ import { archiveArgs, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { noticeLoss } from "../transport/transport.ts";
 import type { PinStore } from "../volume/pin.ts";
+import { withWarming } from "../warm/warming.ts";
 import { requireNoLinkAbove, snapshotPath, withAncestors, withoutNested } from "./paths.ts";
 import { filesFrom, planRestore, type RestoreBatch } from "./plan.ts";
 
@@ -92,9 +93,14 @@ export async function restore(
       options.begun.nothingInTheWay = true;
       const totals = { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 };
       let incomplete = false;
+      // by root's path to it, whoever restores: it is given to nobody
+      const starts = paths.map((path) => Buffer.concat([Buffer.from(`${directory}/`), path]));
+      const warmed = { device: attached.device, starts, files: !options.dryRun };
       await run.step(options.dryRun ? "compare" : "copy", async () => {
         for (const batch of plan.batches) {
-          const result = await copyBatch(host, from, into, batch, options, attached, run);
+          const result = await withWarming(host, warmed, attached.signal, (onStart) =>
+            copyBatch(host, { from, into, batch, onStart }, options, attached, run),
+          );
           incomplete ||= result.incomplete;
           for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += result.stats[key];
         }
@@ -148,9 +154,12 @@ async function makeTarget(exec: Exec, into: string, as: Command["as"], signal: A
 
 async function copyBatch(
   host: Host,
-  from: string,
-  into: string,
-  batch: RestoreBatch,
+  {
+    from,
+    into,
+    batch,
+    onStart,
+  }: { from: string; into: string; batch: RestoreBatch; onStart: (running: Running) => void },
   options: RestoreOptions,
   attached: Attached,
   run: RunContext,
@@ -177,6 +186,7 @@ async function copyBatch(
     cwd: from,
     stdin: filesFrom(batch),
     as: options.as,
+    onStart,
     onLine,
     onProgress: copyProgress(host.clock, run, "copy"),
     onComplaint: (message: string, path: Buffer | undefined) => run.warn(message, path),

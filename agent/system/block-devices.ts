@@ -61,12 +61,7 @@ export async function dmDevice(name: string): Promise<DmDevice | undefined> {
 
 /** What a device-mapper device lies on, such as "/dev/loop0". Source: Documentation/ABI/stable/sysfs-block, "slaves" */
 export async function devicesBelow(dm: DmDevice): Promise<string[]> {
-  try {
-    return (await readdir(`/sys/block/${basename(dm.path)}/slaves`)).map((name) => `/dev/${name}`);
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return [];
-    throw error;
-  }
+  return slavesOf(basename(dm.path));
 }
 
 /**
@@ -77,6 +72,28 @@ export async function devicesBelow(dm: DmDevice): Promise<string[]> {
  */
 export async function passesFlushesOn(path: string): Promise<boolean> {
   return (await readAttribute(`/sys/block/${basename(path)}/queue/write_cache`)) === "write back";
+}
+
+/**
+ * Whether a device lies, at last, on a loop device without direct I/O: that has one read under way at a time (drivers/block/loop.c,
+ * Linux 6.1), so that many cannot be quicker; and what follows in its file is read ahead.
+ * @param path "/dev/dm-3"
+ */
+export async function answersInTurn(path: string): Promise<boolean> {
+  const name = basename(path);
+  const dio = await readAttribute(`/sys/block/${name}/loop/dio`);
+  if (dio !== undefined) return dio !== "1";
+  const below = await Promise.all((await slavesOf(name)).map(answersInTurn));
+  return below.includes(true);
+}
+
+async function slavesOf(name: string): Promise<string[]> {
+  try {
+    return (await readdir(`/sys/block/${name}/slaves`)).map((slave) => `/dev/${slave}`);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return [];
+    throw error;
+  }
 }
 
 async function blockDevices(prefix: string): Promise<string[]> {

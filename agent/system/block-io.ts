@@ -8,6 +8,9 @@ export interface BlockIo {
   readonly inFlight: number;
   /** Since the device was set up: reads, writes, discards and flushes. */
   readonly completed: number;
+  /** Of them, reads, and the sum of the milliseconds that each has taken. */
+  readonly reads: number;
+  readonly readMs: number;
 }
 
 /** @param path "/dev/dm-3" @returns undefined when there is no such device any more */
@@ -24,5 +27,5 @@ export async function blockIo(path: string): Promise<BlockIo | undefined> {
 export function parseBlockStat(text: string): BlockIo {
   const fields = text.trim().split(/\s+/).map(Number);
   const at = (index: number) => fields[index] ?? 0;
-  return { inFlight: at(8), completed: at(0) + at(4) + at(11) + at(15) };
+  return { inFlight: at(8), completed: at(0) + at(4) + at(11) + at(15), reads: at(0), readMs: at(3) };
 }

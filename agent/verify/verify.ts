@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
+import type { Running } from "../../common/exec.ts";
 import { plural } from "../../common/units.ts";
 import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
 import { copyProgress } from "../backup/copy-progress.ts";
@@ -17,6 +18,7 @@ import { copy } from "../tools/rsync.ts";
 import { itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { noticeLoss } from "../transport/transport.ts";
 import type { PinStore } from "../volume/pin.ts";
+import { withWarming } from "../warm/warming.ts";
 import { classify } from "./classify.ts";
 
 /** As many as a run keeps items. */
@@ -38,7 +40,7 @@ export async function verify(
 ): Promise<RunResult> {
   const precondition = (signal: AbortSignal) => requireSources(host.exec, job, signal);
   const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name, precondition } as const;
-  return withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal, lost }) => {
+  return withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal, lost, device }) => {
     const snapshot = selectSnapshot(entries, job.name, options.snapshot);
     const counts = { equal: 0, differs: 0, changed: 0, added: 0 };
     const differing: { path: Buffer; size: number }[] = [];
@@ -50,7 +52,10 @@ export async function verify(
       counts[verdict] += 1;
       if (verdict === "differs" && differing.length < mostTold) differing.push({ path: item.path, size: item.size });
     };
-    const result = await run.step("compare", () =>
+    const directory = join(filesDir, job.name, snapshot.name);
+    // its reader is the one that reads the machine's files, at the same pace
+    const warmed = { device, starts: [Buffer.from(directory)], files: true };
+    const compare = (onStart: (running: Running) => void) =>
       copy(
         host.exec,
         {
@@ -58,9 +63,10 @@ export async function verify(
           args: [
             ...["--dry-run", "--checksum", "-ii", `--out-format=${itemFormat}`],
             ...selectionArgs(job, host.runtimeDir),
-            ...["--", ...job.sources, `${join(filesDir, job.name, snapshot.name)}/`],
+            ...["--", ...job.sources, `${directory}/`],
           ],
           volume: job.volume,
+          onStart,
           onLine,
           onProgress: copyProgress(host.clock, run, "compare"),
           onComplaint: (message, path) => {
@@ -69,8 +75,8 @@ export async function verify(
           },
         },
         signal,
-      ),
-    );
+      );
+    const result = await run.step("compare", () => withWarming(host, warmed, signal, compare));
     const summary = `${plural(counts.equal, "file")} equal, ${counts.differs} different, ${counts.changed} changed and ${counts.added} new since snapshot ${snapshot.name}`;
     if (counts.differs > 0) {
       // to rsync, what cannot be read has another content
