@@ -78,6 +78,8 @@ export class SshfsMount {
       const [image] = await this.#breakingWhenLate(inTime, () =>
         allOrFirstError(statRemote(exec, imagePath, inTime), this.#confine(inTime), beside(inTime)),
       );
+      // FUSE's own greeting came before that answer, and with it the kernel has set the read-ahead back to its default
+      await widenFuse(mounted.device);
       return { mounted, image };
     } catch (error) {
       signal.throwIfAborted();
