@@ -29,7 +29,7 @@ import { SecondHost, shellIdentity } from "./harness/second-host.ts";
 const exec = promisify(execFile);
 const source = "/srv/bench";
 const target = "/srv/bench-restored";
-const imageMiB = 320;
+const imageMiB = 256;
 const failureLength = 300;
 /** The wire is one that the helper trusts. */
 const helperConfig = `machines:
