@@ -185,7 +185,12 @@ async function bench(set: FileSet, rttMs: number, kdfIterations: number): Promis
   const tools = chosenTools(place);
   try {
     for (const tool of tools) {
-      await tool.setUp().catch((error: Error) => scene.broken.set(tool, error.message.slice(0, failureLength)));
+      const began = performance.now();
+      await withDeadline(tool.setUp(), cellDeadlineMs, "the set-up").catch((error: Error) =>
+        scene.broken.set(tool, error.message.slice(0, failureLength)),
+      );
+      const seconds = ((performance.now() - began) / 1000).toFixed(0);
+      process.stderr.write(`set up ${tool.name}: ${scene.broken.get(tool) ?? `${seconds} s`}\n`);
     }
     await host.setLink({ rttMs });
     const eachRound = async (row: Row, work: (tool: Tool) => Promise<void>, before?: () => Promise<void>) => {
