@@ -15,6 +15,7 @@ import { parseArgs, promisify } from "node:util";
 import { borg } from "./bench/borg.ts";
 import { byHand } from "./bench/by-hand.ts";
 import { emptied, type FileSet, fewBig, manySmall } from "./bench/file-set.ts";
+import { FreshState } from "./bench/fresh-state.ts";
 import { luksmith, ways } from "./bench/luksmith.ts";
 import { MemoryWatch } from "./bench/memory-watch.ts";
 import { plainRsync } from "./bench/plain-rsync.ts";
@@ -170,7 +171,22 @@ async function writeSshConfig({ address }: SecondHost): Promise<void> {
   await writeFile("/root/.ssh/config", [`Host ${address}`, ...options.map((option) => `  ${option}`), ""].join("\n"));
 }
 
-async function bench(set: FileSet, rttMs: number, kdfIterations: number): Promise<void> {
+/** Those that cannot be set up are told, and measured no further. */
+async function setUp(place: Place, tools: readonly Tool[], broken: Map<Tool, string>): Promise<FreshState[]> {
+  const fresh: FreshState[] = [];
+  for (const tool of tools) {
+    const began = performance.now();
+    await withDeadline(tool.setUp(), cellDeadlineMs, "the set-up").catch((error: Error) =>
+      broken.set(tool, error.message.slice(0, failureLength)),
+    );
+    fresh.push(await FreshState.keep(join(place.host.storagePath, "fresh", tool.name), tool.state));
+    const seconds = ((performance.now() - began) / 1000).toFixed(0);
+    process.stderr.write(`set up ${tool.name}: ${broken.get(tool) ?? `${seconds} s`}\n`);
+  }
+  return fresh;
+}
+
+async function benchAll(kdfIterations: number): Promise<void> {
   await forget();
   await using host = await SecondHost.create({
     identityFile,
@@ -178,46 +194,55 @@ async function bench(set: FileSet, rttMs: number, kdfIterations: number): Promis
     helper: { config: helperConfig, firewall: true },
   });
   await writeSshConfig(host);
-  await set.make(source);
-  const { one } = set;
-  const place: Place = { host, source, target, one, imageMiB, kdfIterations, trace: values.trace };
-  const scene: Scene = { place, set, rttMs, broken: new Map() };
+  const place: Place = { host, source, target, imageMiB, kdfIterations, trace: values.trace };
   const tools = chosenTools(place);
+  const cannot = new Map<Tool, string>();
+  await mkdir(source, { recursive: true });
   try {
-    for (const tool of tools) {
-      const began = performance.now();
-      await withDeadline(tool.setUp(), cellDeadlineMs, "the set-up").catch((error: Error) =>
-        scene.broken.set(tool, error.message.slice(0, failureLength)),
-      );
-      const seconds = ((performance.now() - began) / 1000).toFixed(0);
-      process.stderr.write(`set up ${tool.name}: ${scene.broken.get(tool) ?? `${seconds} s`}\n`);
-    }
-    await host.setLink({ rttMs });
-    const eachRound = async (row: Row, work: (tool: Tool) => Promise<void>, before?: () => Promise<void>) => {
-      if (!isWanted(row)) return;
-      for (let round = 0; round < rounds; round += 1) {
-        await before?.();
-        for (const tool of tools) await work(tool);
+    const fresh = await setUp(place, tools, cannot);
+    for (const name of values.sets.split(",")) {
+      const set = sets[name];
+      if (set === undefined) throw new Error(`there is no set "${name}": ${Object.keys(sets).join(", ")}`);
+      for (const rtt of values.rtt.split(",")) {
+        const rttMs = Number(rtt);
+        await host.setLink({ rttMs: 0 });
+        for (const state of fresh) await state.putBack();
+        await emptied(source);
+        await set.make(source);
+        await host.setLink({ rttMs });
+        await bench({ place, set, rttMs, broken: new Map(cannot) }, tools);
       }
-    };
-    const backup = (row: Row) => (tool: Tool) => measure(scene, tool, row, () => durably(place, tool.backup));
-    for (const tool of tools) await backup("first backup")(tool);
-    await eachRound("nothing changed", backup("nothing changed"));
-    await eachRound("1 % changed", backup("1 % changed"), () => set.change(source));
-    await eachRound("restore of one file", async (tool) => {
-      await cold();
-      const isThere = () => exec("cmp", [join(source, one), tool.oneRestoredTo]);
-      await measure(scene, tool, "restore of one file", tool.restoreOne, isThere);
-    });
-    await eachRound("restore of all", async (tool) => {
-      await cold();
-      const areThere = () => exec("diff", ["--recursive", "--brief", source, tool.restoredTo]);
-      await measure(scene, tool, "restore of all", tool.restoreAll, areThere);
-    });
+    }
   } finally {
     for (const tool of tools)
       await tool.tearDown?.().catch((error: Error) => process.stderr.write(`${error.message}\n`));
   }
+}
+
+async function bench(scene: Scene, tools: readonly Tool[]): Promise<void> {
+  const { place, set } = scene;
+  const { one } = set;
+  const eachRound = async (row: Row, work: (tool: Tool) => Promise<void>, before?: () => Promise<void>) => {
+    if (!isWanted(row)) return;
+    for (let round = 0; round < rounds; round += 1) {
+      await before?.();
+      for (const tool of tools) await work(tool);
+    }
+  };
+  const backup = (row: Row) => (tool: Tool) => measure(scene, tool, row, () => durably(place, tool.backup));
+  for (const tool of tools) await backup("first backup")(tool);
+  await eachRound("nothing changed", backup("nothing changed"));
+  await eachRound("1 % changed", backup("1 % changed"), () => set.change(source));
+  await eachRound("restore of one file", async (tool) => {
+    await cold();
+    const isThere = () => exec("cmp", [join(source, one), tool.oneRestoredTo(one)]);
+    await measure(scene, tool, "restore of one file", () => tool.restoreOne(one), isThere);
+  });
+  await eachRound("restore of all", async (tool) => {
+    await cold();
+    const areThere = () => exec("diff", ["--recursive", "--brief", source, tool.restoredTo]);
+    await measure(scene, tool, "restore of all", tool.restoreAll, areThere);
+  });
 }
 
 /** What was measured with, as it says of itself. */
@@ -242,9 +267,5 @@ for (const module of ["nbd", "nf_tables"]) await exec("modprobe", [module]);
 const kdfSeconds = Number(values["kdf-seconds"]);
 const kdfIterations = kdfSeconds > 0 ? await iterationsOf(kdfSeconds) : 1000;
 print({ programStartMs: await programStartMs(), versions: await versions() });
-for (const name of values.sets.split(",")) {
-  const set = sets[name];
-  if (set === undefined) throw new Error(`there is no set "${name}": ${Object.keys(sets).join(", ")}`);
-  for (const rtt of values.rtt.split(",")) await bench(set, Number(rtt), kdfIterations);
-}
+await benchAll(kdfIterations);
 await assertNothingLeft();

@@ -4,14 +4,15 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { login, type Place, run, type Tool } from "./tool.ts";
 
+const cache = "/run/bench-borg";
 const passwordFile = "/run/bench-borg.password";
 
 export function borg(place: Place): Tool {
-  const { host, source, target, one } = place;
+  const { host, source, target } = place;
   const repository = `${login(host)}:images/borg`;
   const env = {
     BORG_PASSCOMMAND: `cat ${passwordFile}`,
-    BORG_BASE_DIR: "/run/bench-borg",
+    BORG_BASE_DIR: cache,
     BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes",
   };
   let archives = 0;
@@ -27,9 +28,10 @@ export function borg(place: Place): Tool {
       archives += 1;
       await run(place, "borg", ["create", `${repository}::a${archives}`, source], { env });
     },
-    restoreOne: () => extract(join(source, one).slice(1)),
+    restoreOne: (one) => extract(join(source, one).slice(1)),
     restoreAll: () => extract(),
     restoredTo: join(target, source),
-    oneRestoredTo: join(target, source, one),
+    oneRestoredTo: (one) => join(target, source, one),
+    state: [join(host.imagesPath, "borg"), cache],
   };
 }

@@ -9,10 +9,11 @@ const mounted = "/mnt/bench-remote";
 const opened = "/mnt/bench-files";
 const key = "/run/bench.key";
 const mapping = "by-hand";
-const image = join(mounted, "by-hand.luks");
+const imageName = "by-hand.luks";
+const image = join(mounted, imageName);
 
 export function byHand(place: Place): Tool {
-  const { host, source, target, one, imageMiB, kdfIterations } = place;
+  const { host, source, target, imageMiB, kdfIterations } = place;
   const type = (file: string, ...args: string[]) => run(place, file, args);
   const connect = () => type("sshfs", `${login(host)}:images`, mounted);
   const disconnect = () => type("fusermount3", "-u", mounted);
@@ -42,10 +43,11 @@ export function byHand(place: Place): Tool {
       await disconnect();
     },
     backup: () => withFiles(() => type("rsync", "-a", "--delete", `${source}/`, `${opened}/`)),
-    restoreOne: () => withFiles(() => type("cp", "-a", join(opened, one), target)),
+    restoreOne: (one) => withFiles(() => type("cp", "-a", join(opened, one), target)),
     restoreAll: () => withFiles(() => type("rsync", "-a", "--exclude=/lost+found", `${opened}/`, `${target}/`)),
     restoredTo: target,
-    oneRestoredTo: join(target, basename(one)),
+    oneRestoredTo: (one) => join(target, basename(one)),
+    state: [join(host.imagesPath, imageName)],
     tearDown: async () => {
       // what a failure has left, from top to bottom
       for (const undo of [() => type("umount", opened), close, disconnect]) await undo().catch(() => undefined);

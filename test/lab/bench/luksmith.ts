@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
-import { configPath, type Followed, LabAgent, remoteLine, runtimeDir } from "../harness/lab-agent.ts";
+import { configPath, type Followed, LabAgent, remoteLine, runtimeDir, stateDir } from "../harness/lab-agent.ts";
 import type { Place, Tool } from "./tool.ts";
 
 export interface Way {
@@ -19,10 +19,11 @@ export const ways: readonly Way[] = [
 
 /** The command line's own start is not in it: it is Node's, 0.05 s on a real machine and 2 s emulated. */
 export function luksmith(place: Place, { name, remote }: Way): Tool {
-  const { host, source, target, one, imageMiB, kdfIterations, trace } = place;
+  const { host, source, target, imageMiB, kdfIterations, trace } = place;
   // one word, and short: it names a volume, and a directory with a socket in it
   const id = name.replace("luksmith ", "");
   const runtime = `${runtimeDir}-${id}`;
+  const state = `${stateDir}-${id}`;
   const agentPlace = { configPath: `${configPath}-${id}`, runtimeDir: runtime };
   const config = `${remoteLine(host, remote)}
 volumes: { ${id}: { remote: vault, image: ${id}.luks, size: ${imageMiB}M, kdf: { type: pbkdf2, iterations: ${kdfIterations} } } }
@@ -30,7 +31,7 @@ jobs: { files: { volume: ${id}, sources: [${source}] } }
 log: { level: ${trace ? "debug" : "info"} }
 runs: { attempts: 1 }
 runtimeDir: ${runtime}
-stateDir: /var/lib/luksmith-${id}
+stateDir: ${state}
 socket: { path: ${runtime}/agent.sock }
 `;
   let agent: LabAgent | undefined;
@@ -51,10 +52,12 @@ socket: { path: ${runtime}/agent.sock }
       await must(agent.create(id));
     },
     backup: () => must(there().backup("files")),
-    restoreOne: () => must(there().restore("files", target, { paths: [Buffer.from(join(source, one))] })),
+    restoreOne: (one) => must(there().restore("files", target, { paths: [Buffer.from(join(source, one))] })),
     restoreAll: () => must(there().restore("files", target)),
     restoredTo: join(target, source),
-    oneRestoredTo: join(target, source, one),
+    oneRestoredTo: (one) => join(target, source, one),
+    // without the history, which the agent has open
+    state: [join(host.imagesPath, `${id}.luks`), join(state, "volumes"), join(state, "partials")],
     residents: () => (agent === undefined ? [] : [agent.pid]),
     tearDown: async () => agent?.stop(),
   };

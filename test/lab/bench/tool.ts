@@ -15,8 +15,6 @@ export interface Place {
   readonly source: string;
   /** An empty directory, into which is restored. */
   readonly target: string;
-  /** Relative to the source: the file that is restored alone. */
-  readonly one: string;
   /** Of the volumes. */
   readonly imageMiB: number;
   /** Of PBKDF2, which both the recipe and luksmith use, so that both derive for as long. */
@@ -30,12 +28,15 @@ export interface Tool {
   /** What is done once: not measured. */
   readonly setUp: () => Promise<unknown>;
   readonly backup: () => Promise<unknown>;
-  readonly restoreOne: () => Promise<unknown>;
+  /** @param one relative to the source */
+  readonly restoreOne: (one: string) => Promise<unknown>;
   readonly restoreAll: () => Promise<unknown>;
   /** Where `restoreAll` puts what the source holds. */
   readonly restoredTo: string;
   /** Where `restoreOne` puts that file. */
-  readonly oneRestoredTo: string;
+  readonly oneRestoredTo: (one: string) => string;
+  /** All that it changes, here and on the host. */
+  readonly state: readonly string[];
   /** Processes that it has between what it does, too. */
   readonly residents?: () => readonly number[];
   /** Whatever has become of it. */
