@@ -27,6 +27,7 @@ import {
   type ResizeVolumeRequest,
   type RestoreRequest,
   type ScanRemoteRequest,
+  type TrimVolumeRequest,
   type TrustRemoteRequest,
   type VerifyRequest,
   type WatchRunRequest,
@@ -75,6 +76,7 @@ export class AgentClient {
   createVolume = (request: CreateVolumeRequest) => this.#call(methods.createVolume, request, slowMs);
   checkVolume = (request: CheckVolumeRequest) => this.#call(methods.checkVolume, request, slowMs);
   resizeVolume = (request: ResizeVolumeRequest) => this.#call(methods.resizeVolume, request, slowMs);
+  trimVolume = (request: TrimVolumeRequest) => this.#call(methods.trimVolume, request, slowMs);
   backup = (request: BackupRequest) => this.#call(methods.backup, request, slowMs);
   restore = (request: RestoreRequest) => this.#call(methods.restore, request, slowMs);
   verify = (request: VerifyRequest) => this.#call(methods.verify, request, slowMs);

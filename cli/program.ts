@@ -15,6 +15,7 @@ import { addRestoreCommand } from "./commands/restore.ts";
 import { addRunsCommand } from "./commands/runs.ts";
 import { addSnapshotsCommand } from "./commands/snapshots.ts";
 import { addStatusCommand } from "./commands/status.ts";
+import { addTrimCommand } from "./commands/trim.ts";
 import { addVerifyCommand } from "./commands/verify.ts";
 import { addVolumeCommand } from "./commands/volume.ts";
 import { defaultSocket, type Invocation } from "./invocation.ts";
@@ -83,6 +84,7 @@ export function makeProgram(invocation: Invocation, output: ProgramOutput): Comm
   addRestoreCommand(program, invocation);
   addVerifyCommand(program, invocation);
   addPruneCommand(program, invocation);
+  addTrimCommand(program, invocation);
   addStatusCommand(program, invocation);
   addJobsCommand(program, invocation);
   addRunsCommand(program, invocation);

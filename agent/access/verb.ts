@@ -21,6 +21,7 @@ export const accessVerbs = {
   create: { target: "volume", grants: "create the volume" },
   check: { target: "volume", grants: "check the volume, and accept a rollback of it; `--repair` is root's" },
   resize: { target: "volume", grants: "grow the volume to its configured size" },
+  trim: { target: "volume", grants: "give what is free in the volume back to the backup host" },
   backup: { target: "job", grants: "run the job's backup now, with its hooks" },
   ls: { target: "job", grants: "list the files of the job's snapshots, as far as the caller's own rights to them go" },
   restore: {

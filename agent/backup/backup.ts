@@ -84,7 +84,8 @@ export async function backup(
 
 function attachOptions({ exec }: Host, job: JobConfig, { dryRun, acceptRollback }: BackupOptions): AttachOptions {
   const precondition = (signal: AbortSignal) => requireSources(exec, job, signal);
-  return { mode: dryRun ? "read" : "write", acceptRollback, job: job.name, precondition };
+  const mode = dryRun ? "read" : "write";
+  return { mode, acceptRollback, job: job.name, precondition, keepsCheckpoint: !dryRun };
 }
 
 async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run: RunContext): Promise<RunResult> {

@@ -7,10 +7,14 @@ import { describeVolume } from "../volume/describe.ts";
 import { makeRecoveryPassphrase } from "../volume/recovery-passphrase.ts";
 import { resizeVolume } from "../volume/resize.ts";
 import { findVolume } from "../volume/target.ts";
+import { trimVolume } from "../volume/trim.ts";
 import { type Agent, toCaller } from "./agent.ts";
 import { startOnVolume } from "./start-on-volume.ts";
 
-type Handlers = Pick<AgentServiceServer, "listVolumes" | "createVolume" | "checkVolume" | "resizeVolume">;
+type Handlers = Pick<
+  AgentServiceServer,
+  "listVolumes" | "createVolume" | "checkVolume" | "resizeVolume" | "trimVolume"
+>;
 
 export function volumeHandlers(agent: Agent): Handlers {
   const { access, config, host, pins, runs } = agent;
@@ -59,6 +63,12 @@ export function volumeHandlers(agent: Agent): Handlers {
       const { volume } = request;
       const resizing = { verb: Verb.RESIZE_VOLUME, volume, caller: toCaller(caller) };
       return startOnVolume(agent, resizing, (target, run) => resizeVolume(host, pins, target, run));
+    }),
+
+    trimVolume: unary(log, async ({ volume, dryRun }, peer) => {
+      const caller = await access.authorize(peer, "trim", { volume });
+      const trimming = { verb: Verb.TRIM, volume, dryRun, caller: toCaller(caller) };
+      return startOnVolume(agent, trimming, (target, run) => trimVolume(host, pins, target, { dryRun }, run));
     }),
   };
 }

@@ -11,7 +11,7 @@ import type { AttachMode } from "../transport/transport.ts";
 import { readIdentity, requireIdentity, writeIdentity } from "../volume/identity.ts";
 import type { PinStore } from "../volume/pin.ts";
 import type { StackNames } from "./names.ts";
-import { type Opened, Stack, type Target } from "./stack.ts";
+import { type Opened, type OpenOptions, Stack, type Target } from "./stack.ts";
 
 export interface Attached extends Opened {
   readonly filesDir: string;
@@ -32,6 +32,9 @@ export interface AttachOptions {
   readonly job?: string;
   /** Asked beside the connecting: what it throws ends the attachment before the volume is mounted. */
   readonly precondition?: (signal: AbortSignal) => Promise<void>;
+  readonly open?: Pick<OpenOptions, "needs" | "discards" | "requires">;
+  /** When it has succeeded, a copy of the image is to be kept out of this machine's reach. */
+  readonly keepsCheckpoint?: boolean;
 }
 
 /**
@@ -55,7 +58,7 @@ export async function withVolume<T>(
   const stack = new Stack(host, volume.name);
   let generation = pin.generation;
   const result = await withRelease(stack, run, async () => {
-    const opened = await stack.open(target, options.mode, run, { meanwhile });
+    const opened = await stack.open(target, options.mode, run, { ...options.open, meanwhile });
     await stack.mount(target, opened, options.mode, run);
     const { filesDir } = stack.names;
     const [entries, identity] = await allOrFirstError(
@@ -85,6 +88,7 @@ export async function withVolume<T>(
       const foundNothingToDo = recorded === undefined;
       await recordGeneration();
       if (foundNothingToDo) await syncFilesystem(host.exec, filesDir, signal);
+      if (options.keepsCheckpoint === true) stack.keepCheckpoint();
       return done;
     } finally {
       // nothing is under way when the releases begin

@@ -73,6 +73,18 @@ export interface Connected {
   readonly signal: AbortSignal;
 }
 
+/** How else than usual a volume is brought up. */
+export interface OpenOptions {
+  /** This one and no other, whatever the configuration says. */
+  needs?: "nbd" | undefined;
+  /** What is discarded above is to reach the image: the host sees what is in use, and what is not. */
+  discards?: boolean;
+  /** Asked when the host has answered: what it throws ends the attachment before anything is opened. */
+  requires?: (connected: Connected) => void;
+  prepareImage?: (connected: Connected) => Promise<void>;
+  meanwhile?: (signal: AbortSignal) => Promise<void>;
+}
+
 /** The opened mapping, not mounted. */
 export interface Opened extends Connected {
   /** "/dev/dm-N", the mapping. */
@@ -268,19 +280,7 @@ export class Stack implements AsyncDisposable {
    * @param spec.prepareImage makes or changes the image on the connected transport; it is looked at again afterwards
    * @param spec.meanwhile is done beside the connecting; when it fails, so does this
    */
-  async open(
-    target: Target,
-    mode: AttachMode,
-    run: RunContext,
-    spec: {
-      /** This one and no other, whatever the configuration says. */
-      needs?: "nbd" | undefined;
-      /** What is discarded above is to reach the image: the host sees what is in use, and what is not. */
-      discards?: boolean;
-      prepareImage?: (connected: Connected) => Promise<void>;
-      meanwhile?: (signal: AbortSignal) => Promise<void>;
-    } = {},
-  ): Promise<Opened> {
+  async open(target: Target, mode: AttachMode, run: RunContext, spec: OpenOptions = {}): Promise<Opened> {
     const { prepareImage, meanwhile, discards = false } = spec;
     const host = this.#host;
     const [key] = await allOrFirstError(readKeyFile(target.volume.keyFile), this.#releaseLeftovers(run));
@@ -293,6 +293,7 @@ export class Stack implements AsyncDisposable {
     const image = async (): Promise<{ connected: Connected; below: ImageDevice }> => {
       const options = { mode, preparesImage: prepareImage !== undefined, first: derivationBegun.promise };
       const { connected, transport } = await this.#reach(target, spec.needs, options, run, signal);
+      spec.requires?.(connected);
       await prepareImage?.(connected);
       const below = await transport.openDevice(target.pin.imageBytes, run, connected.signal);
       await placeholder;
@@ -364,6 +365,11 @@ export class Stack implements AsyncDisposable {
     if (!(await heldVolumes(this.#host.runtimeDir)).includes(this.names.volume)) return;
     run.note("releasing what an earlier run left attached");
     await new Stack(this.#host, this.names.volume, true).release();
+  }
+
+  /** Once everything is released. */
+  keepCheckpoint(): void {
+    this.#transport?.keepCheckpoint();
   }
 
   async mount(target: Target, opened: Opened, mode: AttachMode, run: RunContext): Promise<void> {

@@ -38,6 +38,8 @@ export interface ImageStat {
 export interface RemoteImage {
   /** Is there something under its name, at first sight? */
   readonly isThere: boolean;
+  /** Why its host cannot give back what is discarded; undefined when it can. */
+  readonly whyNoHoles: string | undefined;
   /** @returns undefined when there is none any more */
   stat(signal: AbortSignal): Promise<ImageStat | undefined>;
   /**
@@ -85,6 +87,8 @@ export interface Transport {
   fail(reason: LuksmithError): Promise<void>;
   /** Makes everything that waits on it fail now. */
   break(): Promise<void>;
+  /** When the image has been released a copy of it is to be kept out of this machine's reach, where the host makes such. */
+  keepCheckpoint(): void;
   /** What lies on these devices is about to go: they are to go with it. What fails here is tried again by {@link releaseDevice}. */
   letDeviceGo(below: readonly string[]): Promise<void>;
   /** Nothing can be written to the image any more when this begins. @param signal aborted when the connection is lost */

@@ -20,6 +20,7 @@ const argumentSources: Readonly<Record<string, Source>> = {
   "volume create name": ({ volumes }) => volumes,
   "volume check name": ({ volumes }) => volumes,
   "volume resize name": ({ volumes }) => volumes,
+  "trim volume": ({ volumes }) => volumes,
   "remote trust name": ({ remotes }) => remotes,
   "log run": ({ runs }) => runs,
   "cancel run": ({ runs }) => runs,

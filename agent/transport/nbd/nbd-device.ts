@@ -30,6 +30,7 @@ export class VolumeNbdDevice {
   #path: string | undefined;
   /** Found below our image device: ours, whatever became of what was written down. */
   #below: string | undefined;
+  #isReleasing = false;
 
   constructor(host: Host, names: StackNames) {
     this.#host = host;
@@ -66,7 +67,8 @@ export class VolumeNbdDevice {
     this.#relay = relay;
     const ended = (said: string) => {
       relayed.abort(new LuksmithError("lost", "what carries the image's bytes has ended", { cause: said }));
-      onRelayEnd(said);
+      // which it is to do when the device is released
+      if (!this.#isReleasing) onRelayEnd(said);
     };
     relay.finished.then(
       (finished) => ended(lastWords(finished)),
@@ -118,6 +120,7 @@ export class VolumeNbdDevice {
 
   /** What was written is on the host by now: nothing lies on it any more. */
   async release(): Promise<void> {
+    this.#isReleasing = true;
     const { clock, exec } = this.#host;
     const device = await this.#device();
     if (device !== undefined) await disconnectNbd(exec, device.path);

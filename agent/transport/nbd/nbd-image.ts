@@ -1,6 +1,7 @@
 /** The image as the helper shows it. */
 
 import { asLuksmithError, LuksmithError } from "../../../common/errors.ts";
+import type { ProbeResponse } from "../../../proto/gen/luksmith/v1/helper.ts";
 import type { RemoteConfig } from "../../config/remote.ts";
 import type { HelperSession } from "../../helper-session/helper-session.ts";
 import { makeDirectory } from "../../remote/ssh-failure.ts";
@@ -9,18 +10,20 @@ import type { ImageStat, RemoteImage } from "../transport.ts";
 
 export class NbdImage implements RemoteImage {
   readonly isThere: boolean;
+  readonly whyNoHoles: string | undefined;
   readonly #session: HelperSession;
   readonly #remote: RemoteConfig;
   readonly #path: string;
   /** To be taken back when nothing serves it any more. */
   isDiscarded = false;
 
-  /** @param path as the helper knows it */
-  constructor(session: HelperSession, remote: RemoteConfig, path: string, isThere: boolean) {
+  /** @param path as the helper knows it @param can what the helper has said of its host */
+  constructor(session: HelperSession, remote: RemoteConfig, path: string, isThere: boolean, can: ProbeResponse) {
     this.#session = session;
     this.#remote = remote;
     this.#path = path;
     this.isThere = isThere;
+    this.whyNoHoles = can.punchesHoles ? undefined : can.noHolesReason || "it does not say why";
   }
 
   async stat(signal: AbortSignal): Promise<ImageStat | undefined> {

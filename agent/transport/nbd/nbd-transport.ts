@@ -36,6 +36,7 @@ const littleBytes = 2 ** 20;
 /** Of an attachment that is being made or stands. */
 interface Reached {
   readonly request: ConnectRequest;
+  readonly run: RunContext;
   readonly session: HelperSession;
   readonly can: ProbeResponse;
   readonly image: NbdImage;
@@ -58,6 +59,7 @@ export class NbdTransport implements Transport {
   #session: HelperSession | undefined;
   #reached: Reached | undefined;
   #exported: OpenExportResponse | undefined;
+  #keepsCheckpoint = false;
 
   constructor(host: Host, names: StackNames) {
     this.#host = host;
@@ -85,8 +87,8 @@ export class NbdTransport implements Transport {
       request.onConnected();
       noteVersion(can, remote, run);
       const found = await looking;
-      const image = new NbdImage(session, remote, path, found !== undefined);
-      this.#reached = { request, session, can, image, path, opening };
+      const image = new NbdImage(session, remote, path, found !== undefined, can);
+      this.#reached = { request, run, session, can, image, path, opening };
       return image;
     });
   }
@@ -186,6 +188,25 @@ export class NbdTransport implements Transport {
     });
   }
 
+  keepCheckpoint(): void {
+    this.#keepsCheckpoint = true;
+  }
+
+  /** The image is closed. One that is not made is no failure of the run: it has done what it was to do. */
+  async #makeCheckpoint({ session, run, path, request, can }: Reached): Promise<void> {
+    if (!can.makesCheckpoints) return;
+    const { name } = request.remote;
+    try {
+      const { checkpoint } = await session.call("createCheckpoint", { image: path }, session.lost);
+      run.note(`checkpoint ${checkpoint?.name} is kept on ${name}`);
+    } catch (error) {
+      const { code, message } = asLuksmithError(error);
+      // the host makes no more of them than it wants
+      if (code === "exists") run.note(`no checkpoint on ${name}: ${message}`);
+      else run.warn(`no checkpoint on ${name}: ${message}`);
+    }
+  }
+
   look(): Promise<IoState | "gone"> {
     return this.#device.look();
   }
@@ -216,6 +237,7 @@ export class NbdTransport implements Transport {
         // the helper ends nbd-server and gives the lease back
         await session.call("closeExport", { export: exported.export }, session.lost, closeDeadlineMs);
       }
+      if (this.#keepsCheckpoint && this.#reached) await this.#makeCheckpoint(this.#reached);
       if (this.#reached?.image.isDiscarded) {
         await session.call("discardImage", { image: this.#reached.path }, signal, closeDeadlineMs);
       }

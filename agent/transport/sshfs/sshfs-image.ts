@@ -20,6 +20,7 @@ export interface SshfsImageSpec {
 
 export class SshfsImage implements RemoteImage {
   readonly isThere: boolean;
+  readonly whyNoHoles = "SFTP cannot punch holes";
   readonly #host: Host;
   readonly #spec: SshfsImageSpec;
 

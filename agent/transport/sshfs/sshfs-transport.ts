@@ -173,6 +173,9 @@ export class SshfsTransport implements Transport {
     return this.#mount.break();
   }
 
+  /** Without a helper there are none. */
+  keepCheckpoint(): void {}
+
   /** A loop device is ours as long as our device lies on it; it goes when that does (LO_FLAGS_AUTOCLEAR). */
   async letDeviceGo(below: readonly string[]): Promise<void> {
     const loops = below.filter((path) => path.startsWith("/dev/loop"));

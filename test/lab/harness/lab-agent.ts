@@ -180,6 +180,10 @@ export class LabAgent implements AsyncDisposable {
     return this.#start((done) => this.#client.resizeVolume({ volume }, done));
   }
 
+  async trim(volume: string, dryRun = false): Promise<Followed> {
+    return this.follow(await this.#start((done) => this.#client.trimVolume({ volume, dryRun }, done)));
+  }
+
   startBackup(job: string, options: Partial<Agent.BackupRequest> = {}): Promise<Agent.BackupResponse> {
     return this.#call((done) => this.#client.backup({ job, dryRun: false, acceptRollback: false, ...options }, done));
   }

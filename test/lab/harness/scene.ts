@@ -17,6 +17,8 @@ export interface SceneOptions {
   readonly remote?: string;
   /** Of the host's storage; default: as much as is wanted. */
   readonly storageBytes?: number;
+  /** Of that size, with room for checkpoints beside the machine's directory. */
+  readonly reflinks?: boolean;
   /** The host has luksmith-helper behind its gate. Default: plain SFTP. */
   readonly helper?: HelperOnHost;
   /** How runs try again, such as "{ attempts: 3, firstWait: 1s }". Default: they do not. */
@@ -44,7 +46,7 @@ export class Scene {
   #agent: LabAgent | undefined;
 
   /** To be called in a `describe`: registers its hooks there. Host and agent are there when the first test begins. */
-  static set({ config, remote, storageBytes, helper, runs, prepare, volumes }: SceneOptions): Scene {
+  static set({ config, remote, storageBytes, reflinks, helper, runs, prepare, volumes }: SceneOptions): Scene {
     const settings = [remoteLine(SecondHost, remote), `runs: ${runs ?? "{ attempts: 1 }"}`];
     const scene = new Scene(config, settings.join("\n"));
     const saved = SavedVolumes.of(config, volumes ?? []);
@@ -54,7 +56,7 @@ export class Scene {
       const isSaved = (await saved?.putBackState()) ?? false;
       // the agent does not look for the host before it has to; on two processors, side by side is seconds sooner
       const keys = saved && isSaved ? { hostKey: saved.hostKey } : {};
-      const storage = storageBytes === undefined ? {} : { storageBytes };
+      const storage = storageBytes === undefined ? {} : { storageBytes, reflinks: reflinks ?? false };
       const withHelper = helper === undefined ? {} : { helper };
       const host = SecondHost.create({ identityFile, ...keys, ...storage, ...withHelper }).then(async (created) => {
         // known at once, whatever becomes of the agent: what nobody takes away keeps the test from ending

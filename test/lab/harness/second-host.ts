@@ -19,7 +19,9 @@ const ourLink = "lab0";
 const theirLink = "lab1";
 /** The host's own things: keys, configuration, and the file that a sized storage is in. */
 const root = "/run/luksmith-lab";
-const storageFile = join(root, "storage.ext4");
+const storageFile = join(root, "storage.disk");
+/** Where a storage with reflinks is mounted. */
+const pool = join(root, "pool");
 
 async function run(file: string, ...args: string[]): Promise<string> {
   return (await mustRead(exec, { file, args, deadlineMs })).toString();
@@ -42,6 +44,8 @@ export interface SecondHostOptions {
   readonly identityFile: string;
   /** Bytes of an ext4 file system for the storage; default: a large tmpfs. */
   readonly storageBytes?: number;
+  /** The storage is btrfs, of which {@link SecondHost.checkpointsPath} is another directory. Needs `storageBytes`. */
+  readonly reflinks?: boolean;
   /** A directory below /out: storage and host key are kept there, and are there again for a machine that comes later. */
   readonly keptIn?: string;
   /**
@@ -63,6 +67,8 @@ export class SecondHost implements AsyncDisposable {
   readonly user = SecondHost.user;
   /** On the host: the user's home. Here: the same directory, since the two share their file systems. */
   readonly storagePath = "/srv/luksmith-lab";
+  /** On a storage with reflinks: beside the user's home, and out of reach. */
+  readonly checkpointsPath = join(pool, "checkpoints");
   /** The directory in the user's home where images go. */
   readonly imagesPath = join(this.storagePath, "images");
   readonly hostKeyFile: string;
@@ -81,7 +87,7 @@ export class SecondHost implements AsyncDisposable {
     await mkdir(dirname(options.identityFile), { recursive: true, mode: 0o700 });
     // starting a program takes long under emulation; these have nothing to do with one another
     await Promise.all([
-      host.#makeStorage(options.storageBytes),
+      host.#makeStorage(options),
       host.#makeLink(),
       ...(isKnown ? [] : host.#makeKeys(options)),
       host.#writeSshdConfig(options.shell ?? false),
@@ -225,7 +231,7 @@ export class SecondHost implements AsyncDisposable {
     return [makeKey(identityFile), makeKey(this.hostKeyFile)];
   }
 
-  async #makeStorage(bytes: number | undefined): Promise<void> {
+  async #makeStorage({ storageBytes: bytes, reflinks }: SecondHostOptions): Promise<void> {
     await mkdir(this.storagePath, { recursive: true });
     if (this.#keptIn !== undefined) {
       const kept = join(this.#keptIn, "storage");
@@ -236,8 +242,11 @@ export class SecondHost implements AsyncDisposable {
     } else {
       await writeFile(storageFile, "");
       await truncate(storageFile, bytes);
-      await run("mkfs.ext4", "-q", "-m", "0", "-O", "quota", storageFile);
-      await run("mount", "-o", "loop,usrquota", storageFile, this.storagePath);
+      if (reflinks === true) await this.#mountPool();
+      else {
+        await run("mkfs.ext4", "-q", "-m", "0", "-O", "quota", storageFile);
+        await run("mount", "-o", "loop,usrquota", storageFile, this.storagePath);
+      }
     }
     // "*" is a password that nothing matches; "!" would lock the account for keys as well
     const account = ["--home-dir", this.storagePath, "--no-create-home", "--shell", "/bin/sh", "--password", "*"];
@@ -251,6 +260,14 @@ export class SecondHost implements AsyncDisposable {
     await mkdir(this.imagesPath, { mode: 0o700 });
     const line = new RegExp(`^${this.user}:[^:]*:(\\d+):(\\d+):`, "m").exec(await readFile("/etc/passwd", "utf8"));
     for (const path of [this.storagePath, this.imagesPath]) await chown(path, Number(line?.[1]), Number(line?.[2]));
+  }
+
+  async #mountPool(): Promise<void> {
+    await run("mkfs.btrfs", "--quiet", storageFile);
+    await mkdir(pool);
+    await run("mount", "-o", "loop", storageFile, pool);
+    await mkdir(join(pool, "home"));
+    await run("mount", "--bind", join(pool, "home"), this.storagePath);
   }
 
   async #makeLink(): Promise<void> {
@@ -309,9 +326,8 @@ export class SecondHost implements AsyncDisposable {
     if (existsSync(`/run/netns/${namespace}`)) await run("ip", "netns", "delete", namespace);
     // goes with the namespace, but a moment later
     if (existsSync(`/sys/class/net/${ourLink}`)) await tryRun("ip", "link", "delete", ourLink);
-    if ((await readFile("/proc/self/mountinfo", "utf8")).includes(` ${this.storagePath} `)) {
-      await run("umount", this.storagePath);
-    }
+    const mounts = await readFile("/proc/self/mountinfo", "utf8");
+    for (const path of [this.storagePath, pool]) if (mounts.includes(` ${path} `)) await run("umount", path);
     if (new RegExp(`^${this.user}:`, "m").test(await readFile("/etc/passwd", "utf8"))) {
       await run("userdel", "--force", this.user);
     }

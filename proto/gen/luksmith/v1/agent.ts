@@ -130,6 +130,15 @@ export interface ResizeVolumeResponse {
   run: Run | undefined;
 }
 
+export interface TrimVolumeRequest {
+  volume: string;
+  dryRun: boolean;
+}
+
+export interface TrimVolumeResponse {
+  run: Run | undefined;
+}
+
 export interface BackupRequest {
   job: string;
   dryRun: boolean;
@@ -1824,6 +1833,162 @@ export const ResizeVolumeResponse: MessageFns<ResizeVolumeResponse> = {
   },
   fromPartial(object: DeepPartial<ResizeVolumeResponse>): ResizeVolumeResponse {
     const message = createBaseResizeVolumeResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
+    return message;
+  },
+};
+
+function createBaseTrimVolumeRequest(): TrimVolumeRequest {
+  return { volume: "", dryRun: false };
+}
+
+export const TrimVolumeRequest: MessageFns<TrimVolumeRequest> = {
+  encode(message: TrimVolumeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volume !== "") {
+      writer.uint32(10).string(message.volume);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(16).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrimVolumeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrimVolumeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TrimVolumeRequest {
+    return {
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+    };
+  },
+
+  toJSON(message: TrimVolumeRequest): unknown {
+    const obj: any = {};
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TrimVolumeRequest>): TrimVolumeRequest {
+    return TrimVolumeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TrimVolumeRequest>): TrimVolumeRequest {
+    const message = createBaseTrimVolumeRequest();
+    message.volume = object.volume ?? "";
+    message.dryRun = object.dryRun ?? false;
+    return message;
+  },
+};
+
+function createBaseTrimVolumeResponse(): TrimVolumeResponse {
+  return { run: undefined };
+}
+
+export const TrimVolumeResponse: MessageFns<TrimVolumeResponse> = {
+  encode(message: TrimVolumeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrimVolumeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrimVolumeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = Run.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TrimVolumeResponse {
+    return { run: isSet(object.run) ? Run.fromJSON(object.run) : undefined };
+  },
+
+  toJSON(message: TrimVolumeResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = Run.toJSON(message.run);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TrimVolumeResponse>): TrimVolumeResponse {
+    return TrimVolumeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TrimVolumeResponse>): TrimVolumeResponse {
+    const message = createBaseTrimVolumeResponse();
     message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
     return message;
   },
@@ -4435,6 +4600,16 @@ export const AgentServiceService = {
       Buffer.from(ResizeVolumeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResizeVolumeResponse => ResizeVolumeResponse.decode(value),
   },
+  /** Gives what is free in the volume back to the backup host. Needs luksmith-helper there. */
+  trimVolume: {
+    path: "/luksmith.v1.AgentService/TrimVolume" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TrimVolumeRequest): Buffer => Buffer.from(TrimVolumeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TrimVolumeRequest => TrimVolumeRequest.decode(value),
+    responseSerialize: (value: TrimVolumeResponse): Buffer => Buffer.from(TrimVolumeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TrimVolumeResponse => TrimVolumeResponse.decode(value),
+  },
   backup: {
     path: "/luksmith.v1.AgentService/Backup" as const,
     requestStream: false as const,
@@ -4564,6 +4739,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   createVolume: handleUnaryCall<CreateVolumeRequest, CreateVolumeResponse>;
   checkVolume: handleUnaryCall<CheckVolumeRequest, CheckVolumeResponse>;
   resizeVolume: handleUnaryCall<ResizeVolumeRequest, ResizeVolumeResponse>;
+  /** Gives what is free in the volume back to the backup host. Needs luksmith-helper there. */
+  trimVolume: handleUnaryCall<TrimVolumeRequest, TrimVolumeResponse>;
   backup: handleUnaryCall<BackupRequest, BackupResponse>;
   listSnapshots: handleServerStreamingCall<ListSnapshotsRequest, ListSnapshotsResponse>;
   listFiles: handleServerStreamingCall<ListFilesRequest, ListFilesResponse>;
@@ -4671,6 +4848,22 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResizeVolumeResponse) => void,
+  ): ClientUnaryCall;
+  /** Gives what is free in the volume back to the backup host. Needs luksmith-helper there. */
+  trimVolume(
+    request: TrimVolumeRequest,
+    callback: (error: ServiceError | null, response: TrimVolumeResponse) => void,
+  ): ClientUnaryCall;
+  trimVolume(
+    request: TrimVolumeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TrimVolumeResponse) => void,
+  ): ClientUnaryCall;
+  trimVolume(
+    request: TrimVolumeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TrimVolumeResponse) => void,
   ): ClientUnaryCall;
   backup(
     request: BackupRequest,

@@ -24,6 +24,7 @@ export const Verb = {
   RESTORE: 7,
   VERIFY: 8,
   PRUNE: 9,
+  TRIM: 10,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -40,6 +41,7 @@ export namespace Verb {
   export type RESTORE = typeof Verb.RESTORE;
   export type VERIFY = typeof Verb.VERIFY;
   export type PRUNE = typeof Verb.PRUNE;
+  export type TRIM = typeof Verb.TRIM;
   export type UNRECOGNIZED = typeof Verb.UNRECOGNIZED;
 }
 
@@ -75,6 +77,9 @@ export function verbFromJSON(object: any): Verb {
     case 9:
     case "VERB_PRUNE":
       return Verb.PRUNE;
+    case 10:
+    case "VERB_TRIM":
+      return Verb.TRIM;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -104,6 +109,8 @@ export function verbToJSON(object: Verb): string {
       return "VERB_VERIFY";
     case Verb.PRUNE:
       return "VERB_PRUNE";
+    case Verb.TRIM:
+      return "VERB_TRIM";
     case Verb.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
