@@ -61,7 +61,7 @@ export interface Target {
   readonly headerFile: string;
 }
 
-type ConnectOptions = Pick<ConnectRequest, "mode" | "preparesImage" | "first">;
+type ConnectOptions = Pick<ConnectRequest, "mode" | "preparesImage" | "discardsBelow" | "first">;
 
 /** A transport that stands, below nothing yet. */
 export interface Connected {
@@ -291,7 +291,12 @@ export class Stack implements AsyncDisposable {
     // what everything else waits for longest goes first: starting a program takes a moment of ours
     const derivationBegun = Promise.withResolvers<void>();
     const image = async (): Promise<{ connected: Connected; below: ImageDevice }> => {
-      const options = { mode, preparesImage: prepareImage !== undefined, first: derivationBegun.promise };
+      const options = {
+        mode,
+        preparesImage: prepareImage !== undefined,
+        discardsBelow: discards ? target.pin.imageBytes : 0,
+        first: derivationBegun.promise,
+      };
       const { connected, transport } = await this.#reach(target, spec.needs, options, run, signal);
       spec.requires?.(connected);
       await prepareImage?.(connected);

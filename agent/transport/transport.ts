@@ -20,6 +20,8 @@ export interface ConnectRequest {
   readonly mode: AttachMode;
   /** Whoever connects makes or changes the image before it is opened; otherwise it is to be as it is. */
   readonly preparesImage: boolean;
+  /** So many bytes from the image's beginning are going to be discarded; 0: nothing is. */
+  readonly discardsBelow: number;
   /** What goes before everything that would only wait for the host's first answer. */
   readonly first: Promise<void>;
   /** Called when the connection can be lost, which is before the host has answered. */

@@ -9,6 +9,7 @@ import type { ImageLease } from "../lease/image-lease.ts";
 import type { Host } from "../session/host.ts";
 import { firstFd } from "../storage/file.ts";
 import type { Owner } from "../storage/machine-directory.ts";
+import { makeDiscardRoom, takeDiscardRoom } from "./discard-room.ts";
 import { makeExportDirectory, removeExportDirectory, socketIn, writeConfig } from "./export-directory.ts";
 import { type Listen, renderNbdConfig } from "./nbd-config.ts";
 import { NbdServer } from "./nbd-server.ts";
@@ -29,6 +30,8 @@ export interface ExportSpec {
   readonly lease: ImageLease | undefined;
   readonly owner: Owner;
   readonly readOnly: boolean;
+  /** So many bytes from its beginning may be discarded; 0 for none. */
+  readonly discardsBelow: number;
   /** Left out: a Unix socket, see {@link socketIn}. */
   readonly direct: DirectWay | undefined;
 }
@@ -61,6 +64,10 @@ export async function openExport(host: Host, spec: ExportSpec, signal: AbortSign
       releases.add("remove the lease", () => lease.release());
       await lease.take(any);
       lease.keep(onLost);
+    }
+    if (spec.discardsBelow > 0) {
+      const restored = await makeDiscardRoom(spec.image, spec.discardsBelow);
+      releases.add("give the image its size again", () => takeDiscardRoom(spec.image, restored));
     }
     releases.add("remove the export's directory", () => removeExportDirectory(host.exec, directory));
     await makeExportDirectory(directory, owner);

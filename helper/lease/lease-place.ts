@@ -50,6 +50,17 @@ export async function requireNoLease(directory: MachineDirectory, image: string,
   if (verdict.state === "valid") throw inUse(found, `for another ${formatDuration(verdict.forMs)}`);
 }
 
+/** Whether there is a lease with one of these tokens. */
+export async function isLeasedBy(
+  directory: MachineDirectory,
+  image: string,
+  tokens: readonly string[],
+): Promise<boolean> {
+  await using place = await directory.place(image);
+  const found = await readLease(place, leaseName(place.name), directory.owner);
+  return found?.token !== undefined && tokens.includes(found.token);
+}
+
 export function inUse({ owner }: ForeignLease, how: string): LuksmithError {
   return new LuksmithError("locked", `the image is in use: ${owner} has it ${how}`, {
     hint: "wait until it is done there; a lease whose machine is gone expires by itself",

@@ -52,6 +52,7 @@ export function helperService(helper: Helper): HelperServiceServer {
         noDirectReason: noDirect ?? "",
         freeBytes: bavail * bsize,
         maxImageBytes: config.maxImageBytes ?? 0,
+        directory: directory.path,
       };
     }),
 
@@ -77,12 +78,14 @@ export function helperService(helper: Helper): HelperServiceServer {
       return { bytes, allocatedBytes, modifiedAt, exported: isExported };
     }),
 
-    openExport: call(helper, "OpenExport", async ({ image, mode, readOnly, lease }, signal) => {
+    openExport: call(helper, "OpenExport", async ({ image, mode, readOnly, lease, discardsBelow }, signal) => {
       if (mode !== ExportMode.TUNNEL && mode !== ExportMode.DIRECT) {
         throw new LuksmithError("usage", "an export is for the tunnel, or direct");
       }
       const claim = checkClaim(lease, readOnly);
-      return session.openExport({ image, direct: mode === ExportMode.DIRECT, readOnly, claim }, signal);
+      if (discardsBelow > 0) session.requireSize(discardsBelow);
+      if (discardsBelow > 0 && readOnly) throw new LuksmithError("usage", "nothing is discarded of what is only read");
+      return session.openExport({ image, direct: mode === ExportMode.DIRECT, readOnly, claim, discardsBelow }, signal);
     }),
 
     closeExport: call(helper, "CloseExport", async ({ export: id }) => {

@@ -37,7 +37,7 @@ const mostStreams = 32;
 const sessionMemoryMb = 10;
 /** A machine that has vanished without a word is noticed within the sum of both; what it had is free then. */
 const askMs = 10_000;
-const answerMs = 15_000;
+const answerMs = 50_000;
 /** The only connection there will ever be must not be dropped for being quiet. */
 const never = 2 ** 31 - 1;
 /** A log of faults that a machine brings up again and again, since nobody has mended them. */

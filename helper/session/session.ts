@@ -14,13 +14,17 @@ import { exportName, type OpenedExport, openExport } from "../export/open-export
 import type { DirectWay } from "../export/serve-on-port.ts";
 import { ImageLease } from "../lease/image-lease.ts";
 import type { LeaseClaim } from "../lease/lease-claim.ts";
-import { requireNoLease } from "../lease/lease-place.ts";
+import { isLeasedBy, requireNoLease } from "../lease/lease-place.ts";
 import { imageNames } from "../storage/image-path.ts";
 import { lockImage, removeImage } from "../storage/images.ts";
 import { MachineDirectory, type Owner } from "../storage/machine-directory.ts";
 import type { Host } from "./host.ts";
 import type { Places } from "./places.ts";
 import { ownPrefix } from "./runtime-directory.ts";
+
+/** By then the helper of a connection that is gone has noticed: see serve.ts. */
+const ownEndMs = 90_000;
+const lookAgainMs = 250;
 
 /** Who is at the other end, as sshd and the system say. */
 export interface Machine {
@@ -36,6 +40,8 @@ export interface ExportRequest {
   readonly readOnly: boolean;
   /** Undefined for one that takes no lease. */
   readonly claim: LeaseClaim | undefined;
+  /** So many bytes from its beginning may be discarded; 0 for none. */
+  readonly discardsBelow: number;
 }
 
 export interface ExportReply {
@@ -142,14 +148,14 @@ export class Session {
   }
 
   async #open(
-    { image, direct, readOnly, claim }: ExportRequest,
+    { image, direct, readOnly, claim, discardsBelow }: ExportRequest,
     place: FileHandle,
     signal: AbortSignal,
   ): Promise<ExportReply> {
     const way = direct ? this.directWay() : undefined;
     await this.#closeForgotten(claim);
     const channel = `${await ownPrefix()}${randomBytes(16).toString("hex")}`;
-    const file = await lockImage(this.#host.exec, this.directory, image);
+    const file = await this.#lock(image, claim, signal);
     const prepared = await this.#prepare(image, file, claim).catch(async (error: unknown) => {
       await file.close();
       throw error;
@@ -163,6 +169,7 @@ export class Session {
         lease: prepared.lease,
         owner: this.machine.owner,
         readOnly,
+        discardsBelow,
         direct: way,
       },
       signal,
@@ -194,6 +201,26 @@ export class Session {
     for (const [id, { token }] of this.#exports) {
       const isOurs = token !== undefined && [claim?.token, ...(claim?.ownTokens ?? [])].includes(token);
       if (isOurs) await this.closeExport(id, "taken over");
+    }
+  }
+
+  /**
+   * A machine that was cut off, and is back: what it had before is served to nobody any more, and ends within a minute. Whoever has
+   * another lease than one of its own is told at once.
+   */
+  async #lock(image: string, claim: LeaseClaim | undefined, signal: AbortSignal): Promise<FileHandle> {
+    const { exec, clock } = this.#host;
+    const giveUpMs = clock.monotonicMs() + ownEndMs;
+    for (;;) {
+      try {
+        return await lockImage(exec, this.directory, image);
+      } catch (error) {
+        if (!(error instanceof LuksmithError) || error.code !== "locked") throw error;
+        const isOwn = await isLeasedBy(this.directory, image, claim?.ownTokens ?? []);
+        if (!isOwn) await requireNoLease(this.directory, image, clock);
+        if (!isOwn || clock.monotonicMs() > giveUpMs) throw error;
+        await clock.sleep(lookAgainMs, signal);
+      }
     }
   }
 

@@ -11,6 +11,8 @@ import type { MachineDirectory } from "./machine-directory.ts";
 
 /** A machine that exchanges the image again and again gets no further than this. */
 const mostTries = 3;
+/** Who only looks has it for a moment. */
+const momentMs = 500;
 
 export interface ImageStat {
   readonly bytes: number;
@@ -28,7 +30,7 @@ export async function lockImage(exec: Exec, directory: MachineDirectory, image: 
   for (let tries = 0; tries < mostTries; tries += 1) {
     const file = await directory.open(image);
     try {
-      if (!(await tryLock(exec, file))) break;
+      if (!(await tryLock(exec, file, { waitMs: momentMs }))) break;
       // what was put into its place while we looked is another image, with another lock
       if (await directory.leadsTo(image, file)) return file;
     } catch (error) {

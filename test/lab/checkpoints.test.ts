@@ -75,7 +75,7 @@ checkpoints: { directory: ${pool}, every: 1s, minAge: 2d, keep: { last: 2, daily
     ]) {
       await assert.rejects(helper.call("statImage", { image: path }), refused);
       await assert.rejects(helper.call("resizeImage", { image: path, bytes: 1, shrink: true }), refused);
-      const open = { image: path, mode: ExportMode.TUNNEL, readOnly: true, lease: undefined };
+      const open = { image: path, mode: ExportMode.TUNNEL, readOnly: true, discardsBelow: 0, lease: undefined };
       await assert.rejects(helper.call("openExport", open), refused);
     }
     // it may ruin what is its own

@@ -84,7 +84,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
     assert.ok(empty.allocatedBytes < mebi, `${empty.allocatedBytes}`);
 
     await using other = await LabHelper.start(caller);
-    const open = { image, mode: ExportMode.TUNNEL, readOnly: false, lease: claim() };
+    const open = { image, mode: ExportMode.TUNNEL, readOnly: false, discardsBelow: 0, lease: claim() };
     await assert.rejects(other.call("openExport", open), { code: "locked" });
     await assert.rejects(other.call("resizeImage", { image, bytes: 65 * mebi, shrink: false }), {
       code: "locked",
@@ -130,6 +130,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
       image,
       mode: ExportMode.DIRECT,
       readOnly: true,
+      discardsBelow: 0,
       lease: undefined,
     });
     assert.deepEqual([opened.address, opened.port], [address, 10_810]);
@@ -139,7 +140,13 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
     // it served its one client
     assert.ok(await waitUntil(systemClock, deadlineMs, async () => !(await clients()).includes("10810")));
 
-    const again = await helper.call("openExport", { image, mode: ExportMode.DIRECT, readOnly: true, lease: undefined });
+    const again = await helper.call("openExport", {
+      image,
+      mode: ExportMode.DIRECT,
+      readOnly: true,
+      discardsBelow: 0,
+      lease: undefined,
+    });
     await helper.kill();
     await assertNothingLeft();
     assert.equal(await greeting(address, again), undefined, "with its helper the server died");
@@ -148,7 +155,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
   });
 
   it("serves nothing over TCP when the firewall is not as it was made, nor to whom the wire is not trusted", async () => {
-    const direct = { image, mode: ExportMode.DIRECT, readOnly: false, lease: claim() };
+    const direct = { image, mode: ExportMode.DIRECT, readOnly: false, discardsBelow: 0, lease: claim() };
     await using helper = await LabHelper.start(caller);
     await run("nft", "insert rule inet luksmith_helper input tcp dport 10810 accept");
     await assert.rejects(helper.call("openExport", direct), { code: "refused" });
@@ -172,6 +179,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
         image,
         mode: ExportMode.DIRECT,
         readOnly: true,
+        discardsBelow: 0,
         lease: undefined,
       });
       assert.equal(opened.port, 10_811);
@@ -198,6 +206,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
         image: name,
         mode: ExportMode.TUNNEL,
         readOnly: false,
+        discardsBelow: 0,
         lease: claim(),
       });
       await assert.rejects(asked, { code: "denied" }, JSON.stringify(name));
@@ -270,7 +279,13 @@ function claim(): LeaseClaim {
 }
 
 function openTunnel(helper: LabHelper): Promise<OpenExportResponse> {
-  return helper.call("openExport", { image, mode: ExportMode.TUNNEL, readOnly: false, lease: claim() });
+  return helper.call("openExport", {
+    image,
+    mode: ExportMode.TUNNEL,
+    readOnly: false,
+    discardsBelow: 0,
+    lease: claim(),
+  });
 }
 
 /** @returns the device */

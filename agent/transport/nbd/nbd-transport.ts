@@ -8,6 +8,7 @@ import { posix } from "node:path";
 import { allOrFirstError } from "../../../common/all-settled.ts";
 import { asLuksmithError, LuksmithError } from "../../../common/errors.ts";
 import type { Child } from "../../../common/exec.ts";
+import { quoteText } from "../../../common/quote.ts";
 import { formatBytes } from "../../../common/units.ts";
 import { version } from "../../../common/version.ts";
 import { ExportMode, type OpenExportResponse, type ProbeResponse } from "../../../proto/gen/luksmith/v1/helper.ts";
@@ -32,6 +33,7 @@ const closeDeadlineMs = 15_000;
 const hostnameCharacters = 64;
 /** What is left in blocks that are too few for a write is no room. */
 const littleBytes = 2 ** 20;
+const notReserved = { readOnly: true, lease: undefined, discardsBelow: 0 };
 
 /** Of an attachment that is being made or stands. */
 interface Reached {
@@ -73,22 +75,24 @@ export class NbdTransport implements Transport {
     this.#session = session;
     request.onConnecting(session.lost);
     const lostToo = AbortSignal.any([signal, session.lost]);
-    const path = posix.join(remote.path, request.image);
     return await run.step("connect", async () => {
       await allOrFirstError(session.begin(signal), requireNbd(this.#host.exec));
       await request.first;
-      // neither waits for the other's answer
-      const looking = statImage(session, path, lostToo);
+      // only the helper knows where in its directory an absolute path leads
+      const can = posix.isAbsolute(remote.path) ? await session.greet(signal) : undefined;
+      const path = imagePath(remote, request.image, can);
+      // none waits for the other's answer; and whoever looks has the image's lock, for a moment
+      const looking = request.preparesImage ? statImage(session, path, lostToo) : Promise.resolve(undefined);
       looking.catch(() => undefined);
       const opening = request.preparesImage ? undefined : this.#open(session, request, path, run, lostToo);
       opening?.catch(() => undefined);
-      const can = await session.greet(signal);
-      requireServer(can, remote);
+      const able = can ?? (await session.greet(signal));
+      requireServer(able, remote);
       request.onConnected();
-      noteVersion(can, remote, run);
+      noteVersion(able, remote, run);
       const found = await looking;
-      const image = new NbdImage(session, remote, path, found !== undefined, can);
-      this.#reached = { request, run, session, can, image, path, opening };
+      const image = new NbdImage(session, remote, path, found !== undefined, able);
+      this.#reached = { request, run, session, can: able, image, path, opening };
       return image;
     });
   }
@@ -96,7 +100,7 @@ export class NbdTransport implements Transport {
   /** Over TCP where both sides trust the wire. */
   async #open(
     session: HelperSession,
-    { remote, mode }: ConnectRequest,
+    { remote, mode, discardsBelow }: ConnectRequest,
     image: string,
     run: RunContext,
     signal: AbortSignal,
@@ -113,7 +117,8 @@ export class NbdTransport implements Transport {
     const machine = hostname().slice(0, hostnameCharacters);
     const lease = { token, machine, run: run.runId, leaseMs: remote.leaseMs, ownTokens };
     const ask = async (exportMode: ExportMode, isReserved: boolean): Promise<Opened> => {
-      const request = { image, mode: exportMode, readOnly: !isReserved, lease: isReserved ? lease : undefined };
+      const reserved = isReserved ? { readOnly: false, lease, discardsBelow } : notReserved;
+      const request = { image, mode: exportMode, ...reserved };
       const exported = await session.call("openExport", request, signal, remote.leaseMs + openExtraMs);
       this.#exported = exported;
       return { exported, isReserved };
@@ -253,6 +258,15 @@ export class NbdTransport implements Transport {
     this.#session = undefined;
     this.#reached = undefined;
   }
+}
+
+/** Pure: as the helper names it, from its own directory on. @throws {NbdUnusableError} */
+function imagePath({ name, path }: RemoteConfig, image: string, can: ProbeResponse | undefined): string {
+  if (can === undefined) return posix.join(path, image);
+  const below = posix.relative(can.directory, posix.join(path, image));
+  if (!below.startsWith("..")) return below;
+  const hint = `remotes.${name}.path has to be relative, or below ${quoteText(can.directory)}`;
+  throw new NbdUnusableError(`the helper on ${name} serves nothing in ${path}`, hint);
 }
 
 function missing(image: string, { name }: RemoteConfig): LuksmithError {

@@ -118,11 +118,11 @@ ${config}
 }
 
 export function openRequest(change: Partial<OpenExportRequest> = {}): OpenExportRequest {
-  return { image, mode: ExportMode.TUNNEL, readOnly: false, lease: leaseClaim(), ...change };
+  return { image, mode: ExportMode.TUNNEL, readOnly: false, discardsBelow: 0, lease: leaseClaim(), ...change };
 }
 
 /** Read-only, and with no lease therefore. */
-export const lookRequest = openRequest({ readOnly: true, lease: undefined });
+export const lookRequest = openRequest({ readOnly: true, discardsBelow: 0, lease: undefined });
 
 /** For a command that starts something else in its own place, when this shell has said so. Test code may. */
 export function withMounts(script: string): string[] {

@@ -98,6 +98,8 @@ export interface ProbeResponse {
   freeBytes: number;
   /** The largest image that this machine may have; 0 for no limit. */
   maxImageBytes: number;
+  /** The directory that images are named below. */
+  directory: string;
 }
 
 export interface CreateImageRequest {
@@ -145,7 +147,14 @@ export interface OpenExportRequest {
   /** Nothing can be written to it. */
   readOnly: boolean;
   /** Needed for what can be written to; a read-only export without one takes none. */
-  lease: LeaseClaim | undefined;
+  lease:
+    | LeaseClaim
+    | undefined;
+  /**
+   * So many bytes from the beginning of the image may be discarded; 0: nothing will be. While it is exported, the image then shows
+   * twice that size: see helper/export/discard-room.ts.
+   */
+  discardsBelow: number;
 }
 
 /**
@@ -292,6 +301,7 @@ function createBaseProbeResponse(): ProbeResponse {
     noDirectReason: "",
     freeBytes: 0,
     maxImageBytes: 0,
+    directory: "",
   };
 }
 
@@ -329,6 +339,9 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
     }
     if (message.maxImageBytes !== 0) {
       writer.uint32(88).uint64(message.maxImageBytes);
+    }
+    if (message.directory !== "") {
+      writer.uint32(98).string(message.directory);
     }
     return writer;
   },
@@ -434,6 +447,14 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
             message.maxImageBytes = longToNumber(reader.uint64());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.directory = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -495,6 +516,7 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
         : isSet(object.max_image_bytes)
         ? globalThis.Number(object.max_image_bytes)
         : 0,
+      directory: isSet(object.directory) ? globalThis.String(object.directory) : "",
     };
   },
 
@@ -533,6 +555,9 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
     if (message.maxImageBytes !== 0) {
       obj.maxImageBytes = Math.round(message.maxImageBytes);
     }
+    if (message.directory !== "") {
+      obj.directory = message.directory;
+    }
     return obj;
   },
 
@@ -552,6 +577,7 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
     message.noDirectReason = object.noDirectReason ?? "";
     message.freeBytes = object.freeBytes ?? 0;
     message.maxImageBytes = object.maxImageBytes ?? 0;
+    message.directory = object.directory ?? "";
     return message;
   },
 };
@@ -1158,7 +1184,7 @@ export const StatImageResponse: MessageFns<StatImageResponse> = {
 };
 
 function createBaseOpenExportRequest(): OpenExportRequest {
-  return { image: "", mode: 0, readOnly: false, lease: undefined };
+  return { image: "", mode: 0, readOnly: false, lease: undefined, discardsBelow: 0 };
 }
 
 export const OpenExportRequest: MessageFns<OpenExportRequest> = {
@@ -1174,6 +1200,9 @@ export const OpenExportRequest: MessageFns<OpenExportRequest> = {
     }
     if (message.lease !== undefined) {
       LeaseClaim.encode(message.lease, writer.uint32(34).fork()).join();
+    }
+    if (message.discardsBelow !== 0) {
+      writer.uint32(40).uint64(message.discardsBelow);
     }
     return writer;
   },
@@ -1223,6 +1252,14 @@ export const OpenExportRequest: MessageFns<OpenExportRequest> = {
             message.lease = LeaseClaim.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.discardsBelow = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1245,6 +1282,11 @@ export const OpenExportRequest: MessageFns<OpenExportRequest> = {
         ? globalThis.Boolean(object.read_only)
         : false,
       lease: isSet(object.lease) ? LeaseClaim.fromJSON(object.lease) : undefined,
+      discardsBelow: isSet(object.discardsBelow)
+        ? globalThis.Number(object.discardsBelow)
+        : isSet(object.discards_below)
+        ? globalThis.Number(object.discards_below)
+        : 0,
     };
   },
 
@@ -1262,6 +1304,9 @@ export const OpenExportRequest: MessageFns<OpenExportRequest> = {
     if (message.lease !== undefined) {
       obj.lease = LeaseClaim.toJSON(message.lease);
     }
+    if (message.discardsBelow !== 0) {
+      obj.discardsBelow = Math.round(message.discardsBelow);
+    }
     return obj;
   },
 
@@ -1276,6 +1321,7 @@ export const OpenExportRequest: MessageFns<OpenExportRequest> = {
     message.lease = (object.lease !== undefined && object.lease !== null)
       ? LeaseClaim.fromPartial(object.lease)
       : undefined;
+    message.discardsBelow = object.discardsBelow ?? 0;
     return message;
   },
 };
