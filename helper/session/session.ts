@@ -132,6 +132,7 @@ export class Session {
     const { maxExports } = this.machine.config;
     this.#nbdVersion ??= await nbdServerVersion(this.#host.exec);
     requireVersion(this.#nbdVersion);
+    await this.#closeForgotten(request.claim);
     const place = await this.#places.take("export", maxExports);
     if (place === undefined) {
       throw new LuksmithError("locked", `this machine may have ${maxExports} exports at a time`, {
@@ -153,7 +154,6 @@ export class Session {
     signal: AbortSignal,
   ): Promise<ExportReply> {
     const way = direct ? this.directWay() : undefined;
-    await this.#closeForgotten(claim);
     const channel = `${await ownPrefix()}${randomBytes(16).toString("hex")}`;
     const file = await this.#lock(image, claim, signal);
     const prepared = await this.#prepare(image, file, claim).catch(async (error: unknown) => {

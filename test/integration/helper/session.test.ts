@@ -72,7 +72,7 @@ describe("a session of the helper", rootOnly, () => {
   });
 
   it("leaves nothing in the way of an export whose call was cancelled, be it with the reply on its way", async (t) => {
-    const scene = new HelperScene(t);
+    const scene = new HelperScene(t, { machine: "maxExports: 1" });
     scene.writeImage();
     await using helper = await scene.start();
     const ownTokens: string[] = [];
