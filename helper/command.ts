@@ -17,6 +17,7 @@ import { Firewall } from "./export/firewall.ts";
 import { takenPorts } from "./export/port-lock.ts";
 import { callError } from "./rpc/call-error.ts";
 import { serve } from "./session/serve.ts";
+import { setupCommand } from "./setup/setup-command.ts";
 
 async function directFirewall(load: () => Promise<HelperConfig>): Promise<Firewall> {
   const { direct } = await load();
@@ -49,6 +50,21 @@ export async function helperCommand(argv: readonly string[]): Promise<number> {
     .description("one session on standard input and output; started by sshd for a machine")
     .action(async () => {
       await serve(command.opts<{ config: string }>().config, process.env);
+    });
+  command
+    .command("setup")
+    .description("make this host serve a machine, as a request on standard input asks (luksmith remote setup sends it)")
+    .option("--dry-run", "show every file and command, and do nothing")
+    .option("--remove <machine>", "take back what setup has made for a machine")
+    .option("--purge", "with --remove, of the last machine: also the Debian packages that setup has installed")
+    .option("--json", "a line of JSON for each thing done")
+    .action(async (options: { dryRun?: boolean; remove?: string; purge?: boolean; json?: boolean }) => {
+      await setupCommand({
+        dryRun: options.dryRun ?? false,
+        remove: options.remove,
+        purge: options.purge ?? false,
+        json: options.json ?? false,
+      });
     });
   command
     .command("config-schema")

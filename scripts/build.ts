@@ -1,6 +1,6 @@
 /** Bundles each program: it starts in a third of the time that its hundreds of modules take. */
 
-import { chmod, readdir, rm, stat } from "node:fs/promises";
+import { chmod, copyFile, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { bundling } from "./bundling.ts";
@@ -8,7 +8,7 @@ import { bundling } from "./bundling.ts";
 /** A command that was started before the build may still want to read parts of itself. */
 const keepDays = 7;
 
-/** @param outdir where `luksmith.mjs`, its parts in `luksmith/`, `luksmith-agent.mjs` and `luksmith-helper.mjs` are put */
+/** @param outdir where `luksmith.mjs`, its parts in `luksmith/`, `luksmith-agent.mjs`, `luksmith-helper.mjs` and its gate are put */
 export async function buildPrograms(outdir = "dist"): Promise<void> {
   const release: BuildOptions = { ...bundling, outdir, minifySyntax: true, legalComments: "linked" };
   const began = Date.now();
@@ -24,6 +24,8 @@ export async function buildPrograms(outdir = "dist"): Promise<void> {
   await build({ ...release, entryPoints: { "luksmith-helper": "helper/main.ts" } });
   // which the agent starts
   await build({ ...release, entryPoints: { "luksmith-warmer": "agent/warm/main.ts" } });
+  // beside the helper, which installs it
+  await copyFile("deploy/luksmith-helper-gate", join(outdir, "luksmith-helper-gate"));
   for (const name of ["luksmith", "luksmith-agent", "luksmith-helper", "luksmith-warmer"])
     await chmod(join(outdir, `${name}.mjs`), 0o755);
   await finishParts(join(outdir, "luksmith"), began - keepDays * 86_400_000);

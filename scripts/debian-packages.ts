@@ -32,6 +32,7 @@ const helper: readonly DebianPackage[] = [
   { name: "sudo", because: "how a machine's user starts it" },
   { name: "bubblewrap", because: "the sandbox that a machine's SFTP runs in" },
   { name: "nftables", because: "guarding the ports" },
+  { name: "quota", because: "limiting what a machine may store" },
   { name: "btrfs-progs", because: "storage with reflinks, for checkpoints" },
 ];
 

@@ -6,6 +6,7 @@ import { readConfig, readConfigFile } from "../../common/config/file.ts";
 import { plainPathSchema } from "../../common/config/names.ts";
 import { durationSchema, sizeSchema } from "../../common/config/quantity.ts";
 import { type LogLevel, logLevels } from "../../common/log.ts";
+import { machineNameFault, machineNamePattern } from "../../common/setup-request.ts";
 import type { KeepPolicy } from "../checkpoint/thinning.ts";
 import type { PortRange } from "../export/firewall-rules.ts";
 import { nested, placesOf } from "./apart.ts";
@@ -45,11 +46,7 @@ export interface CheckpointsConfig {
 export const defaultLogFile = "/var/log/luksmith-helper.log";
 export const defaultHelperConfigPath = "/etc/luksmith/helper.yaml";
 
-/** As useradd(8) makes them on Debian, and narrower than what it lets pass with --badname. */
-const machineNames: NameRule = {
-  pattern: /^[a-z_][a-z0-9_-]{0,31}$/,
-  fault: "must be a Unix user's name: a-z, 0-9, _ and -, and not begin with a digit or -",
-};
+const machineNames: NameRule = { pattern: machineNamePattern, fault: machineNameFault };
 
 const dayMs = 86_400_000;
 const count = (fallback: number) => z.int().min(0).max(10_000).default(fallback);
