@@ -15,8 +15,10 @@ import { escapeControls } from "../common/quote.ts";
 import {
   type BackupRequest,
   type CancelRunRequest,
+  type CheckRemoteRequest,
   type CheckVolumeRequest,
   type CreateVolumeRequest,
+  type DescribeRemoteRequest,
   type DoctorRequest,
   type GetRunRequest,
   type ListFilesRequest,
@@ -44,6 +46,8 @@ interface Method<Request, Response> {
 const quickMs = 10_000;
 /** These ask the backup host, or start programs. */
 const slowMs = 180_000;
+/** Connects many times. */
+const checkMs = 300_000;
 
 export class AgentClient {
   readonly #client: Client;
@@ -83,6 +87,8 @@ export class AgentClient {
   prune = (request: PruneRequest) => this.#call(methods.prune, request, slowMs);
   scanRemote = (request: ScanRemoteRequest) => this.#call(methods.scanRemote, request, slowMs);
   trustRemote = (request: TrustRemoteRequest) => this.#call(methods.trustRemote, request, slowMs);
+  describeRemote = (request: DescribeRemoteRequest) => this.#call(methods.describeRemote, request, quickMs);
+  checkRemote = (request: CheckRemoteRequest) => this.#call(methods.checkRemote, request, checkMs);
   doctor = (request: DoctorRequest) => this.#call(methods.doctor, request, slowMs);
 
   watchRun = (request: WatchRunRequest, signal: AbortSignal) => this.#stream(methods.watchRun, request, signal);

@@ -8,12 +8,15 @@
 
 import type { LuksmithError } from "../common/errors.ts";
 import { showName, utf8Name } from "../common/file-name.ts";
+import type { SetupReport } from "../common/setup-report.ts";
 import {
   type Finding,
   Finding_Level,
   type GetStatusResponse,
   type HostKey,
   type Job,
+  type RemoteFinding,
+  RemoteFinding_Level,
   type ScanRemoteResponse,
   type Volume,
 } from "../proto/gen/luksmith/v1/agent.ts";
@@ -53,6 +56,10 @@ export const jsonTypes = [
   "file",
   "remote",
   "remote_trusted",
+  "setup_step",
+  "setup_note",
+  "setup_end",
+  "remote_finding",
   "finding",
   "error",
 ] as const;
@@ -239,6 +246,21 @@ export function remoteJson(scan: ScanRemoteResponse): JsonObject {
 /** @param changed false when this very key was trusted before */
 export function remoteTrustedJson(remote: string, key: HostKey, changed: boolean): JsonObject {
   return { type: "remote_trusted", name: remote, changed, key: hostKeyFields(key) };
+}
+
+export function setupReportJson(report: SetupReport): JsonObject {
+  switch (report.type) {
+    case "step":
+      return { type: "setup_step", says: report.says, changes: report.changes, detail: report.detail };
+    case "note":
+      return { type: "setup_note", message: report.message };
+    case "end":
+      return { type: "setup_end", changes: report.changes, dryRun: report.dryRun };
+  }
+}
+
+export function remoteFindingJson({ level, subject, message, hint }: RemoteFinding): JsonObject {
+  return { type: "remote_finding", level: enumName(RemoteFinding_Level, level), subject, message, hint: hint || null };
 }
 
 export function findingJson(finding: Finding): JsonObject {

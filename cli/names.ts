@@ -2,6 +2,7 @@
 
 import { LuksmithError } from "../common/errors.ts";
 import { quoteText } from "../common/quote.ts";
+import { parseSize } from "../common/units.ts";
 
 /** The configuration's rule for what may be called a job, a volume or a remote. */
 const namePattern = /^[a-z0-9][a-z0-9_-]{0,31}$/;
@@ -34,6 +35,28 @@ export function snapshotName(text: string): string {
   throw new LuksmithError("usage", `${quoteText(text)} is not a snapshot`, {
     hint: "luksmith snapshots lists them; a time is written as 2026-11-23 or 2026-11-23T02:00:00Z",
   });
+}
+
+/** Who administers a backup host, as ssh takes it; it cannot be an option of ssh's. */
+export function adminDestination(text: string): string {
+  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(@[A-Za-z0-9_[][A-Za-z0-9_.:[\]-]{0,254})?$/.test(text)) return text;
+  throw new LuksmithError("usage", `${quoteText(text)} is not USER@HOST`, {
+    hint: "a port goes into --ssh-option Port=2222",
+  });
+}
+
+/** As it stands after ssh's -o. */
+export function sshOption(text: string): string {
+  if (/^[A-Za-z][A-Za-z0-9]*[ =][^\p{Cc}]+$/u.test(text)) return text;
+  throw new LuksmithError("usage", `${quoteText(text)} is no option of ssh's`, {
+    hint: "such as IdentityFile=/root/.ssh/admin",
+  });
+}
+
+export function byteSize(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes !== undefined && bytes > 0) return bytes;
+  throw new LuksmithError("usage", `${quoteText(text)} is not a size`, { hint: 'such as "500G" (powers of 1024)' });
 }
 
 /** A whole number from 1 to `max`. */

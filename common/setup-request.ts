@@ -38,20 +38,3 @@ export const setupRequestSchema = z.strictObject({
 
 export type SetupRequest = z.output<typeof setupRequestSchema>;
 export type SetupRequestInput = z.input<typeof setupRequestSchema>;
-
-/** What `luksmith-helper setup --json` says, a line each. */
-export const setupReportSchema = z.discriminatedUnion("type", [
-  z.strictObject({
-    type: z.literal("step"),
-    /** In words. */
-    says: z.string(),
-    /** Whether it changes something; what does not only looks. */
-    changes: z.boolean(),
-    /** What is done, to the letter: files with their content, commands. */
-    detail: z.array(z.string()),
-  }),
-  z.strictObject({ type: z.literal("note"), message: z.string() }),
-  z.strictObject({ type: z.literal("end"), changes: z.int(), dryRun: z.boolean() }),
-]);
-
-export type SetupReport = z.output<typeof setupReportSchema>;

@@ -55,17 +55,21 @@ export async function helperCommand(argv: readonly string[]): Promise<number> {
     .command("setup")
     .description("make this host serve a machine, as a request on standard input asks (luksmith remote setup sends it)")
     .option("--dry-run", "show every file and command, and do nothing")
+    .option("--request <file>", "read the request from a file")
     .option("--remove <machine>", "take back what setup has made for a machine")
     .option("--purge", "with --remove, of the last machine: also the Debian packages that setup has installed")
     .option("--json", "a line of JSON for each thing done")
-    .action(async (options: { dryRun?: boolean; remove?: string; purge?: boolean; json?: boolean }) => {
-      await setupCommand({
-        dryRun: options.dryRun ?? false,
-        remove: options.remove,
-        purge: options.purge ?? false,
-        json: options.json ?? false,
-      });
-    });
+    .action(
+      async (options: { dryRun?: boolean; request?: string; remove?: string; purge?: boolean; json?: boolean }) => {
+        await setupCommand({
+          dryRun: options.dryRun ?? false,
+          request: options.request,
+          remove: options.remove,
+          purge: options.purge ?? false,
+          json: options.json ?? false,
+        });
+      },
+    );
   command
     .command("config-schema")
     .description("print the JSON schema of the configuration, for editors")

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { RemoteConfig } from "../config/remote.ts";
+import { sftpQuote } from "../remote/sftp-quote.ts";
 import { renderSshConfig, sshAlias } from "../remote/ssh-config.ts";
 import { isHostKeyFailure, sshFailure } from "../remote/ssh-failure.ts";
 import { describeUntrusted, knownHostsFile, trustedKeys } from "../remote/trust.ts";
@@ -39,9 +40,4 @@ export async function examineRemote(host: Host, remote: RemoteConfig): Promise<F
     ? await describeUntrusted(host, remote, failure, AbortSignal.timeout(answerExtraMs))
     : failure;
   return problem(subject, error.message, error.hint ?? "");
-}
-
-/** sftp(1) splits its lines like a shell and expands patterns; quoted, and a quote or backslash escaped, it does neither. */
-function sftpQuote(path: string): string {
-  return `"${path.replace(/[\\"*?[\]]/g, "\\$&")}"`;
 }

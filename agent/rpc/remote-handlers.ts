@@ -1,13 +1,16 @@
 import { unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
+import { checkRemote } from "../remote/check/check-remote.ts";
+import { publicKeyOf } from "../remote/public-key.ts";
 import { trustedKeys, trustKey } from "../remote/trust.ts";
 import { scanHostKeys } from "../tools/ssh-keyscan.ts";
 import { findRemote } from "../volume/target.ts";
 import type { Agent } from "./agent.ts";
 
-type Handlers = Pick<AgentServiceServer, "scanRemote" | "trustRemote">;
+type Handlers = Pick<AgentServiceServer, "scanRemote" | "trustRemote" | "describeRemote" | "checkRemote">;
 
 const scanDeadlineMs = 30_000;
+const checkDeadlineMs = 240_000;
 
 export function remoteHandlers({ access, config, host }: Agent): Handlers {
   const { log } = host;
@@ -35,6 +38,21 @@ export function remoteHandlers({ access, config, host }: Agent): Handlers {
       const trusted = await trustKey(host, remote, fingerprint, replace, AbortSignal.timeout(scanDeadlineMs));
       log.info({ remote: name, fingerprint, uid: caller.uid }, "host key trusted");
       return { trusted: toKey(trusted) };
+    }),
+
+    describeRemote: unary(log, async ({ remote: name }, peer) => {
+      await access.authorize(peer, "trust", {});
+      const remote = findRemote(config, name);
+      const [publicKey, trusted] = await Promise.all([publicKeyOf(host.exec, remote), trustedKeys(host, remote)]);
+      const { port, user, path } = remote;
+      const hostKeys = trusted.map(({ type, blob }) => `${type} ${blob}`);
+      return { remote: name, host: remote.host, port, user, path, publicKey, hostKeys };
+    }),
+
+    checkRemote: unary(log, async ({ remote: name }, peer) => {
+      await access.authorize(peer, "trust", {});
+      const remote = findRemote(config, name);
+      return { findings: await checkRemote(host, remote, AbortSignal.timeout(checkDeadlineMs)) };
     }),
   };
 }

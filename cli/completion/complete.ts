@@ -22,6 +22,8 @@ const argumentSources: Readonly<Record<string, Source>> = {
   "volume resize name": ({ volumes }) => volumes,
   "trim volume": ({ volumes }) => volumes,
   "remote trust name": ({ remotes }) => remotes,
+  "remote setup name": ({ remotes }) => remotes,
+  "remote check name": ({ remotes }) => remotes,
   "log run": ({ runs }) => runs,
   "cancel run": ({ runs }) => runs,
 };

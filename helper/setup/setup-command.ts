@@ -1,13 +1,14 @@
 /** `luksmith-helper setup`: a request on standard input, a plan, and the plan carried out or shown. */
 
-import { realpath } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { type Exec, makeExec } from "../../common/exec.ts";
 import { escapeControls } from "../../common/quote.ts";
-import { type SetupReport, type SetupRequest, setupRequestSchema } from "../../common/setup-request.ts";
+import { type SetupReport, setupReportText } from "../../common/setup-report.ts";
+import { type SetupRequest, setupRequestSchema } from "../../common/setup-request.ts";
 import { defaultHelperConfigPath, parseHelperConfig } from "../config/helper-config.ts";
 import { applyPlan } from "./apply/apply.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
@@ -24,6 +25,8 @@ import type { Plan, Step } from "./step.ts";
 export interface SetupOptions {
   readonly dryRun: boolean;
   readonly json: boolean;
+  /** A file that the request is in. Default: standard input. */
+  readonly request: string | undefined;
   /** The machine whose setup is taken back; undefined for a setup, which is asked for on standard input. */
   readonly remove: string | undefined;
   readonly purge: boolean;
@@ -41,7 +44,7 @@ export async function setupCommand(options: SetupOptions): Promise<void> {
   const manifest = await readManifest(manifestPath);
   const { machine, plan, found } =
     options.remove === undefined
-      ? await toSetUp(exec, manifest, await readRequest())
+      ? await toSetUp(exec, manifest, await readRequest(options.request))
       : await toRemove(exec, manifest, options.remove, options.purge);
   const hear = (step: Step) => {
     if (step.action.kind !== "nothing")
@@ -112,14 +115,14 @@ async function findSources(): Promise<Sources> {
 }
 
 /** @throws {LuksmithError} "usage" */
-async function readRequest(): Promise<SetupRequest> {
-  const said = await text(process.stdin);
+async function readRequest(file: string | undefined): Promise<SetupRequest> {
+  const said = file === undefined ? await text(process.stdin) : await readFile(file, "utf8");
   if (said.length > requestBytesMax) throw new LuksmithError("usage", "the request is too long");
   let json: unknown;
   try {
     json = JSON.parse(said);
   } catch {
-    throw new LuksmithError("usage", "standard input is not a request, which is one object of JSON", {
+    throw new LuksmithError("usage", "what is asked for is not in JSON", {
       hint: "luksmith remote setup makes one; docs/backup-host.md has an example",
     });
   }
@@ -149,21 +152,5 @@ function sayJson(report: SetupReport): void {
 }
 
 function sayText(report: SetupReport, dryRun: boolean): void {
-  process.stdout.write(reportText(report, dryRun));
-}
-
-function reportText(report: SetupReport, dryRun: boolean): string {
-  switch (report.type) {
-    case "step": {
-      const detail = dryRun ? report.detail.map((line) => `      ${line}\n`).join("") : "";
-      return `${report.changes ? "  do    " : "  check "}${report.says}\n${detail}`;
-    }
-    case "note":
-      return `  note  ${report.message}\n`;
-    case "end":
-      if (report.changes === 0) return "nothing is to be done\n";
-      return report.dryRun
-        ? `${report.changes} things would be done; nothing has been\n`
-        : `${report.changes} things done\n`;
-  }
+  process.stdout.write(setupReportText(report, dryRun));
 }

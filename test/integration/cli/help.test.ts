@@ -20,6 +20,8 @@ const commands = [
   "prune",
   "remote",
   "remote trust",
+  "remote setup",
+  "remote check",
   "restore",
   "runs",
   "snapshots",

@@ -12,9 +12,11 @@ import {
   jobJson,
   jsonLine,
   jsonTypes,
+  remoteFindingJson,
   remoteJson,
   remoteTrustedJson,
   runJson,
+  setupReportJson,
   snapshotJson,
   statusJson,
   versionJson,
@@ -22,7 +24,7 @@ import {
   volumeJson,
 } from "../../../cli/json.ts";
 import { errorCodes, LuksmithError } from "../../../common/errors.ts";
-import { Finding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
+import { Finding_Level, RemoteFinding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
 import { FileEntry_Type, Item_Action, type RunEvent, RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import {
   after,
@@ -188,6 +190,13 @@ const samples: Record<JsonType, JsonObject[]> = {
   ],
   remote: [remoteJson(sampleScan({ trusted: [ed25519Key] }))],
   remote_trusted: [remoteTrustedJson("vault", ed25519Key, true)],
+  setup_step: [setupReportJson({ type: "step", says: "make a user", changes: true, detail: ["$ useradd lm-web01"] })],
+  setup_note: [setupReportJson({ type: "note", message: "no quota is set" })],
+  setup_end: [setupReportJson({ type: "end", changes: 3, dryRun: true })],
+  remote_finding: [
+    remoteFindingJson({ level: RemoteFinding_Level.OK, subject: "SFTP", message: "is there", hint: "" }),
+    remoteFindingJson({ level: RemoteFinding_Level.OFF, subject: "helper", message: "none", hint: "set it up" }),
+  ],
   finding: [findingJson(sampleFinding()), findingJson(sampleFinding({ hint: "apt install rsync" }))],
   error: [
     errorJson(new LuksmithError("locked", "in use", { hint: "wait" })),
@@ -215,7 +224,7 @@ test("every section of the documentation is about something that is printed", ()
 
 test("every word of every enumeration is documented", () => {
   const text = readFileSync(new URL("../../../docs/cli-json.md", import.meta.url), "utf8");
-  for (const names of [Verb, RunState, Item_Action, FileEntry_Type, Finding_Level]) {
+  for (const names of [Verb, RunState, Item_Action, FileEntry_Type, Finding_Level, RemoteFinding_Level]) {
     for (const name of Object.keys(names)) {
       if (name === "UNSPECIFIED" || name === "UNRECOGNIZED") continue;
       assert.ok(text.includes(`\`${name.toLowerCase()}\``), name);

@@ -287,6 +287,96 @@ export interface TrustRemoteResponse {
   trusted: HostKey | undefined;
 }
 
+export interface DescribeRemoteRequest {
+  remote: string;
+}
+
+export interface DescribeRemoteResponse {
+  remote: string;
+  host: string;
+  port: number;
+  user: string;
+  /** The directory of the images, absolute or from the login directory. */
+  path: string;
+  /** Such as "ssh-ed25519 AAAA...". */
+  publicKey: string;
+  /** The host keys that are trusted, written the same way. */
+  hostKeys: string[];
+}
+
+export interface CheckRemoteRequest {
+  remote: string;
+}
+
+export interface CheckRemoteResponse {
+  findings: RemoteFinding[];
+}
+
+export interface RemoteFinding {
+  level: RemoteFinding_Level;
+  /** What was tried, such as "SFTP" or "checkpoints". */
+  subject: string;
+  message: string;
+  hint: string;
+}
+
+export const RemoteFinding_Level = {
+  UNSPECIFIED: 0,
+  OK: 1,
+  /** NO - It should be so, and is not. */
+  NO: 2,
+  /** OFF - Something that may be there, and is not. */
+  OFF: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type RemoteFinding_Level = typeof RemoteFinding_Level[keyof typeof RemoteFinding_Level];
+
+export namespace RemoteFinding_Level {
+  export type UNSPECIFIED = typeof RemoteFinding_Level.UNSPECIFIED;
+  export type OK = typeof RemoteFinding_Level.OK;
+  export type NO = typeof RemoteFinding_Level.NO;
+  export type OFF = typeof RemoteFinding_Level.OFF;
+  export type UNRECOGNIZED = typeof RemoteFinding_Level.UNRECOGNIZED;
+}
+
+export function remoteFinding_LevelFromJSON(object: any): RemoteFinding_Level {
+  switch (object) {
+    case 0:
+    case "LEVEL_UNSPECIFIED":
+      return RemoteFinding_Level.UNSPECIFIED;
+    case 1:
+    case "LEVEL_OK":
+      return RemoteFinding_Level.OK;
+    case 2:
+    case "LEVEL_NO":
+      return RemoteFinding_Level.NO;
+    case 3:
+    case "LEVEL_OFF":
+      return RemoteFinding_Level.OFF;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return RemoteFinding_Level.UNRECOGNIZED;
+  }
+}
+
+export function remoteFinding_LevelToJSON(object: RemoteFinding_Level): string {
+  switch (object) {
+    case RemoteFinding_Level.UNSPECIFIED:
+      return "LEVEL_UNSPECIFIED";
+    case RemoteFinding_Level.OK:
+      return "LEVEL_OK";
+    case RemoteFinding_Level.NO:
+      return "LEVEL_NO";
+    case RemoteFinding_Level.OFF:
+      return "LEVEL_OFF";
+    case RemoteFinding_Level.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export interface DoctorRequest {
   /** Also connect to the remotes. */
   online: boolean;
@@ -4271,6 +4361,501 @@ export const TrustRemoteResponse: MessageFns<TrustRemoteResponse> = {
   },
 };
 
+function createBaseDescribeRemoteRequest(): DescribeRemoteRequest {
+  return { remote: "" };
+}
+
+export const DescribeRemoteRequest: MessageFns<DescribeRemoteRequest> = {
+  encode(message: DescribeRemoteRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.remote !== "") {
+      writer.uint32(10).string(message.remote);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeRemoteRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeRemoteRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.remote = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeRemoteRequest {
+    return { remote: isSet(object.remote) ? globalThis.String(object.remote) : "" };
+  },
+
+  toJSON(message: DescribeRemoteRequest): unknown {
+    const obj: any = {};
+    if (message.remote !== "") {
+      obj.remote = message.remote;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DescribeRemoteRequest>): DescribeRemoteRequest {
+    return DescribeRemoteRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DescribeRemoteRequest>): DescribeRemoteRequest {
+    const message = createBaseDescribeRemoteRequest();
+    message.remote = object.remote ?? "";
+    return message;
+  },
+};
+
+function createBaseDescribeRemoteResponse(): DescribeRemoteResponse {
+  return { remote: "", host: "", port: 0, user: "", path: "", publicKey: "", hostKeys: [] };
+}
+
+export const DescribeRemoteResponse: MessageFns<DescribeRemoteResponse> = {
+  encode(message: DescribeRemoteResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.remote !== "") {
+      writer.uint32(10).string(message.remote);
+    }
+    if (message.host !== "") {
+      writer.uint32(18).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(24).uint32(message.port);
+    }
+    if (message.user !== "") {
+      writer.uint32(34).string(message.user);
+    }
+    if (message.path !== "") {
+      writer.uint32(42).string(message.path);
+    }
+    if (message.publicKey !== "") {
+      writer.uint32(50).string(message.publicKey);
+    }
+    for (const v of message.hostKeys) {
+      writer.uint32(58).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeRemoteResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeRemoteResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.remote = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.publicKey = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.hostKeys.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeRemoteResponse {
+    return {
+      remote: isSet(object.remote) ? globalThis.String(object.remote) : "",
+      host: isSet(object.host) ? globalThis.String(object.host) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      publicKey: isSet(object.publicKey)
+        ? globalThis.String(object.publicKey)
+        : isSet(object.public_key)
+        ? globalThis.String(object.public_key)
+        : "",
+      hostKeys: globalThis.Array.isArray(object?.hostKeys)
+        ? object.hostKeys.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.host_keys)
+        ? object.host_keys.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: DescribeRemoteResponse): unknown {
+    const obj: any = {};
+    if (message.remote !== "") {
+      obj.remote = message.remote;
+    }
+    if (message.host !== "") {
+      obj.host = message.host;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.publicKey !== "") {
+      obj.publicKey = message.publicKey;
+    }
+    if (message.hostKeys?.length) {
+      obj.hostKeys = message.hostKeys;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DescribeRemoteResponse>): DescribeRemoteResponse {
+    return DescribeRemoteResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DescribeRemoteResponse>): DescribeRemoteResponse {
+    const message = createBaseDescribeRemoteResponse();
+    message.remote = object.remote ?? "";
+    message.host = object.host ?? "";
+    message.port = object.port ?? 0;
+    message.user = object.user ?? "";
+    message.path = object.path ?? "";
+    message.publicKey = object.publicKey ?? "";
+    message.hostKeys = object.hostKeys?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseCheckRemoteRequest(): CheckRemoteRequest {
+  return { remote: "" };
+}
+
+export const CheckRemoteRequest: MessageFns<CheckRemoteRequest> = {
+  encode(message: CheckRemoteRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.remote !== "") {
+      writer.uint32(10).string(message.remote);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckRemoteRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckRemoteRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.remote = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckRemoteRequest {
+    return { remote: isSet(object.remote) ? globalThis.String(object.remote) : "" };
+  },
+
+  toJSON(message: CheckRemoteRequest): unknown {
+    const obj: any = {};
+    if (message.remote !== "") {
+      obj.remote = message.remote;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckRemoteRequest>): CheckRemoteRequest {
+    return CheckRemoteRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckRemoteRequest>): CheckRemoteRequest {
+    const message = createBaseCheckRemoteRequest();
+    message.remote = object.remote ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckRemoteResponse(): CheckRemoteResponse {
+  return { findings: [] };
+}
+
+export const CheckRemoteResponse: MessageFns<CheckRemoteResponse> = {
+  encode(message: CheckRemoteResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.findings) {
+      RemoteFinding.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckRemoteResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckRemoteResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.findings.push(RemoteFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckRemoteResponse {
+    return {
+      findings: globalThis.Array.isArray(object?.findings)
+        ? object.findings.map((e: any) => RemoteFinding.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: CheckRemoteResponse): unknown {
+    const obj: any = {};
+    if (message.findings?.length) {
+      obj.findings = message.findings.map((e) => RemoteFinding.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckRemoteResponse>): CheckRemoteResponse {
+    return CheckRemoteResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckRemoteResponse>): CheckRemoteResponse {
+    const message = createBaseCheckRemoteResponse();
+    message.findings = object.findings?.map((e) => RemoteFinding.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRemoteFinding(): RemoteFinding {
+  return { level: 0, subject: "", message: "", hint: "" };
+}
+
+export const RemoteFinding: MessageFns<RemoteFinding> = {
+  encode(message: RemoteFinding, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.level !== 0) {
+      writer.uint32(8).int32(message.level);
+    }
+    if (message.subject !== "") {
+      writer.uint32(18).string(message.subject);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    if (message.hint !== "") {
+      writer.uint32(34).string(message.hint);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoteFinding {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoteFinding();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.hint = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RemoteFinding {
+    return {
+      level: isSet(object.level) ? remoteFinding_LevelFromJSON(object.level) : 0,
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      hint: isSet(object.hint) ? globalThis.String(object.hint) : "",
+    };
+  },
+
+  toJSON(message: RemoteFinding): unknown {
+    const obj: any = {};
+    if (message.level !== 0) {
+      obj.level = remoteFinding_LevelToJSON(message.level);
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.hint !== "") {
+      obj.hint = message.hint;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RemoteFinding>): RemoteFinding {
+    return RemoteFinding.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoteFinding>): RemoteFinding {
+    const message = createBaseRemoteFinding();
+    message.level = object.level ?? 0;
+    message.subject = object.subject ?? "";
+    message.message = object.message ?? "";
+    message.hint = object.hint ?? "";
+    return message;
+  },
+};
+
 function createBaseDoctorRequest(): DoctorRequest {
   return { online: false, fix: false };
 }
@@ -4721,6 +5306,28 @@ export const AgentServiceService = {
     responseSerialize: (value: TrustRemoteResponse): Buffer => Buffer.from(TrustRemoteResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TrustRemoteResponse => TrustRemoteResponse.decode(value),
   },
+  /** Who a remote is, as the configuration says, and the key that this machine comes with. */
+  describeRemote: {
+    path: "/luksmith.v1.AgentService/DescribeRemote" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DescribeRemoteRequest): Buffer =>
+      Buffer.from(DescribeRemoteRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DescribeRemoteRequest => DescribeRemoteRequest.decode(value),
+    responseSerialize: (value: DescribeRemoteResponse): Buffer =>
+      Buffer.from(DescribeRemoteResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DescribeRemoteResponse => DescribeRemoteResponse.decode(value),
+  },
+  /** Tries with this machine's key what it can do there, and what it cannot. */
+  checkRemote: {
+    path: "/luksmith.v1.AgentService/CheckRemote" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckRemoteRequest): Buffer => Buffer.from(CheckRemoteRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckRemoteRequest => CheckRemoteRequest.decode(value),
+    responseSerialize: (value: CheckRemoteResponse): Buffer => Buffer.from(CheckRemoteResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckRemoteResponse => CheckRemoteResponse.decode(value),
+  },
   doctor: {
     path: "/luksmith.v1.AgentService/Doctor" as const,
     requestStream: false as const,
@@ -4755,6 +5362,10 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   scanRemote: handleUnaryCall<ScanRemoteRequest, ScanRemoteResponse>;
   /** Trust the host key with this fingerprint from now on. The host is asked again: only a key it offers is stored. */
   trustRemote: handleUnaryCall<TrustRemoteRequest, TrustRemoteResponse>;
+  /** Who a remote is, as the configuration says, and the key that this machine comes with. */
+  describeRemote: handleUnaryCall<DescribeRemoteRequest, DescribeRemoteResponse>;
+  /** Tries with this machine's key what it can do there, and what it cannot. */
+  checkRemote: handleUnaryCall<CheckRemoteRequest, CheckRemoteResponse>;
   doctor: handleUnaryCall<DoctorRequest, DoctorResponse>;
 }
 
@@ -5022,6 +5633,38 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: TrustRemoteResponse) => void,
+  ): ClientUnaryCall;
+  /** Who a remote is, as the configuration says, and the key that this machine comes with. */
+  describeRemote(
+    request: DescribeRemoteRequest,
+    callback: (error: ServiceError | null, response: DescribeRemoteResponse) => void,
+  ): ClientUnaryCall;
+  describeRemote(
+    request: DescribeRemoteRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DescribeRemoteResponse) => void,
+  ): ClientUnaryCall;
+  describeRemote(
+    request: DescribeRemoteRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DescribeRemoteResponse) => void,
+  ): ClientUnaryCall;
+  /** Tries with this machine's key what it can do there, and what it cannot. */
+  checkRemote(
+    request: CheckRemoteRequest,
+    callback: (error: ServiceError | null, response: CheckRemoteResponse) => void,
+  ): ClientUnaryCall;
+  checkRemote(
+    request: CheckRemoteRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckRemoteResponse) => void,
+  ): ClientUnaryCall;
+  checkRemote(
+    request: CheckRemoteRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckRemoteResponse) => void,
   ): ClientUnaryCall;
   doctor(
     request: DoctorRequest,
