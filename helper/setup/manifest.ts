@@ -44,7 +44,7 @@ export type Made = z.output<typeof madeSchema>;
 export type Left = z.output<typeof leftSchema>;
 export type Manifest = z.output<typeof manifestSchema>;
 
-const emptyManifest: Manifest = { version: 1, made: [], left: [] };
+export const emptyManifest: Manifest = { version: 1, made: [], left: [] };
 
 /** Whether both are about the same thing, whatever is known of it. */
 function isSame(one: Made, other: Made): boolean {

@@ -6,6 +6,7 @@ import type { Host } from "../../system/host.ts";
 import { publicKeyOf } from "../public-key.ts";
 import { hasShell, hasTerminal, runsCommands } from "./commands.ts";
 import { forwardsIn, forwardsOut, forwardsX11 } from "./forwarding.ts";
+import { helperThere } from "./helper.ts";
 import { altersOwnKey } from "./own-key.ts";
 import { sftpInside } from "./sftp-inside.ts";
 import { sftpOutside } from "./sftp-outside.ts";
@@ -29,5 +30,6 @@ export async function checkRemote(host: Host, remote: RemoteConfig, signal: Abor
     forwardsX11(trial),
     altersOwnKey(trial, publicKey),
   ]);
-  return [inside, outside, ...commands, ...rest.slice(0, 1), ...ways, ...rest.slice(1)];
+  const helper = await helperThere(trial, signal);
+  return [inside, outside, ...commands, ...rest.slice(0, 1), ...ways, ...rest.slice(1), ...helper];
 }

@@ -55,6 +55,11 @@ export interface SecondHostOptions {
   readonly shell?: boolean;
   /** Private keys (with .pub beside them) that there are already: its own, and the client's at `identityFile`. */
   readonly hostKey?: string;
+  /**
+   * sshd reads Debian's own /etc/ssh/sshd_config, root gets in by this private key (with .pub beside it), which is made, and the user
+   * by the one line in ~/.ssh/authorized_keys that a person would write first: a host for `luksmith remote setup`.
+   */
+  readonly administrator?: string;
   /** The user has luksmith-helper behind its gate, as `luksmith remote setup` would leave it. Default: plain SFTP. */
   readonly helper?: HelperOnHost;
 }
@@ -74,6 +79,7 @@ export class SecondHost implements AsyncDisposable {
   readonly hostKeyFile: string;
   readonly #keptIn: string | undefined;
   readonly #helper: HelperOnHost | undefined;
+  readonly #administrator: string | undefined;
   #sshd: Child | undefined;
   #shape: LinkShape = { rttMs: 0 };
 
@@ -102,11 +108,13 @@ export class SecondHost implements AsyncDisposable {
       await installHelper(options.helper, { user: host.user, directory: host.storagePath });
       if (options.helper.firewall) await host.run("luksmith-helper", "firewall", "apply");
     }
+    if (options.administrator !== undefined) await host.#letIn(options.administrator, publicKey);
     await host.start();
     return host;
   }
 
-  private constructor({ keptIn, helper }: SecondHostOptions) {
+  private constructor({ keptIn, helper, administrator }: SecondHostOptions) {
+    this.#administrator = administrator;
     this.#keptIn = keptIn;
     this.#helper = helper;
     this.hostKeyFile = join(keptIn ?? root, "host_key");
@@ -139,7 +147,7 @@ export class SecondHost implements AsyncDisposable {
       args: [
         ...[`--net=/run/netns/${namespace}`, "--"],
         // past a limit of its own, a server is told so and goes on: see limitFiles
-        ...["env", "--ignore-signal=XFSZ", "/usr/sbin/sshd", "-D", "-e", "-f", join(root, "sshd_config")],
+        ...["env", "--ignore-signal=XFSZ", "/usr/sbin/sshd", "-D", "-e", ...this.#sshdArgs()],
       ],
       onStderr: (chunk) => {
         if (said.includes("Server listening")) return;
@@ -313,6 +321,33 @@ export class SecondHost implements AsyncDisposable {
             .filter((line) => !(shell && line.includes("ForceCommand")))),
     ];
     await writeFile(join(root, "sshd_config"), `${config.join("\n")}\n`);
+  }
+
+  #sshdArgs(): string[] {
+    if (this.#administrator === undefined) return ["-f", join(root, "sshd_config")];
+    const options = [
+      `HostKey=${this.hostKeyFile}`,
+      `ListenAddress=${this.address}`,
+      "UsePAM=no",
+      "UseDNS=no",
+      "PidFile=none",
+    ];
+    return ["-f", "/etc/ssh/sshd_config", ...options.flatMap((option) => ["-o", option])];
+  }
+
+  async #letIn(administrator: string, publicKey: string): Promise<void> {
+    await mkdir(dirname(administrator), { recursive: true, mode: 0o700 });
+    await makeKey(administrator);
+    const { uid, gid } = await stat(this.storagePath);
+    const homes = [
+      { home: "/root", key: await readFile(`${administrator}.pub`, "utf8"), uid: 0, gid: 0 },
+      { home: this.storagePath, key: publicKey, uid, gid },
+    ];
+    for (const { home, key, uid, gid } of homes) {
+      await mkdir(join(home, ".ssh"), { recursive: true, mode: 0o700 });
+      await writeFile(join(home, ".ssh/authorized_keys"), key, { mode: 0o600 });
+      for (const path of [".ssh", ".ssh/authorized_keys"]) await chown(join(home, path), uid, gid);
+    }
   }
 
   async #netem(...shape: string[]): Promise<void> {
