@@ -4,7 +4,8 @@
  * connects, and the others go through its connection, so that a password is asked for once.
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
+// as a whole: named, it would be read with the help of the command line, which shares it (scripts/builtin-imports.ts)
+import childProcess, { type ChildProcess } from "node:child_process";
 import { createReadStream } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -67,7 +68,9 @@ export class AdminSsh implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const leaving = spawn("ssh", [...this.#args, "-O", "exit", "--", this.destination], { stdio: "ignore" });
+    const leaving = childProcess.spawn("ssh", [...this.#args, "-O", "exit", "--", this.destination], {
+      stdio: "ignore",
+    });
     await ended(leaving).catch(() => undefined);
     await rm(this.#directory, { recursive: true, force: true });
   }
@@ -86,7 +89,7 @@ export class AdminSsh implements AsyncDisposable {
     }: { stdin?: string | { file: string }; onLine?: (line: string) => void; signal?: AbortSignal } = {},
   ): Promise<Answer> {
     signal?.throwIfAborted();
-    const child = spawn("ssh", [...this.#args, "-T", "--", this.destination, command], {
+    const child = childProcess.spawn("ssh", [...this.#args, "-T", "--", this.destination, command], {
       stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "inherit"],
     });
     const stop = () => child.kill();
@@ -103,7 +106,9 @@ export class AdminSsh implements AsyncDisposable {
 
   /** With the administrator's terminal as the command's own, for sudo to ask for a password. */
   async runOnTerminal(command: string): Promise<Answer> {
-    const child = spawn("ssh", [...this.#args, "-t", "--", this.destination, command], { stdio: "inherit" });
+    const child = childProcess.spawn("ssh", [...this.#args, "-t", "--", this.destination, command], {
+      stdio: "inherit",
+    });
     return this.#reached(await ended(child), "");
   }
 

@@ -34,7 +34,9 @@ const run = async (file: string, ...args: string[]) => (await mustRead(exec, { f
 /** What a person types; what it says on both is in the message of an assertion that fails. */
 async function luksmith(...args: string[]): Promise<Finished & { said: string }> {
   const finished = await exec({ file: process.execPath, args: [resolve("dist/luksmith.mjs"), ...args], deadlineMs });
-  return { ...finished, said: `${finished.stdout}${finished.stderr}` };
+  const said = `${finished.stdout}${finished.stderr}`;
+  if (process.env.LUKSMITH_LAB_VERBOSE) process.stderr.write(said);
+  return { ...finished, said };
 }
 
 const setUp = (remote: string, ...more: string[]) =>

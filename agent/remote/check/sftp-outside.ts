@@ -38,7 +38,8 @@ export async function sftpOutside(trial: Trial): Promise<RemoteFinding> {
   const isRoot = login.endsWith(": /");
   if (!isRoot && above.length > 0) return outside("can list what is above it");
   const accounts = await readFile(passwd, "utf8").catch(() => "");
-  if (/^root:/m.test(accounts)) return outside("can read /etc/passwd");
+  // a sandbox has one that knows the machine's user alone
+  if (accounts.trimEnd().includes("\n")) return outside("can read /etc/passwd");
   return ok(subject, "SFTP gets to nothing but the machine's directory");
 }
 

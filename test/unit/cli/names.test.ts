@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { countUpTo, jobName, remoteName, runId, snapshotName, volumeName } from "../../../cli/names.ts";
+import {
+  adminDestination,
+  byteSize,
+  countUpTo,
+  jobName,
+  remoteName,
+  runId,
+  snapshotName,
+  sshOption,
+  volumeName,
+} from "../../../cli/names.ts";
 
 test("names of jobs, volumes and remotes follow one rule", () => {
   for (const check of [jobName, volumeName, remoteName]) {
@@ -36,4 +46,17 @@ test("counts", () => {
   for (const text of ["0", "201", "-1", "1e2", "0x10", "", "x", "1.5", "99999999999999999999"]) {
     assert.throws(() => count(text), { code: "usage" }, text);
   }
+});
+
+test("administrators and options of their ssh", () => {
+  for (const text of ["root@vault.example.net", "alice@2001:db8::1", "vault"])
+    assert.equal(adminDestination(text), text);
+  for (const text of ["", "-oProxyCommand=id", "a b", "root@-x", "root@", "@vault", "a;id", "$(id)@x", "a\nb"]) {
+    assert.throws(() => adminDestination(text), { code: "usage" }, text);
+  }
+  for (const text of ["Port=2222", "IdentityFile /root/my key"]) assert.equal(sshOption(text), text);
+  for (const text of ["", "Port", "=x", "-v", "Port=2\nProxyCommand=id"])
+    assert.throws(() => sshOption(text), { code: "usage" }, text);
+  assert.equal(byteSize("500G"), 500 * 2 ** 30);
+  for (const text of ["", "0", "-1", "many", "5X"]) assert.throws(() => byteSize(text), { code: "usage" }, text);
 });

@@ -4,12 +4,13 @@ import { createdText } from "../../../cli/show/created-volume.ts";
 import { longText, modeText } from "../../../cli/show/files.ts";
 import { findingText } from "../../../cli/show/findings.ts";
 import { jobsText } from "../../../cli/show/jobs.ts";
+import { remoteFindingText } from "../../../cli/show/remote-check.ts";
 import { cancelText, runsText } from "../../../cli/show/runs.ts";
 import { snapshotsText } from "../../../cli/show/snapshots.ts";
 import { statusText } from "../../../cli/show/status.ts";
 import { scanText } from "../../../cli/show/trust.ts";
 import { volumesText } from "../../../cli/show/volumes.ts";
-import { Finding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
+import { Finding_Level, RemoteFinding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
 import { FileEntry_Type, RunState } from "../../../proto/gen/luksmith/v1/types.ts";
 import {
   after,
@@ -143,6 +144,15 @@ test("a file in a listing", () => {
     target: Buffer.from("\x1b[2J"),
   });
   assert.match(longText(link), / {2}\$'a\\nb' -> \$'\\x1b\[2J'$/);
+});
+
+test("what a key can do at a backup host", () => {
+  const finding = { level: RemoteFinding_Level.OK, subject: "SFTP", message: "images is there", hint: "" };
+  assert.equal(remoteFindingText(finding, plain), "ok    SFTP: images is there\n");
+  assert.equal(
+    remoteFindingText({ ...finding, level: RemoteFinding_Level.NO, message: "gone\x1b", hint: "make it" }, plain),
+    "no    SFTP: gone\\u{1b}\n      hint: make it\n",
+  );
 });
 
 test("findings", () => {
