@@ -24,7 +24,8 @@ export async function whyNoHoles(exec: Exec, directory: string): Promise<string 
     await file.sync();
     return (await file.stat()).blocks < before ? undefined : "its file system punches holes and frees nothing";
   } catch (error) {
-    if (hasErrno(error, "EOPNOTSUPP", "ENOTSUP", "EISDIR")) return "its file system has no unnamed files to try it out on";
+    if (hasErrno(error, "EOPNOTSUPP", "ENOTSUP", "EISDIR"))
+      return "its file system has no unnamed files to try it out on";
     if (hasErrno(error, "ENOSPC", "EDQUOT")) return "it is full";
     if (error instanceof LuksmithError) return error.message;
     if (error instanceof Error && "code" in error) return `it could not be tried out (${error.code})`;

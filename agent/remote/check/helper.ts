@@ -27,7 +27,9 @@ export async function helperThere(trial: Trial, signal: AbortSignal): Promise<Re
       return [off("helper", message, `luksmith remote setup ${remote.name} installs one`)];
     }
     if (!(error instanceof LuksmithError)) throw error;
-    return [no("helper", error.message, error.hint ?? `luksmith remote setup ${remote.name}`)];
+    // whatever it is, it is written down over there
+    const hint = error.code === "internal" ? "on the backup host: /var/log/luksmith-helper.log" : error.hint;
+    return [no("helper", error.message, hint ?? `luksmith remote setup ${remote.name}`)];
   } finally {
     await session.end();
   }
