@@ -3,7 +3,6 @@
 import type { RemoteFinding } from "../../../proto/gen/luksmith/v1/agent.ts";
 import type { RemoteConfig } from "../../config/remote.ts";
 import type { Host } from "../../system/host.ts";
-import { publicKeyOf } from "../public-key.ts";
 import { hasShell, hasTerminal, runsCommands } from "./commands.ts";
 import { forwardsIn, forwardsOut, forwardsX11 } from "./forwarding.ts";
 import { helperThere } from "./helper.ts";
@@ -14,7 +13,6 @@ import { Trial } from "./trial.ts";
 
 /** @throws {LuksmithError} "unreachable", "refused" when it does not come to any trial */
 export async function checkRemote(host: Host, remote: RemoteConfig, signal: AbortSignal): Promise<RemoteFinding[]> {
-  const publicKey = await publicKeyOf(host.exec, remote);
   await using trial = await Trial.begin(host, remote, signal);
   const inside = await sftpInside(trial, signal);
   // an sshd takes some ten connections at a time that have not said yet who they are, and drops of more (MaxStartups)
@@ -28,7 +26,7 @@ export async function checkRemote(host: Host, remote: RemoteConfig, signal: Abor
     forwardsIn(trial),
     forwardsOut(trial),
     forwardsX11(trial),
-    altersOwnKey(trial, publicKey),
+    altersOwnKey(trial),
   ]);
   const helper = await helperThere(trial, signal);
   return [inside, outside, ...commands, ...rest.slice(0, 1), ...ways, ...rest.slice(1), ...helper];

@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { mustRun } from "../../../common/exec.ts";
 import type { RemoteFinding } from "../../../proto/gen/luksmith/v1/agent.ts";
-import { no, ok } from "./finding.ts";
-import type { Trial } from "./trial.ts";
+import { no, off, ok } from "./finding.ts";
+import { Trial } from "./trial.ts";
 
 const subject = "not its own keys";
 const keysFile = ".ssh/authorized_keys";
@@ -11,17 +11,16 @@ const hint =
   "sshd has to look for keys where SFTP cannot write (AuthorizedKeysFile): luksmith remote setup sees to that";
 
 /**
- * Whoever may write the file that sshd reads can give the key back what was taken from it. Where there is a file already it is only
- * read; where there is none one is made, with a key that is then tried.
+ * Whoever may write the file that sshd reads can give the key back what was taken from it. So a key is written there, behind what
+ * stands there already, and tried; then it is as it was. At no time is a key missing in it.
  */
-export async function altersOwnKey(trial: Trial, publicKey: string): Promise<RemoteFinding> {
-  const there = join(trial.directory, "authorized_keys");
-  await trial.sftp([`-get ${keysFile} ${there}`]);
-  const text = await readFile(there, "utf8").catch(() => undefined);
-  if (text !== undefined) {
-    const blob = publicKey.split(" ")[1] ?? "";
-    if (text.includes(blob)) return no(subject, `the key gets to the file that lets it in: ${keysFile}`, hint);
-    return ok(subject, `${keysFile} is in its reach, and not what lets it in`);
+export async function altersOwnKey(trial: Trial): Promise<RemoteFinding> {
+  const fetched = join(trial.directory, "authorized_keys");
+  const { stderr: said } = await trial.sftp([`-get ${keysFile} ${fetched}`]);
+  const before = await readFile(fetched, "utf8").catch(() => undefined);
+  if (before === undefined && !/not found|no such file/i.test(said)) {
+    // there is one that cannot be read: what is written in its place could not be taken back
+    return off(subject, `not tried: ${keysFile} is there, and cannot be read`, hint);
   }
   const trialKey = join(trial.directory, "trial");
   await mustRun(trial.host.exec, {
@@ -30,9 +29,13 @@ export async function altersOwnKey(trial: Trial, publicKey: string): Promise<Rem
     deadlineMs: 30_000,
   });
   const directoryMade = (await trial.sftp(["mkdir .ssh", "chmod 700 .ssh"])).exitCode === 0;
-  const { exitCode } = await trial.sftp([`put ${trialKey}.pub ${keysFile}`, `chmod 600 ${keysFile}`]);
+  const added = await readFile(`${trialKey}.pub`, "utf8");
+  const isWritten = await putKeys(
+    trial,
+    `${before ?? ""}${before === undefined || before.endsWith("\n") ? "" : "\n"}${added}`,
+  );
   try {
-    if (exitCode !== 0) return ok(subject, "it cannot write any");
+    if (!isWritten) return ok(subject, "it cannot write any");
     // the machine's own key is offered as well; what matters is whether this one, which is offered first, was taken
     const { stderr } = await trial.ssh(["-v", "-o", `IdentityFile=${trialKey}`], ["true"]);
     if (/Server accepts key: \S*\/trial /.test(stderr)) {
@@ -40,6 +43,17 @@ export async function altersOwnKey(trial: Trial, publicKey: string): Promise<Rem
     }
     return ok(subject, "one that it writes lets nobody in");
   } finally {
-    await trial.sftp([`-rm ${keysFile}`, ...(directoryMade ? ["-rmdir .ssh"] : [])]);
+    if (before === undefined) await trial.sftp([`-rm ${keysFile}`, ...(directoryMade ? ["-rmdir .ssh"] : [])]);
+    else if (isWritten) await putKeys(trial, before);
   }
+}
+
+/** In its place at once. */
+async function putKeys(trial: Trial, text: string): Promise<boolean> {
+  const file = join(trial.directory, "keys");
+  const fresh = `.ssh/${Trial.word()}`;
+  await writeFile(file, text, { mode: 0o600 });
+  const { exitCode } = await trial.sftp([`put ${file} ${fresh}`, `chmod 600 ${fresh}`, `rename ${fresh} ${keysFile}`]);
+  if (exitCode !== 0) await trial.sftp([`-rm ${fresh}`]);
+  return exitCode === 0;
 }

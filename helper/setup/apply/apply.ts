@@ -1,6 +1,6 @@
 /** One step after another; what each makes is written down before it is made. */
 
-import { mkdir, rm, rmdir } from "node:fs/promises";
+import { rm, rmdir } from "node:fs/promises";
 import { hasErrno } from "../../../common/errors.ts";
 import type { Exec } from "../../../common/exec.ts";
 import { leave, type Manifest, register, strike, takeUp, writeManifest } from "../manifest.ts";
@@ -19,8 +19,6 @@ export async function applyPlan(
   let current = manifest;
   const keep = async (next: Manifest) => {
     if (JSON.stringify(next) === JSON.stringify(current)) return;
-    // 0711: the machines' home is in it
-    await mkdir(stateDirectory, { recursive: true, mode: 0o711 });
     await writeManifest(manifestPath, next);
     current = next;
   };

@@ -45,6 +45,10 @@ export function planRemoval(found: Found, request: RemovalRequest): Plan {
     planReload(found, ways.length > 0),
     ...(isLast || text === undefined ? [] : [withoutEntry(found, machine, text)]),
     ...rest.map((thing) => taking.take(thing)),
+    ...(own.some(({ what }) => what === "user")
+      ? []
+      : // its home was open to its SFTP all the time
+        [noted(`${machine} stays, and the keys in its own .ssh let in again: look what stands there now`)]),
     ...(isLast
       ? [
           ...made

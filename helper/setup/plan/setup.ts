@@ -23,7 +23,7 @@ import {
   sudoersFile,
 } from "../paths.ts";
 import { ancestorsOf, type Place, requireStorage } from "../place.ts";
-import type { Plan } from "../step.ts";
+import type { Plan, Step } from "../step.ts";
 import { planAccess } from "./access.ts";
 import { planConfiguration } from "./configuration.ts";
 import { planFirewall } from "./firewall.ts";
@@ -58,6 +58,13 @@ export function packagesFor(request: SetupRequest | undefined, found?: Found): s
   return [...neededPackages, ...(wantsQuota ? [quotaPackage] : [])];
 }
 
+/** For the list of what is made, before there is anything to stand in it. 0711: the machines' users pass through. */
+function planState(found: Found): Step[] {
+  if (found.directories.has(stateDirectory)) return [];
+  const action = { kind: "directory", path: stateDirectory, mode: 0o711 } as const;
+  return [{ says: `make the directory ${stateDirectory}`, action }];
+}
+
 /** @throws {LuksmithError} "refused", "config" before anything is done: what cannot be finished is not begun */
 export function planSetup(found: Found, request: SetupRequest, place: Place): Plan {
   const { machine, direct, checkpoints, quotaBytes } = request;
@@ -72,6 +79,7 @@ export function planSetup(found: Found, request: SetupRequest, place: Place): Pl
   const asSubvolume = quotaBytes !== undefined && found.quota.kind === "btrfs";
   return {
     steps: [
+      ...planState(found),
       ...planPackages(found, packagesFor(request, found)),
       ...planUser(found, request, directory),
       ...planStorage(found, machine, place, asSubvolume),

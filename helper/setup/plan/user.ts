@@ -1,7 +1,7 @@
 import { LuksmithError } from "../../../common/errors.ts";
 import type { SetupRequest } from "../../../common/setup-request.ts";
 import type { Found } from "../observe/found.ts";
-import { homePath, launcherPath, stateDirectory } from "../paths.ts";
+import { homePath, launcherPath } from "../paths.ts";
 import type { Step } from "../step.ts";
 import { wantDirectory } from "./want.ts";
 
@@ -18,15 +18,6 @@ export function planUser(found: Found, request: SetupRequest, directory: string)
     const earlier = found.manifest.left.find((left) => left.machine === machine && left.directory === directory);
     const uid = earlier === undefined || found.uids.has(earlier.uid) ? [] : ["--uid", `${earlier.uid}`];
     return [
-      // 0711: the user passes through
-      ...(found.directories.has(stateDirectory)
-        ? []
-        : [
-            {
-              says: `make the directory ${stateDirectory}`,
-              action: { kind: "directory", path: stateDirectory, mode: 0o711 },
-            } as const,
-          ]),
       ...wantDirectory(found, null, homePath, 0o755),
       {
         says: `make the user ${machine}, who has no password, and no home to write in`,

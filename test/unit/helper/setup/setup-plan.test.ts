@@ -75,6 +75,10 @@ describe("the plan of a setup", () => {
     assert.deepEqual(deeds(plan(cut)), ["systemctl reload"]);
   });
 
+  it("has a place to write down what it makes before it makes anything", () => {
+    assert.equal(deeds(plan(sampleFound({ packages: new Set() })))[0], "directory /var/lib/luksmith-helper");
+  });
+
   it("keeps nbd-server's own service from starting, unless somebody has it already", () => {
     assert.ok(deeds(plan(sampleFound({ packages: new Set() }))).includes("systemctl mask"));
     assert.ok(!deeds(plan(sampleFound())).includes("systemctl mask"));
