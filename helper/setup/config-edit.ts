@@ -55,7 +55,7 @@ export function withMachine(text: string | undefined, path: string, entry: Machi
   }
   const made = document.toString({ lineWidth: 0 });
   const after = parseHelperConfig(made, path);
-  requireApart(after, path);
+  requireRuntimeDirectory(after, path);
   // nothing to say: not even in another spelling
   return text !== undefined && isSame(before, after) ? text : made;
 }
@@ -73,21 +73,8 @@ export function withoutMachine(text: string, path: string, name: string): string
   return made;
 }
 
-/** One machine's directory inside another's, or the checkpoints inside it, would be open to that one. */
-function requireApart({ machines, checkpoints, runtimeDir }: HelperConfig, path: string): void {
-  const places = [...machines.values()].map(({ name, directory }) => ({ what: `the directory of ${name}`, directory }));
-  if (checkpoints !== undefined) places.push({ what: "that of the checkpoints", directory: checkpoints.directory });
-  for (const one of places) {
-    const inside = places.find((other) => other !== one && `${other.directory}/`.startsWith(`${one.directory}/`));
-    if (inside === undefined) continue;
-    throw new LuksmithError(
-      "refused",
-      `${inside.what} (${inside.directory}) is inside ${one.what} (${one.directory})`,
-      {
-        hint: `each has to be apart from the others: ${path}`,
-      },
-    );
-  }
+/** The gate has to find the sockets of exports where they are. */
+function requireRuntimeDirectory({ runtimeDir }: HelperConfig, path: string): void {
   if (runtimeDir === runtimeDirectory) return;
   throw new LuksmithError("refused", `${path} names ${runtimeDir} as its runtimeDir, of which the gate knows nothing`, {
     hint: `leave runtimeDir out: it is ${runtimeDirectory} then`,

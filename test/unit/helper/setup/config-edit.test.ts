@@ -59,7 +59,7 @@ describe("helper.yaml, edited", () => {
 
   it("is refused where machines would get at one another, or at the checkpoints", () => {
     for (const directory of ["/srv/web01", "/srv/web01/sub", "/srv", "/srv/checkpoints", "/srv/checkpoints/x"]) {
-      assert.throws(() => withMachine(byHand, path, { ...entry, directory }, none), { code: "refused" }, directory);
+      assert.throws(() => withMachine(byHand, path, { ...entry, directory }, none), { code: "config" }, directory);
     }
     assert.throws(() => withMachine(byHand, path, entry, { ...none, checkpoints: "/srv/others" }), {
       code: "refused",

@@ -137,8 +137,8 @@ describe("the plan of a setup", () => {
     ["the whole storage", {}, { directory: "/srv" }, "usage"],
     ["what is gone at the next boot", {}, { directory: "/run/images" }, "usage"],
     ["images outside the directory", {}, { path: "/srv/a", directory: "/srv/b/c" }, "usage"],
-    ["checkpoints inside the directory", {}, { checkpoints: `${directory}/checkpoints` }, "refused"],
-    ["the directory inside the checkpoints", {}, { checkpoints: "/srv/luksmith" }, "refused"],
+    ["checkpoints inside the directory", {}, { checkpoints: `${directory}/checkpoints` }, "config"],
+    ["the directory inside the checkpoints", {}, { checkpoints: "/srv/luksmith" }, "config"],
     [
       "a helper.yaml that is not in order",
       { files: new Map([["/etc/luksmith/helper.yaml", textFile("machines: 7\n")]]) },
