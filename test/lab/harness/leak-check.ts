@@ -22,6 +22,7 @@ const ourPrograms = new Set([
   "nbd-server",
   "resize2fs",
   "rsync",
+  "socat",
   "ssh",
   "sshfs",
 ]);
