@@ -17,6 +17,10 @@ const madeSchema = z.discriminatedUnion("what", [
     before: z.strictObject({ content: z.string(), mode: z.int() }).nullable(),
   }),
   z.strictObject({ what: z.literal("directory"), of, path: z.string() }),
+  /** In a machine's directory, made as its user. */
+  z.strictObject({ what: z.literal("below"), of, path: z.string() }),
+  /** A directory that was there and had another owner or another mode. */
+  z.strictObject({ what: z.literal("owned"), of, path: z.string(), uid: z.int(), mode: z.int() }),
   z.strictObject({ what: z.literal("user"), of, name: z.string() }),
   /** The login shell that a user had who was there before. */
   z.strictObject({ what: z.literal("shell"), of, name: z.string(), before: z.string() }),
@@ -68,13 +72,18 @@ function identity(made: Made): string {
 /** What was there before the first time stays what was there before. */
 export function register(manifest: Manifest, made: Made): Manifest {
   const earlier = manifest.made.find((other) => isSame(other, made));
-  const kept = earlier?.what === "file" && made.what === "file" ? { ...made, before: earlier.before } : made;
+  const kept = earlier === undefined ? made : withEarlier(made, earlier);
   const others = manifest.made.filter((other) => !isSame(other, made));
   return {
     ...manifest,
     made:
       earlier === undefined ? [...others, kept] : manifest.made.map((other) => (isSame(other, made) ? kept : other)),
   };
+}
+
+function withEarlier(made: Made, earlier: Made): Made {
+  if (made.what === "file" && earlier.what === "file") return { ...made, before: earlier.before };
+  return made.what === "owned" ? earlier : made;
 }
 
 export function strike(manifest: Manifest, made: Made): Manifest {
@@ -86,6 +95,7 @@ export function leave(manifest: Manifest, left: Left): Manifest {
   return { ...manifest, left: [...manifest.left.filter(({ directory }) => directory !== left.directory), left] };
 }
 
+/** They are a machine's again, or gone. */
 export function takeUp(manifest: Manifest, directory: string): Manifest {
   return { ...manifest, left: manifest.left.filter((left) => left.directory !== directory) };
 }

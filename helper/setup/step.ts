@@ -27,6 +27,8 @@ export type Action =
       readonly hint?: string;
       readonly env?: Readonly<Record<string, string>>;
       readonly asUser?: string;
+      /** Whether it worked or not. */
+      readonly mayFail?: boolean;
     };
 
 export interface Step {

@@ -1,5 +1,6 @@
 /** One step after another; what each makes is written down before it is made. */
 
+import { existsSync } from "node:fs";
 import { rm, rmdir } from "node:fs/promises";
 import { hasErrno } from "../../../common/errors.ts";
 import type { Exec } from "../../../common/exec.ts";
@@ -31,6 +32,7 @@ export async function applyPlan(
     const after = strikes.reduce(strike, current);
     await keep(takesUp === undefined ? after : takeUp(after, takesUp));
   }
+  for (const { directory } of current.left) if (!existsSync(directory)) await keep(takeUp(current, directory));
   if (current.made.length + current.left.length === 0) await forget();
 }
 

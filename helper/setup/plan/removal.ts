@@ -1,6 +1,5 @@
 /** Taking back what setup has made for a machine: the last first, and for the last machine all that they shared. Pure. */
 
-import { dirname } from "node:path";
 import { LuksmithError } from "../../../common/errors.ts";
 import { defaultHelperConfigPath, parseHelperConfig } from "../../config/helper-config.ts";
 import { tableName } from "../../export/firewall-rules.ts";
@@ -105,6 +104,10 @@ class Taking {
         return this.#takeFile(made);
       case "directory":
         return this.#takeDirectory(made);
+      case "below":
+        return this.#takeBelow(made);
+      case "owned":
+        return this.#giveBack(made);
       case "user":
         return command(made, `remove the user ${made.name}`, ["userdel", made.name]);
       case "shell":
@@ -136,10 +139,11 @@ class Taking {
     }
   }
 
-  /** It is of the helper's own making, and empty when no session is open. */
+  /** Of the helper's own making: locks, mostly. Nobody is connected any more. */
   takeRuntimeDirectory(): Plan {
     if (!this.#found.directories.has(runtimeDirectory)) return { steps: [], notes: [] };
-    return does({ says: `remove ${runtimeDirectory}`, action: { kind: "remove-directory", path: runtimeDirectory } });
+    const argv = ["rm", "--recursive", "--force", "--one-file-system", "--", runtimeDirectory];
+    return does({ says: `remove ${runtimeDirectory}`, action: { kind: "command", argv } });
   }
 
   #takeFile(made: Extract<Made, { what: "file" }>): Plan {
@@ -161,32 +165,73 @@ class Taking {
 
   #takeDirectory(made: Extract<Made, { what: "directory" }>): Plan {
     const { path } = made;
-    const { directories, user } = this.#found;
-    const there = directories.get(path);
-    if (there === undefined) return forgotten(made);
-    if (there.names.every((name) => this.#gone.has(`${path}/${name}`))) {
-      this.#gone.add(path);
-      return does({
-        says: `remove the empty directory ${path}`,
-        action: { kind: "remove-directory", path },
-        strikes: [made],
-      });
+    if (!this.#found.directories.has(path)) return forgotten(made);
+    if (made.of !== null) return this.#takeStorage(made);
+    if (!this.#isEmpty(path)) return forgotten(made, `stays, for something is in it: ${path}`);
+    this.#gone.add(path);
+    return does({
+      says: `remove the empty directory ${path}`,
+      action: { kind: "remove-directory", path },
+      strikes: [made],
+    });
+  }
+
+  /** With the machine's rights, since the machine decides what is there by now; if nothing comes of it, it stays. */
+  #takeBelow(made: Extract<Made, { what: "below" }>): Plan {
+    const { path } = made;
+    if (this.#isEmpty(path)) this.#gone.add(path);
+    return does({
+      says: `remove ${path}, if it is empty`,
+      action: { kind: "command", argv: ["rmdir", "--", path], asUser: this.#request.machine, mayFail: true },
+      strikes: [made],
+    });
+  }
+
+  /** Closed before anything else, whatever is in it: the number of its user may be somebody else's one day. */
+  #takeStorage(made: Extract<Made, { what: "directory" }>): Plan {
+    const { path } = made;
+    const close = this.#close(made);
+    if (!this.#isEmpty(path)) return { steps: [close], notes: [filesStay(path)] };
+    this.#gone.add(path);
+    const remove: Step = { says: `remove the empty directory ${path}`, action: { kind: "remove-directory", path } };
+    return { steps: [close, remove], notes: [] };
+  }
+
+  #giveBack(made: Extract<Made, { what: "owned" }>): Plan {
+    const { path, uid, mode } = made;
+    if (!this.#found.directories.has(path)) return forgotten(made);
+    if (uid === 0) {
+      if (!this.#isEmpty(path)) return { steps: [this.#close(made)], notes: [filesStay(path)] };
+      const says = `give ${path} back to root`;
+      return does({ says, action: { kind: "own", path, mode, owner: "root" }, strikes: [made] });
     }
-    if (user === undefined || there.uid !== user.uid) return forgotten(made, `stays, for something is in it: ${path}`);
-    // what is above it is closed, and it with that
-    if (directories.get(dirname(path))?.uid === user.uid) return forgotten(made);
-    const step: Step = {
-      // the number of its user may be somebody else's one day
-      says: `close ${path} to everybody but root, since there is something in it`,
+    const { machine } = this.#request;
+    return does({
+      says: `give ${path} the mode that it had`,
+      action: { kind: "own", path, mode, owner: machine },
+      strikes: [made],
+    });
+  }
+
+  #close(made: Extract<Made, { path: string }>): Step {
+    const { path } = made;
+    const { user } = this.#found;
+    return {
+      says: `close ${path} to everybody but root`,
       action: { kind: "own", path, mode: 0o700, owner: "root" },
-      leaves: { machine: this.#request.machine, uid: user.uid, directory: path },
+      ...(user === undefined ? {} : { leaves: { machine: this.#request.machine, uid: user.uid, directory: path } }),
       strikes: [made],
     };
-    return {
-      steps: [step],
-      notes: [`the machine's files stay, for root alone from now on: ${path} (rm --recursive ${path} removes them)`],
-    };
   }
+
+  #isEmpty(path: string): boolean {
+    const names = this.#found.directories.get(path)?.names ?? [];
+    return names.every((name) => this.#gone.has(`${path}/${name}`));
+  }
+}
+
+function filesStay(path: string): string {
+  return `the machine's files stay, for root alone from now on: ${path} (rm --recursive ${path} removes them)`;
 }
 
 function does(step: Step): Plan {

@@ -68,10 +68,16 @@ export function after(found: Found, { steps }: Plan, uid = 1001): Found {
     if (action.kind === "directory") {
       directories.set(action.path, { mode: action.mode, uid: action.owner === undefined ? 0 : uid, names: [] });
     }
+    if (action.kind === "own") {
+      const names = directories.get(action.path)?.names ?? [];
+      directories.set(action.path, { mode: action.mode, uid: action.owner === "root" ? 0 : uid, names });
+    }
     if (action.kind === "remove") files.delete(action.path);
     if (action.kind === "remove-directory") directories.delete(action.path);
     if (action.kind !== "command") continue;
     const [program, ...args] = action.argv;
+    if (program === "mkdir") directories.set(args.at(-1) ?? "", { mode: 0o700, uid, names: [] });
+    if (program === "rmdir") directories.delete(args.at(-1) ?? "");
     if (program === "useradd") user = { uid, gid: uid, home: "/var/lib/luksmith-helper/home", shell: "/bin/sh" };
     if (program === "userdel") user = undefined;
     if (program === "systemctl" && args[0] === "enable") enabledUnits.add(args[1] ?? "");

@@ -80,6 +80,51 @@ describe("the plan of a removal", () => {
     assert.deepEqual(closing?.leaves, { machine: "lm-one", uid: 1001, directory: "/srv/luksmith/lm-one" });
   });
 
+  it("gives a machine that comes back its files, and takes them again", () => {
+    const directory = "/srv/luksmith/lm-one";
+    const full = { mode: 0o700, uid: 1001, names: ["home.luks"] };
+    const closed = sampleFound({
+      directories: new Map(sampleFound().directories)
+        .set("/srv/luksmith", { mode: 0o755, uid: 0, names: ["lm-one"] })
+        .set(directory, { mode: 0o700, uid: 0, names: ["images"] })
+        .set(`${directory}/images`, full),
+      manifest: { version: 1, made: [], left: [{ machine: "lm-one", uid: 1001, directory }] },
+    });
+    const back = setUp(closed, "lm-one", 1001);
+    assert.equal(back.directories.get(directory)?.uid, 1001);
+    assert.ok(
+      deeds(planRemoval(back, { machine: "lm-one", purge: false })).includes(`own ${directory}`),
+      "closed again",
+    );
+    // the number is somebody else's by now
+    assert.throws(() => setUp({ ...closed, uids: new Set([0, 1001]) }, "lm-one", 1002), {
+      code: "refused",
+      message: /1001/,
+    });
+  });
+
+  it("gives a directory back that was there before, with the mode that it had", () => {
+    const directory = "/srv/luksmith/lm-one";
+    const found = sampleFound({
+      directories: new Map(sampleFound().directories)
+        .set("/srv/luksmith", { mode: 0o755, uid: 0, names: ["lm-one"] })
+        .set(directory, { mode: 0o755, uid: 0, names: [] }),
+    });
+    const plan = planRemoval(setUp(found, "lm-one", 1001), { machine: "lm-one", purge: false });
+    const given = plan.steps.find(({ action }) => action.kind === "own");
+    assert.deepEqual(given?.action, { kind: "own", path: directory, mode: 0o755, owner: "root" });
+    assert.equal(given?.leaves, undefined);
+  });
+
+  it("touches what is in a machine's directory with that machine's rights alone", () => {
+    const found = setUp(sampleFound(), "lm-one", 1001);
+    const { steps } = planRemoval(found, { machine: "lm-one", purge: false });
+    const inside = steps.filter(({ action }) => JSON.stringify(action).includes("/srv/luksmith/lm-one/"));
+    assert.equal(inside.length, 1);
+    for (const { action } of inside)
+      assert.ok(action.kind === "command" && action.asUser === "lm-one" && action.mayFail);
+  });
+
   it("keeps Debian's packages unless it is told otherwise", () => {
     const found = setUp(sampleFound({ packages: new Set() }), "lm-one", 1001);
     const plain = planRemoval(found, { machine: "lm-one", purge: false });
