@@ -35,7 +35,8 @@ const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE, O_CREAT, O_NOFOLLOW, O_RDWR } = c
 /** What ioctl_ficlone(2) may fail with where it is not known. */
 const withoutReflinks = ["EOPNOTSUPP", "ENOTSUP", "EINVAL", "ENOTTY", "ENOSYS"];
 const unfinished = ".new-";
-const lockName = ".lock";
+/** In their directory, where there is nothing else of this name. */
+export const lockName = ".lock";
 /** To copy an image takes a moment, or some seconds where it is in many pieces. */
 const lockMs = 60_000;
 /** NAME_MAX of Linux's file systems. */

@@ -1,6 +1,7 @@
 /** Taking back what setup has made for a machine: the last first, and for the last machine all that they shared. Pure. */
 
 import { LuksmithError } from "../../../common/errors.ts";
+import { lockName } from "../../checkpoint/checkpoint-store.ts";
 import { defaultHelperConfigPath, parseHelperConfig } from "../../config/helper-config.ts";
 import { tableName } from "../../export/firewall-rules.ts";
 import { withoutMachine } from "../config-edit.ts";
@@ -89,12 +90,17 @@ function withoutEntry(found: Found, machine: string, text: string): Plan {
 class Taking {
   readonly #found: Found;
   readonly #request: RemovalRequest;
+  /** Where they are, if anywhere. */
+  readonly #checkpoints: string | undefined;
   /** What is not there any more when it is the next one's turn. */
   readonly #gone = new Set<string>();
 
   constructor(found: Found, request: RemovalRequest) {
     this.#found = found;
     this.#request = request;
+    const text = found.files.get(defaultHelperConfigPath)?.text;
+    this.#checkpoints =
+      text === undefined ? undefined : parseHelperConfig(text, defaultHelperConfigPath).checkpoints?.directory;
   }
 
   take(made: Made): Plan {
@@ -167,13 +173,20 @@ class Taking {
     const { path } = made;
     if (!this.#found.directories.has(path)) return forgotten(made);
     if (made.of !== null) return this.#takeStorage(made);
+    const lock = path === this.#checkpoints ? this.#takeLock(path) : [];
     if (!this.#isEmpty(path)) return forgotten(made, `stays, for something is in it: ${path}`);
     this.#gone.add(path);
-    return does({
-      says: `remove the empty directory ${path}`,
-      action: { kind: "remove-directory", path },
-      strikes: [made],
-    });
+    const says = `remove the empty directory ${path}`;
+    return { steps: [...lock, { says, action: { kind: "remove-directory", path }, strikes: [made] }], notes: [] };
+  }
+
+  /** What the helper has made beside the checkpoints goes with them, and not before. */
+  #takeLock(directory: string): Step[] {
+    const names = this.#found.directories.get(directory)?.names ?? [];
+    if (names.join() !== lockName) return [];
+    const path = `${directory}/${lockName}`;
+    this.#gone.add(path);
+    return [{ says: `remove ${path}`, action: { kind: "remove", path } }];
   }
 
   /** With the machine's rights, since the machine decides what is there by now; if nothing comes of it, it stays. */

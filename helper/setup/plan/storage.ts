@@ -52,17 +52,14 @@ function wantOwned(found: Found, machine: string, left: Left | undefined, path: 
 function wantBelow(found: Found, machine: string, left: Left | undefined, path: string): Step[] {
   requireDirectory(found, path);
   const there = found.directories.get(path);
-  if (there !== undefined) {
-    if (there.uid === (found.user?.uid ?? left?.uid)) return [];
-    throw notTheirs(machine, path);
+  const registers: Made[] = [{ what: "below", of: machine, path }];
+  if (there === undefined) {
+    const says = `make the directory ${path}, as ${machine}`;
+    return [{ says, action: { kind: "command", argv: ["mkdir", "-m", "0700", path], asUser: machine }, registers }];
   }
-  return [
-    {
-      says: `make the directory ${path}, as ${machine}`,
-      action: { kind: "command", argv: ["mkdir", "-m", "0700", path], asUser: machine },
-      registers: [{ what: "below", of: machine, path }],
-    },
-  ];
+  if (there.uid !== (found.user?.uid ?? left?.uid)) throw notTheirs(machine, path);
+  // made by the setup before
+  return left === undefined ? [] : [{ says: "", looks: true, action: { kind: "nothing" }, registers }];
 }
 
 function own(machine: string, path: string): Step {

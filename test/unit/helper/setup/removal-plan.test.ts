@@ -116,6 +116,27 @@ describe("the plan of a removal", () => {
     assert.equal(given?.leaves, undefined);
   });
 
+  const places: [name: string, names: string[], goes: boolean][] = [
+    ["with the helper's lock alone in it goes", [".lock"], true],
+    ["with a machine's in it stays", [".lock", "lm-one"], false],
+  ];
+  for (const [name, names, goes] of places) {
+    it(`a directory of checkpoints ${name}`, () => {
+      const found = sampleFound();
+      const request = setupRequestSchema.parse({ machine: "lm-one", publicKey, checkpoints: "/srv/checkpoints" });
+      const done = after(found, planSetup(found, request, placeOf(request, undefined)));
+      const directories = new Map(done.directories).set("/srv/checkpoints", { mode: 0o700, uid: 0, names });
+      const plan = planRemoval({ ...done, directories }, { machine: "lm-one", purge: false });
+      const deed = deeds(plan);
+      assert.equal(deed.includes("remove /srv/checkpoints/.lock"), goes);
+      assert.equal(deed.includes("remove-directory /srv/checkpoints"), goes);
+      assert.equal(
+        plan.notes.some((note) => note.includes("/srv/checkpoints")),
+        !goes,
+      );
+    });
+  }
+
   it("touches what is in a machine's directory with that machine's rights alone", () => {
     const found = setUp(sampleFound(), "lm-one", 1001);
     const { steps } = planRemoval(found, { machine: "lm-one", purge: false });
