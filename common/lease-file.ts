@@ -4,6 +4,7 @@
  */
 
 import * as z from "zod";
+import { parseJson } from "./parse-json.ts";
 import { escapeControls } from "./quote.ts";
 
 /** Of one that cannot be read. */
@@ -91,12 +92,4 @@ export function trustMs(leaseMs: number): number {
  */
 export function watchMs(leaseMs: number): number {
   return leaseMs * watchedShare;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -7,13 +7,12 @@
  * it.
  */
 
-import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import type { Clock } from "../../common/clock.ts";
 import { writeFileDurably } from "../../common/durable-file.ts";
-import { hasErrno } from "../../common/errors.ts";
 import { type Exec, mustRun } from "../../common/exec.ts";
+import { readIfThere } from "../../common/if-there.ts";
 import type { JobConfig } from "../config/job.ts";
 import { partialName } from "../snapshots/name.ts";
 import type { SnapshotEntry } from "../snapshots/select.ts";
@@ -211,14 +210,8 @@ function older(here: Reach, there: Reach | undefined): Reach {
 
 /** @throws when it is there and cannot be read: what is not known is removed, which must not come of a passing failure */
 async function readHere(path: string): Promise<Record<string, PartialState>> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return {};
-    throw error;
-  }
-  return parse(fileSchema, text)?.partials ?? {};
+  const text = await readIfThere(path);
+  return text === undefined ? {} : (parse(fileSchema, text)?.partials ?? {});
 }
 
 async function readThere({ exec, signal }: PartialStatesSpec, path: string): Promise<Record<string, Reach>> {

@@ -1,14 +1,13 @@
 /** Whether each remote is there, is who it should be, and lets us in. */
 
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import { sftpQuote } from "../remote/sftp-quote.ts";
-import { renderSshConfig, sshAlias } from "../remote/ssh-config.ts";
-import { isHostKeyFailure, sshFailure } from "../remote/ssh-failure.ts";
-import { describeUntrusted, knownHostsFile, trustedKeys } from "../remote/trust.ts";
+import { sshAlias } from "../remote/ssh-config.ts";
+import { writeSshConfig } from "../remote/ssh-config-file.ts";
+import { explainSshFailure, trustedKeys } from "../remote/trust.ts";
 import type { Host } from "../system/host.ts";
 import { ok, problem } from "./finding.ts";
 
@@ -20,9 +19,8 @@ export async function examineRemote(host: Host, remote: RemoteConfig): Promise<F
     return problem(subject, "its host key has not been trusted yet", `luksmith remote trust ${remote.name}`);
   }
   const directory = join(host.runtimeDir, "ssh");
-  await mkdir(directory, { recursive: true, mode: 0o700 });
   const configFile = join(directory, `${remote.name}.doctor.conf`);
-  await writeFile(configFile, renderSshConfig(remote, knownHostsFile(host, remote)), { mode: 0o600 });
+  await writeSshConfig(host, remote, configFile);
   // an SFTP session that looks at the directory and ends: just what sshfs will need
   const finished = await host
     .exec({
@@ -35,9 +33,6 @@ export async function examineRemote(host: Host, remote: RemoteConfig): Promise<F
   if (finished instanceof LuksmithError) return problem(subject, finished.message, finished.hint ?? "");
   if (finished.exitCode === 0)
     return ok(subject, `${remote.user}@${remote.host}:${remote.port} answers, ${remote.path} is there`);
-  const failure = sshFailure(remote, finished.stderr);
-  const error = isHostKeyFailure(finished.stderr)
-    ? await describeUntrusted(host, remote, failure, AbortSignal.timeout(answerExtraMs))
-    : failure;
+  const error = await explainSshFailure(host, remote, finished.stderr, AbortSignal.timeout(answerExtraMs));
   return problem(subject, error.message, error.hint ?? "");
 }

@@ -3,27 +3,25 @@
  * opened in it lives exactly as long as it does. Further channels of the same SSH connection carry the bytes of exports.
  */
 
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { credentials, type handleUnaryCall, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { fromServiceError } from "../../common/error-wire.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Child } from "../../common/exec.ts";
 import { formatDuration } from "../../common/units.ts";
 import { version } from "../../common/version.ts";
 import { waitUntil } from "../../common/wait-until.ts";
-import {
-  HelperServiceClient,
-  type HelperServiceServer,
-  type ProbeResponse,
-} from "../../proto/gen/luksmith/v1/helper.ts";
+import { HelperServiceClient, type ProbeResponse } from "../../proto/gen/luksmith/v1/helper.ts";
 import type { RemoteConfig } from "../config/remote.ts";
-import { renderSshConfig, sshAlias } from "../remote/ssh-config.ts";
-import { isHostKeyFailure, sshFailure } from "../remote/ssh-failure.ts";
-import { describeUntrusted, knownHostsFile } from "../remote/trust.ts";
+import { sshAlias } from "../remote/ssh-config.ts";
+import { writeSshConfig } from "../remote/ssh-config-file.ts";
+import { sshFailure } from "../remote/ssh-failure.ts";
+import { explainSshFailure } from "../remote/trust.ts";
 import type { Host } from "../system/host.ts";
 import { OneConnection } from "../system/one-connection.ts";
 import { sshOwnFailure, startSsh } from "../tools/ssh.ts";
+import { callHelper, type HelperCall, type HelperRequest, type HelperResponse } from "./helper-calls.ts";
 import { NoHelperError, whyNoHelper } from "./no-helper.ts";
 
 /** Beyond ssh's own ConnectTimeout: key exchange, authentication, the start of the helper on a small host. */
@@ -41,20 +39,6 @@ export interface SessionPlaces {
   readonly sshSocket: string;
   readonly helperSocket: string;
 }
-
-/** Request and response of each call, read off what serves it. */
-type Calls = {
-  [Name in keyof HelperServiceServer]: HelperServiceServer[Name] extends handleUnaryCall<infer Request, infer Response>
-    ? { request: Request; response: Response }
-    : never;
-};
-
-type Unary = (
-  request: unknown,
-  metadata: Metadata,
-  options: { deadline: number },
-  callback: (error: ServiceError | null, response: unknown) => void,
-) => { cancel(): void };
 
 export class HelperSession {
   readonly #host: Host;
@@ -84,11 +68,9 @@ export class HelperSession {
   async begin(signal: AbortSignal): Promise<void> {
     const { sshConfigFile, helperSocket, sshSocket } = this.#places;
     const remote = this.#remote;
-    for (const path of [sshConfigFile, helperSocket, sshSocket]) {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    }
+    for (const path of [helperSocket, sshSocket]) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await rm(sshSocket, { force: true });
-    await writeFile(sshConfigFile, renderSshConfig(remote, knownHostsFile(this.#host, remote)), { mode: 0o600 });
+    await writeSshConfig(this.#host, remote, sshConfigFile);
     const socket = await OneConnection.listen(helperSocket);
     this.#socket = socket;
     const client = new HelperServiceClient(`unix:${helperSocket}`, credentials.createInsecure(), {
@@ -129,21 +111,12 @@ export class HelperSession {
   async #explain(error: unknown, signal: AbortSignal): Promise<unknown> {
     const remote = this.#remote;
     if (this.#ended?.exitCode === sshOwnFailure) {
-      const { said } = this.#ended;
-      const failure = sshFailure(remote, said);
-      return isHostKeyFailure(said) ? describeUntrusted(this.#host, remote, failure, signal) : failure;
+      return await explainSshFailure(this.#host, remote, this.#ended.said, signal);
     }
-    // its own words, such as that this machine makes too many sessions
-    if (
-      this.#ended === undefined &&
-      error instanceof LuksmithError &&
-      error.code !== "stalled" &&
-      error.code !== "lost"
-    ) {
-      return error;
-    }
-    if (this.#ended === undefined && error instanceof LuksmithError && error.code === "stalled") {
-      return sshFailure(remote, "timed out");
+    if (this.#ended === undefined && error instanceof LuksmithError) {
+      if (error.code === "stalled") return sshFailure(remote, "timed out");
+      // its own words, such as that this machine makes too many sessions
+      if (error.code !== "lost") return error;
     }
     return new NoHelperError(remote, whyNoHelper(this.#ended?.said ?? ""));
   }
@@ -152,27 +125,17 @@ export class HelperSession {
    * @param deadlineMs for what takes longer than a look
    * @throws {LuksmithError} what the helper said; "lost" or "stalled" when it said nothing
    */
-  async call<Name extends keyof Calls & keyof HelperServiceClient>(
+  async call<Name extends HelperCall>(
     name: Name,
-    request: Calls[Name]["request"],
+    request: HelperRequest<Name>,
     signal: AbortSignal,
     deadlineMs: number = callDeadlineMs,
-  ): Promise<Calls[Name]["response"]> {
+  ): Promise<HelperResponse<Name>> {
     signal.throwIfAborted();
     const client = this.#client;
     if (client === undefined) throw new LuksmithError("internal", "no call without a session");
     try {
-      return await new Promise<Calls[Name]["response"]>((resolve, reject) => {
-        const method = client[name] as unknown as Unary;
-        const options = { deadline: Date.now() + deadlineMs };
-        const call = method.call(client, request, new Metadata(), options, (error, response) => {
-          signal.removeEventListener("abort", cancel);
-          if (error) reject(error);
-          else resolve(response as Calls[Name]["response"]);
-        });
-        const cancel = () => call.cancel();
-        signal.addEventListener("abort", cancel, { once: true });
-      });
+      return await callHelper(client, name, request, { signal, deadline: Date.now() + deadlineMs });
     } catch (error) {
       signal.throwIfAborted();
       throw this.#whatFailed(String(name), error as ServiceError, deadlineMs);

@@ -6,7 +6,6 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { hostname } from "node:os";
 import { LuksmithError } from "../../common/errors.ts";
 import {
   type ForeignLease,
@@ -29,7 +28,7 @@ import {
   readRemoteFile,
   removeRemoteFiles,
 } from "../tools/remote-file.ts";
-import { LeaseTokens } from "./lease-tokens.ts";
+import { LeaseTokens, machineName } from "./lease-tokens.ts";
 
 const leaseSuffix = ".lease";
 /** One that vanishes or changes while it is looked at is looked at again, so often. */
@@ -39,7 +38,6 @@ const longestChain = 5;
 const renewalCheckMs = 1000;
 /** The kernel gives up a connection without a program in less (Documentation/networking/ip-sysctl.rst, tcp_orphan_retries). */
 const quietDeadlineMs = 4 * 60_000;
-const hostnameCharacters = 64;
 
 export interface LeaseSpec {
   readonly volume: string;
@@ -86,12 +84,7 @@ export class Lease {
 
   /** Before anything is written on the host: should this machine lose its power, it will know the lease again. */
   async prepare(): Promise<void> {
-    const tokens = new LeaseTokens(this.#host.stateDir, this.#spec.volume);
-    this.#ours = await tokens.read();
-    await tokens.add(this.#token).catch((error: unknown) =>
-      // a full or read-only disk must not keep anybody from their files
-      this.#host.log.warn({ err: error, volume: this.#spec.volume }, "the lease's token cannot be kept"),
-    );
+    this.#ours = await new LeaseTokens(this.#host, this.#spec.volume).announce(this.#token);
   }
 
   /** The usual case, in which nobody has it. To be called when {@link prepare} is done. @returns whether it is ours now */
@@ -177,12 +170,11 @@ export class Lease {
 
   #content(): string {
     const { leaseMs, run } = this.#spec;
-    const machine = hostname().slice(0, hostnameCharacters);
     const expiresAt = new Date(this.#host.clock.now().getTime() + leaseMs);
     return renderLease({
       format: 1,
       token: this.#token,
-      machine,
+      machine: machineName(),
       run,
       leaseMs,
       takenAt: this.#takenAt.toISOString(),

@@ -1,18 +1,15 @@
 /** The machine's public key for a remote, as it stands in authorized_keys: type and key, without the comment. */
 
-import { readFile } from "node:fs/promises";
-import { hasErrno, LuksmithError } from "../../common/errors.ts";
+import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, mustRead } from "../../common/exec.ts";
+import { readIfThere } from "../../common/if-there.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 
 const deadlineMs = 10_000;
 
 /** @throws {LuksmithError} "refused" when there is none */
 export async function publicKeyOf(exec: Exec, { identity }: RemoteConfig): Promise<string> {
-  const text = await readFile(`${identity}.pub`, "utf8").catch((error: unknown) => {
-    if (hasErrno(error, "ENOENT")) return undefined;
-    throw error;
-  });
+  const text = await readIfThere(`${identity}.pub`);
   // the private key has it in it, too
   const line = text ?? (await derived(exec, identity));
   const [type = "", blob = ""] = line.trim().split(/\s+/);

@@ -1,25 +1,21 @@
 /** Which host key a remote has: a known_hosts file per remote, written only by `remote trust`. */
 
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileDurably } from "../../common/durable-file.ts";
-import { hasErrno, LuksmithError } from "../../common/errors.ts";
+import { LuksmithError } from "../../common/errors.ts";
+import { readIfThere } from "../../common/if-there.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import type { Host } from "../system/host.ts";
 import { type HostKey, parseKnownHosts, scanHostKeys } from "../tools/ssh-keyscan.ts";
 import { sshAlias } from "./ssh-config.ts";
+import { isHostKeyFailure, sshFailure } from "./ssh-failure.ts";
 
 export function knownHostsFile(host: Host, remote: RemoteConfig): string {
   return join(host.stateDir, "known_hosts", remote.name);
 }
 
 export async function trustedKeys(host: Host, remote: RemoteConfig): Promise<HostKey[]> {
-  try {
-    return parseKnownHosts(await readFile(knownHostsFile(host, remote), "utf8"));
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return [];
-    throw error;
-  }
+  return parseKnownHosts((await readIfThere(knownHostsFile(host, remote))) ?? "");
 }
 
 /**
@@ -57,8 +53,22 @@ export async function trustKey(
   return key;
 }
 
+/**
+ * What a connection has failed over.
+ * @param said what stood on standard error
+ */
+export async function explainSshFailure(
+  host: Host,
+  remote: RemoteConfig,
+  said: string,
+  signal: AbortSignal,
+): Promise<LuksmithError> {
+  const failure = sshFailure(remote, said);
+  return isHostKeyFailure(said) ? describeUntrusted(host, remote, failure, signal) : failure;
+}
+
 /** The error for a connection that failed over the host key, with what is trusted and what is offered. */
-export async function describeUntrusted(host: Host, remote: RemoteConfig, failure: LuksmithError, signal: AbortSignal) {
+async function describeUntrusted(host: Host, remote: RemoteConfig, failure: LuksmithError, signal: AbortSignal) {
   const [offered, trusted] = await Promise.all([
     scanHostKeys(host.exec, remote.host, remote.port, signal).catch(() => []),
     trustedKeys(host, remote),

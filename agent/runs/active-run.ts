@@ -1,5 +1,6 @@
 /** One run under way: what its work is given as RunContext, and how it ends. */
 
+import { rejectsWhenAborted } from "../../common/aborted.ts";
 import type { Clock } from "../../common/clock.ts";
 import { toErrorDetail } from "../../common/error-wire.ts";
 import { asLuksmithError, type LuksmithError } from "../../common/errors.ts";
@@ -125,7 +126,7 @@ export class ActiveRun implements RunContext {
     this.#restBegins.resolve();
     try {
       await this.#clock.sleep(waitMs, this.signal);
-      const cancelled = aborted(this.signal);
+      const cancelled = rejectsWhenAborted(this.signal);
       // without a pause between the last look and the end of the rest: nobody else can come in between
       for (let other = holder(); other !== undefined; other = holder()) await Promise.race([other, cancelled]);
     } finally {
@@ -250,14 +251,6 @@ export class ActiveRun implements RunContext {
     if (this.record.closed) return;
     this.record.record(kind.$case === "progress" ? { ...kind, value: wholeProgress(kind.value) } : kind);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  const rejected = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
-  rejected.catch(() => undefined);
-  return rejected;
 }
 
 /** Figures of a tool's output may be fractions or missing; the event has to be one that protobuf can hold. */

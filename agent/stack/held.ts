@@ -1,7 +1,7 @@
 /** What the system holds of ours, and what is in our places and not ours. Asked of the system alone. */
 
-import { readdir } from "node:fs/promises";
-import { hasErrno, LuksmithError } from "../../common/errors.ts";
+import { LuksmithError } from "../../common/errors.ts";
+import { namesIn } from "../../common/if-there.ts";
 import { dmDevices, loopDevices } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { readMounts } from "../system/mountinfo.ts";
@@ -22,7 +22,7 @@ export async function heldVolumes(runtimeDir: string): Promise<string[]> {
     readMounts(),
     loopDevices(),
     dmDevices(),
-    listDirectories(directory),
+    namesIn(directory),
   ]);
   const volumes = [
     ...mounts.map((mount) => below(mount.mountPoint)),
@@ -56,13 +56,4 @@ export function foreignMount(directory: string): LuksmithError {
   return new LuksmithError("tool_failed", `what is mounted at ${directory} is not of luksmith's making`, {
     hint: `umount ${directory}`,
   });
-}
-
-async function listDirectories(path: string): Promise<string[]> {
-  try {
-    return await readdir(path);
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return [];
-    throw error;
-  }
 }

@@ -6,6 +6,7 @@
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
+import { rejectsWhenAborted } from "../../common/aborted.ts";
 import { LuksmithError } from "../../common/errors.ts";
 
 /** Node keeps the descriptor to itself (net.Socket, `_handle`), as it has since version 0.6. */
@@ -38,7 +39,7 @@ export class OneConnection {
 
   /** @param start gets the descriptor, which is open until it returns */
   async hand<T>(signal: AbortSignal, start: (fd: number) => T | Promise<T>): Promise<T> {
-    const socket = await Promise.race([this.#accepted, aborted(signal)]);
+    const socket = await Promise.race([this.#accepted, rejectsWhenAborted(signal)]);
     try {
       const fd = (socket as SocketWithHandle)._handle?.fd;
       if (fd === undefined || fd < 0)
@@ -57,11 +58,4 @@ export class OneConnection {
     );
     await rm(this.#path, { force: true });
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }

@@ -1,15 +1,15 @@
 /** Connections whose program is gone, and whose last bytes the kernel still tries to bring across. */
 
-import { readFile } from "node:fs/promises";
-import { hasErrno } from "../../common/errors.ts";
+import { readIfThere } from "../../common/if-there.ts";
 
 /** Source: include/net/tcp_states.h: FIN_WAIT1, LAST_ACK, CLOSING: what was sent last has not been acknowledged. */
 const sendingStates: readonly string[] = ["04", "09", "0B"];
 
 /** @param port of the other side @returns whoever they belonged to, each by its two ends */
 export async function orphanedSends(port: number): Promise<string[]> {
-  const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map(readIfThere));
-  return tables.flatMap((table) => parseOrphanedSends(table, port));
+  // a kernel without IPv6 has but one
+  const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map((path) => readIfThere(path)));
+  return tables.flatMap((table) => parseOrphanedSends(table ?? "", port));
 }
 
 /**
@@ -23,14 +23,4 @@ export function parseOrphanedSends(table: string, port: number): string[] {
     const isOne = remotePort === port && inode === "0" && sendingStates.includes(state ?? "");
     return isOne ? [`${local} ${remote}`] : [];
   });
-}
-
-async function readIfThere(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    // a kernel without IPv6
-    if (hasErrno(error, "ENOENT")) return "";
-    throw error;
-  }
 }

@@ -3,10 +3,10 @@
  * a connection that leads nowhere.
  */
 
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileDurably } from "../../common/durable-file.ts";
-import { hasErrno } from "../../common/errors.ts";
+import { readIfThere } from "../../common/if-there.ts";
 
 const rememberedMs = 86_400_000;
 
@@ -19,11 +19,7 @@ export class HelperMemory {
 
   /** @returns when it was that none answered, if it is to be gone by; what cannot be read is nothing */
   async missingSince(now: Date): Promise<Date | undefined> {
-    const text = await readFile(this.#file, "utf8").catch((error: unknown) => {
-      if (hasErrno(error, "ENOENT", "EIO")) return "";
-      throw error;
-    });
-    const since = new Date(text.trim());
+    const since = new Date(((await readIfThere(this.#file, "EIO")) ?? "").trim());
     const ageMs = now.getTime() - since.getTime();
     // a clock that has been set back proves nothing; an unreadable date is no number
     return ageMs >= 0 && ageMs < rememberedMs ? since : undefined;

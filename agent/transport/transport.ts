@@ -72,7 +72,6 @@ export interface ImageDevice {
  * they are called in this order: {@link letDeviceGo}, {@link releaseDevice}, {@link release}.
  */
 export interface Transport {
-  readonly kind: "sshfs" | "nbd";
   /** @throws {LuksmithError} "unreachable" with the reason; for a host key that is not trusted, both fingerprints */
   connect(request: ConnectRequest, run: RunContext, signal: AbortSignal): Promise<RemoteImage>;
   /**

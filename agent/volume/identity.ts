@@ -7,6 +7,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
+import { parseJson } from "../../common/parse-json.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import type { Pin } from "./pin.ts";
 
@@ -86,13 +87,5 @@ export function requireIdentity(identity: Identity, pin: Pin, volume: string, ac
       `volume ${volume} has been rolled back: it shows generation ${identity.generation}, this machine has seen ${pin.generation}`,
       { hint: "if the image was put back from a copy on purpose: add --accept-rollback" },
     );
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

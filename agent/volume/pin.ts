@@ -3,11 +3,11 @@
  * beside it in pin.json the size, the identity and the last generation seen.
  */
 
-import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { writeFileDurably } from "../../common/durable-file.ts";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
+import { readIfThere } from "../../common/if-there.ts";
 
 const pinSchema = z.strictObject({
   format: z.literal(1),
@@ -43,13 +43,8 @@ export class PinStore {
   /** @returns undefined when the volume was not created (or adopted) on this machine */
   async read(volume: string): Promise<Pin | undefined> {
     const path = this.#file(volume);
-    let text: string;
-    try {
-      text = await readFile(path, "utf8");
-    } catch (error) {
-      if (hasErrno(error, "ENOENT")) return undefined;
-      throw error;
-    }
+    const text = await readIfThere(path);
+    if (text === undefined) return undefined;
     try {
       return pinSchema.parse(JSON.parse(text));
     } catch (cause) {

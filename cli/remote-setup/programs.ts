@@ -1,11 +1,9 @@
 /** What is sent to a backup host: the helper, its gate, and the Node that they have been tested with. */
 
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { LuksmithError } from "../../common/errors.ts";
+import { sha256OfFile } from "../../common/sha256.ts";
 
 export interface Program {
   /** There, in a directory of its own. */
@@ -50,13 +48,7 @@ export function runsOn(hardware: string): boolean {
 async function program(name: string, candidates: readonly string[]): Promise<Program> {
   for (const path of candidates) {
     const found = await stat(path).catch(() => undefined);
-    if (found?.isFile()) return { name, path, bytes: found.size, sha256: await sha256Of(path) };
+    if (found?.isFile()) return { name, path, bytes: found.size, sha256: await sha256OfFile(path) };
   }
   throw new LuksmithError("not_found", `${name} is not where luksmith is`, { hint: "npm run build makes it" });
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return hash.digest("hex");
 }

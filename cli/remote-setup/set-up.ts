@@ -1,6 +1,7 @@
 /** `luksmith remote setup`: what the agent knows of a remote, and what was asked for, carried out there by the helper itself. */
 
 import { LuksmithError } from "../../common/errors.ts";
+import { parseJson } from "../../common/parse-json.ts";
 import { escapeControls } from "../../common/quote.ts";
 import { type SetupReport, setupReportSchema, setupReportText } from "../../common/setup-report.ts";
 import { type SetupRequestInput, setupRequestSchema } from "../../common/setup-request.ts";
@@ -107,13 +108,7 @@ async function carryOut({ session, ssh, far, stage, flags, dryRun, json }: Carry
 
 /** @throws {LuksmithError} "tool_failed" for what a helper does not say */
 function parseReport(line: string): SetupReport {
-  let said: unknown;
-  try {
-    said = JSON.parse(line);
-  } catch {
-    said = undefined;
-  }
-  const parsed = setupReportSchema.safeParse(said);
+  const parsed = setupReportSchema.safeParse(parseJson(line));
   if (parsed.success) return parsed.data;
   throw new LuksmithError("tool_failed", `the backup host says ${escapeControls(line.slice(0, 200))}`);
 }

@@ -8,12 +8,13 @@
 
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, type FileHandle, link, lstat, open, readdir, rm, rmdir, unlink } from "node:fs/promises";
+import { copyFile, type FileHandle, link, lstat, open, rm, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../common/clock.ts";
 import { syncDirectory } from "../../common/durable-file.ts";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import type { Exec } from "../../common/exec.ts";
+import { namesIn } from "../../common/if-there.ts";
 import { parseTimeName, timeName } from "../../common/time-name.ts";
 import { formatDuration } from "../../common/units.ts";
 import type { CheckpointsConfig } from "../config/helper-config.ts";
@@ -84,7 +85,7 @@ export class CheckpointStore {
   /** Oldest first. */
   async list(machine: string, image: string): Promise<Checkpoint[]> {
     const directory = this.#directoryOf(machine, image);
-    const found = await Promise.all((await namesIn(directory)).map((name) => describe(name, join(directory, name))));
+    const found = await Promise.all((await entriesOf(directory)).map((name) => describe(name, join(directory, name))));
     return found.filter((one) => one !== undefined).toSorted((a, b) => a.madeAt.getTime() - b.madeAt.getTime());
   }
 
@@ -110,10 +111,10 @@ export class CheckpointStore {
 
   /** Every image that there are checkpoints of. */
   async images(): Promise<{ machine: string; image: string }[]> {
-    const machines = (await namesIn(this.#config.directory)).filter((name) => !name.startsWith("."));
+    const machines = (await entriesOf(this.#config.directory)).filter((name) => !name.startsWith("."));
     const found = await Promise.all(
       machines.map(async (machine) =>
-        (await namesIn(join(this.#config.directory, machine))).flatMap((name) => {
+        (await entriesOf(join(this.#config.directory, machine))).flatMap((name) => {
           const image = decoded(name);
           return image === undefined ? [] : [{ machine, image }];
         }),
@@ -138,7 +139,7 @@ export class CheckpointStore {
     const { maxImages } = this.#config;
     const machines = join(this.#config.directory, machine);
     await makeOwnDirectory(machines, 0o700);
-    const all = (await namesIn(machines)).map((name) => join(machines, name));
+    const all = (await entriesOf(machines)).map((name) => join(machines, name));
     // a machine can think of any number of names
     if (!all.includes(directory) && all.length >= maxImages) {
       throw new LuksmithError("full", `this machine has checkpoints of ${maxImages} images on the backup host`, {
@@ -202,15 +203,12 @@ export class CheckpointStore {
 }
 
 /** What is no directory has nothing in it. */
-async function namesIn(directory: string): Promise<string[]> {
-  return readdir(directory).catch((error: unknown) => {
-    if (hasErrno(error, "ENOENT", "ENOTDIR")) return [];
-    throw error;
-  });
+function entriesOf(directory: string): Promise<string[]> {
+  return namesIn(directory, "ENOTDIR");
 }
 
 async function removeUnfinished(directory: string): Promise<void> {
-  for (const name of await namesIn(directory)) {
+  for (const name of await entriesOf(directory)) {
     if (name.startsWith(unfinished)) await unlink(join(directory, name));
   }
 }

@@ -5,6 +5,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
+import { parseJson } from "../../common/parse-json.ts";
 import { chainPriority, type PortRange, tableName } from "./firewall-rules.ts";
 
 const listingSchema = z.object({ nftables: z.array(z.record(z.string(), z.unknown())) });
@@ -15,20 +16,13 @@ const setsThatChange: readonly string[] = ["clients4", "clients6", "taken"];
 
 /** @param json what `nft -j list table inet luksmith_helper` printed */
 export function isTableIntact(json: string, ports: PortRange): boolean {
-  const parsed = listingSchema.safeParse(parseJson(json));
+  const parsed = listingSchema.safeParse(parseJson(json, (key, value) => (ignoredKeys.has(key) ? undefined : value)));
   if (!parsed.success) return false;
   const objects = parsed.data.nftables.filter((entry) => !("metainfo" in entry)).map(tidySet);
   return isDeepStrictEqual(objects, expectedTable(ports));
 }
 
 /** @returns undefined for what is none */
-function parseJson(json: string): unknown {
-  try {
-    return JSON.parse(json, (key, value) => (ignoredKeys.has(key) ? undefined : value));
-  } catch {
-    return undefined;
-  }
-}
 
 /** Without what is in it, where that changes; with its flags as a list, which nft 1.1.4 no longer makes of a single one. */
 function tidySet(entry: Record<string, unknown>): Record<string, unknown> {

@@ -4,12 +4,12 @@
  */
 
 import { constants } from "node:fs";
-import { type FileHandle, open, readdir } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { hasErrno } from "../../common/errors.ts";
 import type { Exec } from "../../common/exec.ts";
+import { namesIn } from "../../common/if-there.ts";
 import { makeOwnDirectory } from "../session/runtime-directory.ts";
-import { tryLock } from "../storage/file-lock.ts";
+import { lockOrClose } from "../storage/file-lock.ts";
 
 const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
 
@@ -17,23 +17,12 @@ const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
 export async function lockPort(exec: Exec, runtimeDir: string, port: number): Promise<FileHandle | undefined> {
   const directory = join(runtimeDir, "ports");
   await makeOwnDirectory(directory, 0o700);
-  const file = await open(join(directory, `${port}`), O_CREAT | O_NOFOLLOW | O_RDWR, 0o600);
-  try {
-    if (await tryLock(exec, file)) return file;
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
-  await file.close();
-  return undefined;
+  return lockOrClose(exec, await open(join(directory, `${port}`), O_CREAT | O_NOFOLLOW | O_RDWR, 0o600));
 }
 
 /** Those that servers have now. */
 export async function takenPorts(exec: Exec, runtimeDir: string): Promise<number[]> {
-  const names = await readdir(join(runtimeDir, "ports")).catch((error: unknown) => {
-    if (hasErrno(error, "ENOENT")) return [];
-    throw error;
-  });
+  const names = await namesIn(join(runtimeDir, "ports"));
   const taken: number[] = [];
   for (const port of names.filter((name) => /^\d{4,5}$/.test(name)).map(Number)) {
     const lock = await lockPort(exec, runtimeDir, port);

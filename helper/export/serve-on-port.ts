@@ -1,7 +1,8 @@
 /** An export over TCP: a port that nobody has, the client let in to it, and only then a server that listens there. */
 
-import { type FileHandle, readFile } from "node:fs/promises";
-import { asLuksmithError, hasErrno, LuksmithError } from "../../common/errors.ts";
+import type { FileHandle } from "node:fs/promises";
+import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
+import { readIfThere } from "../../common/if-there.ts";
 import type { Host } from "../session/host.ts";
 import { type Firewall, renewalMs } from "./firewall.ts";
 import type { Admission, PortRange } from "./firewall-rules.ts";
@@ -134,11 +135,8 @@ function keepAdmitted(
 async function isTaken(address: string, port: number): Promise<boolean> {
   const tables = await Promise.all(
     ["/proc/net/tcp", "/proc/net/tcp6"].map((path) =>
-      readFile(path, "utf8").catch((error: unknown) => {
-        // a host without IPv6
-        if (hasErrno(error, "ENOENT")) return "";
-        throw error;
-      }),
+      // a host without IPv6 has but one
+      readIfThere(path).then((text) => text ?? ""),
     ),
   );
   return isPortTaken(tables, address, port);

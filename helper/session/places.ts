@@ -7,7 +7,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Exec } from "../../common/exec.ts";
-import { tryLock } from "../storage/file-lock.ts";
+import { lockOrClose } from "../storage/file-lock.ts";
 import { makeOwnDirectory } from "./runtime-directory.ts";
 
 const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
@@ -33,14 +33,9 @@ export class Places {
   /** @returns the file of a place that is taken while the file is open, by us or by a child; undefined when there is none left */
   async take(kind: "session" | "export", most: number): Promise<FileHandle | undefined> {
     for (let place = 0; place < most; place += 1) {
-      const file = await open(join(this.directory, `${kind}.${place}`), O_CREAT | O_NOFOLLOW | O_RDWR, 0o600);
-      try {
-        if (await tryLock(this.#exec, file)) return file;
-      } catch (error) {
-        await file.close();
-        throw error;
-      }
-      await file.close();
+      const path = join(this.directory, `${kind}.${place}`);
+      const file = await lockOrClose(this.#exec, await open(path, O_CREAT | O_NOFOLLOW | O_RDWR, 0o600));
+      if (file !== undefined) return file;
     }
     return undefined;
   }

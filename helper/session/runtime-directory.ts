@@ -1,9 +1,10 @@
 /** Directories of exports below /run: named after the helper that made them, so that those of one that was killed are known. */
 
-import { chmod, mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { chmod, mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { hasErrno } from "../../common/errors.ts";
 import type { Exec } from "../../common/exec.ts";
+import { namesIn } from "../../common/if-there.ts";
 import type { Log } from "../../common/log.ts";
 import { directoryFault } from "../../common/ownership.ts";
 import { configIn, removeExportDirectory } from "../export/export-directory.ts";
@@ -56,13 +57,6 @@ async function endServers(configFile: string, log: Log): Promise<void> {
       if (!hasErrno(error, "ESRCH")) throw error;
     }
   }
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  return readdir(directory).catch((error: unknown) => {
-    if (hasErrno(error, "ENOENT")) return [];
-    throw error;
-  });
 }
 
 /** In clock ticks since the boot; undefined when there is no such process. Source: proc_pid_stat(5), field 22 */

@@ -1,9 +1,10 @@
 /** What setup has made on this host, so that it can be taken back, and nothing else. */
 
-import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import { writeFileDurably } from "../../common/durable-file.ts";
-import { hasErrno, LuksmithError } from "../../common/errors.ts";
+import { LuksmithError } from "../../common/errors.ts";
+import { readIfThere } from "../../common/if-there.ts";
+import { parseJson } from "../../common/parse-json.ts";
 
 const of = z.string().nullable();
 
@@ -102,27 +103,14 @@ export function takeUp(manifest: Manifest, directory: string): Manifest {
 
 /** @throws {LuksmithError} "config" when there is one that cannot be read: guessing what it said might remove somebody's files */
 export async function readManifest(path: string): Promise<Manifest> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return emptyManifest;
-    throw error;
-  }
+  const text = await readIfThere(path);
+  if (text === undefined) return emptyManifest;
   const parsed = manifestSchema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
   throw new LuksmithError("config", `${path}, which says what setup has made here, cannot be read`, {
     hint: "put it back from a backup; by hand: docs/backup-host.md says what there is",
     cause: parsed.error,
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 export async function writeManifest(path: string, manifest: Manifest): Promise<void> {

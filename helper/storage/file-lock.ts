@@ -19,6 +19,21 @@ export interface LockOptions {
   readonly waitMs?: number;
 }
 
+/** Of a file that was opened for this. @returns undefined when somebody else has it, and closes it then, as when it fails */
+export async function lockOrClose(
+  exec: Exec,
+  file: FileHandle,
+  options: LockOptions = {},
+): Promise<FileHandle | undefined> {
+  let isLocked = false;
+  try {
+    isLocked = await tryLock(exec, file, options);
+  } finally {
+    if (!isLocked) await file.close();
+  }
+  return isLocked ? file : undefined;
+}
+
 /** @returns false when somebody else has it @throws {LuksmithError} "tool_failed" when that cannot be told: nothing is free then */
 export async function tryLock(
   exec: Exec,

@@ -6,7 +6,7 @@ import type { Exec } from "../../common/exec.ts";
 import { quoteText } from "../../common/quote.ts";
 import { formatBytes } from "../../common/units.ts";
 import { allocatedBytes } from "./file.ts";
-import { tryLock } from "./file-lock.ts";
+import { lockOrClose, tryLock } from "./file-lock.ts";
 import type { MachineDirectory } from "./machine-directory.ts";
 
 /** A machine that exchanges the image again and again gets no further than this. */
@@ -28,9 +28,9 @@ export interface ImageStat {
  */
 export async function lockImage(exec: Exec, directory: MachineDirectory, image: string): Promise<FileHandle> {
   for (let tries = 0; tries < mostTries; tries += 1) {
-    const file = await directory.open(image);
+    const file = await lockOrClose(exec, await directory.open(image), { waitMs: momentMs });
+    if (file === undefined) break;
     try {
-      if (!(await tryLock(exec, file, { waitMs: momentMs }))) break;
       // what was put into its place while we looked is another image, with another lock
       if (await directory.leadsTo(image, file)) return file;
     } catch (error) {

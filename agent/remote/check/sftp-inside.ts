@@ -1,7 +1,7 @@
 import type { RemoteFinding } from "../../../proto/gen/luksmith/v1/agent.ts";
 import { sftpQuote } from "../sftp-quote.ts";
-import { isHostKeyFailure, makeDirectory, sshFailure } from "../ssh-failure.ts";
-import { describeUntrusted } from "../trust.ts";
+import { makeDirectory } from "../ssh-failure.ts";
+import { explainSshFailure } from "../trust.ts";
 import { no, ok } from "./finding.ts";
 import { Trial } from "./trial.ts";
 
@@ -23,6 +23,5 @@ export async function sftpInside(trial: Trial, signal: AbortSignal): Promise<Rem
     return no(subject, `there is no directory ${remote.path}`, `make it: ${makeDirectory(remote)}`);
   }
   if (tried.exitCode === 0) return ok(subject, `${remote.path} is there, and can be written to`);
-  const failure = sshFailure(remote, tried.stderr);
-  throw isHostKeyFailure(tried.stderr) ? await describeUntrusted(host, remote, failure, signal) : failure;
+  throw await explainSshFailure(host, remote, tried.stderr, signal);
 }

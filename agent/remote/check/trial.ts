@@ -1,13 +1,13 @@
 /** One trial of the machine's key: connections as the agent makes them, but for what the trial is to ask for besides. */
 
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Finished } from "../../../common/exec.ts";
 import type { RemoteConfig } from "../../config/remote.ts";
 import type { Host } from "../../system/host.ts";
-import { renderSshConfig, sshAlias } from "../ssh-config.ts";
-import { knownHostsFile } from "../trust.ts";
+import { sshAlias } from "../ssh-config.ts";
+import { writeSshConfig } from "../ssh-config-file.ts";
 
 /** For the host's own answer, after the connection. */
 const answerMs = 30_000;
@@ -33,7 +33,7 @@ export class Trial implements AsyncDisposable {
     await mkdir(above, { recursive: true, mode: 0o700 });
     const directory = await mkdtemp(join(above, "check-"));
     const configFile = join(directory, "config");
-    await writeFile(configFile, renderSshConfig(remote, knownHostsFile(host, remote)), { mode: 0o600 });
+    await writeSshConfig(host, remote, configFile);
     return new Trial(host, remote, directory, configFile, signal);
   }
 

@@ -6,9 +6,10 @@
  * the end of its handshake, so that a device is known to be ours by whoever comes after a `kill -9`.
  */
 
-import { readFile, rm, writeFile } from "node:fs/promises";
-import { hasErrno, LuksmithError } from "../../../common/errors.ts";
+import { rm, writeFile } from "node:fs/promises";
+import { LuksmithError } from "../../../common/errors.ts";
 import { type Child, lastWords } from "../../../common/exec.ts";
+import { readIfThere } from "../../../common/if-there.ts";
 import { waitUntil } from "../../../common/wait-until.ts";
 import type { StackNames } from "../../stack/names.ts";
 import type { IoState } from "../../stack/stall-meter.ts";
@@ -91,13 +92,8 @@ export class VolumeNbdDevice {
   }
 
   async #writtenPid(): Promise<number | undefined> {
-    try {
-      const pid = Number.parseInt(await readFile(this.#names.nbdPidFile, "utf8"), 10);
-      return pid > 0 ? pid : undefined;
-    } catch (error) {
-      if (hasErrno(error, "ENOENT")) return undefined;
-      throw error;
-    }
+    const pid = Number.parseInt((await readIfThere(this.#names.nbdPidFile)) ?? "", 10);
+    return pid > 0 ? pid : undefined;
   }
 
   isBelow(paths: readonly string[]): void {

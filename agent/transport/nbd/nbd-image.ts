@@ -5,7 +5,7 @@ import type { ProbeResponse } from "../../../proto/gen/luksmith/v1/helper.ts";
 import type { RemoteConfig } from "../../config/remote.ts";
 import type { HelperSession } from "../../helper-session/helper-session.ts";
 import { makeDirectory } from "../../remote/ssh-failure.ts";
-import { imageExists } from "../image-exists.ts";
+import { imageExists } from "../image-errors.ts";
 import type { ImageStat, RemoteImage } from "../transport.ts";
 
 export class NbdImage implements RemoteImage {
@@ -31,12 +31,12 @@ export class NbdImage implements RemoteImage {
   }
 
   async create(bytes: number): Promise<void> {
-    if (this.isThere) throw imageExists(this.#remote, this.#path);
+    if (this.isThere) throw imageExists(this.#remote.name, this.#path);
     try {
       await this.#session.call("createImage", { image: this.#path, bytes }, this.#session.lost);
     } catch (error) {
       const { code, message } = asLuksmithError(error);
-      if (code === "exists") throw imageExists(this.#remote, this.#path);
+      if (code === "exists") throw imageExists(this.#remote.name, this.#path);
       if (code !== "not_found") throw error;
       throw new LuksmithError("not_found", `the image cannot be made on ${this.#remote.name}: ${message}`, {
         hint: `make the directory on the backup host first: ${makeDirectory(this.#remote)}`,

@@ -3,25 +3,23 @@
 import { randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { hostname } from "node:os";
 import { posix } from "node:path";
 import { allOrFirstError } from "../../../common/all-settled.ts";
 import { asLuksmithError, LuksmithError } from "../../../common/errors.ts";
 import type { Child } from "../../../common/exec.ts";
 import { quoteText } from "../../../common/quote.ts";
-import { formatBytes } from "../../../common/units.ts";
 import { version } from "../../../common/version.ts";
 import { ExportMode, type OpenExportResponse, type ProbeResponse } from "../../../proto/gen/luksmith/v1/helper.ts";
 import type { RemoteConfig } from "../../config/remote.ts";
 import { HelperSession } from "../../helper-session/helper-session.ts";
-import { LeaseTokens } from "../../lease/lease-tokens.ts";
+import { LeaseTokens, machineName } from "../../lease/lease-tokens.ts";
 import type { RunContext } from "../../runs/context.ts";
 import type { StackNames } from "../../stack/names.ts";
 import type { IoState } from "../../stack/stall-meter.ts";
 import type { Host } from "../../system/host.ts";
 import { requireNbd } from "../../tools/nbd-client.ts";
 import { startTcpRelay } from "../../tools/socat.ts";
-import { requireBytes } from "../image-size.ts";
+import { fullHost, noImage, requireBytes } from "../image-errors.ts";
 import type { ConnectRequest, ImageDevice, RemoteImage, Transport } from "../transport.ts";
 import { VolumeNbdDevice } from "./nbd-device.ts";
 import { NbdImage, statImage } from "./nbd-image.ts";
@@ -30,9 +28,6 @@ import { NbdUnusableError } from "./unusable.ts";
 /** Beyond the time for which the helper may have to watch an expired lease: the start of nbd-server, and the end of an earlier one. */
 const openExtraMs = 180_000;
 const closeDeadlineMs = 15_000;
-const hostnameCharacters = 64;
-/** What is left in blocks that are too few for a write is no room. */
-const littleBytes = 2 ** 20;
 const notReserved = { readOnly: true, lease: undefined, discardsBelow: 0 };
 
 /** Of an attachment that is being made or stands. */
@@ -54,7 +49,6 @@ interface Opened {
 }
 
 export class NbdTransport implements Transport {
-  readonly kind = "nbd";
   readonly #host: Host;
   readonly #names: StackNames;
   readonly #device: VolumeNbdDevice;
@@ -105,17 +99,9 @@ export class NbdTransport implements Transport {
     run: RunContext,
     signal: AbortSignal,
   ): Promise<Opened> {
-    const tokens = new LeaseTokens(this.#host.stateDir, this.#names.volume);
-    const ownTokens = await tokens.read();
     const token = randomUUID();
-    // before the helper writes it down: should this machine lose its power, it will know the lease again
-    await tokens
-      .add(token)
-      .catch((error: unknown) =>
-        this.#host.log.warn({ err: error, volume: this.#names.volume }, "the lease's token cannot be kept"),
-      );
-    const machine = hostname().slice(0, hostnameCharacters);
-    const lease = { token, machine, run: run.runId, leaseMs: remote.leaseMs, ownTokens };
+    const ownTokens = await new LeaseTokens(this.#host, this.#names.volume).announce(token);
+    const lease = { token, machine: machineName(), run: run.runId, leaseMs: remote.leaseMs, ownTokens };
     const ask = async (exportMode: ExportMode, isReserved: boolean): Promise<Opened> => {
       const reserved = isReserved ? { readOnly: false, lease, discardsBelow } : notReserved;
       const request = { image, mode: exportMode, ...reserved };
@@ -152,10 +138,10 @@ export class NbdTransport implements Transport {
     const { remote, image } = request;
     const { exported, isReserved } = await run.step("export", () =>
       (reached.opening ?? this.#open(session, request, path, run, signal)).catch((error: unknown) => {
-        throw asLuksmithError(error).code === "not_found" ? missing(image, remote) : error;
+        throw asLuksmithError(error).code === "not_found" ? noImage(remote.name, image) : error;
       }),
     );
-    requireBytes(image, remote.name, exported.bytes, bytes);
+    requireBytes(remote.name, image, exported.bytes, bytes);
     const relay = exported.address === "" ? undefined : await this.#tcpRelay(exported, remote);
     const startRelay = relay ?? ((connection: number) => session.attach(exported.channel, connection));
     const onRelayEnd = (said: string) => {
@@ -166,7 +152,7 @@ export class NbdTransport implements Transport {
         .catch((error: unknown) => this.#host.log.error({ err: error }, "could not end the session"));
     };
     const device = await this.#device.connect(exported.name, startRelay, onRelayEnd, signal);
-    requireBytes(image, remote.name, device.bytes, bytes);
+    requireBytes(remote.name, image, device.bytes, bytes);
     return { path: device.path, number: device.device, readOnly: device.readOnly, isReserved };
   }
 
@@ -182,15 +168,11 @@ export class NbdTransport implements Transport {
     return (connection) => startTcpRelay(this.#host.start, { address, port, connection });
   }
 
-  async trouble(volume: string, signal: AbortSignal): Promise<LuksmithError | undefined> {
+  async trouble(_volume: string, signal: AbortSignal): Promise<LuksmithError | undefined> {
     if (this.#reached === undefined) return undefined;
     const { session, request } = this.#reached;
     const { freeBytes } = await session.call("probe", { version }, signal);
-    if (freeBytes >= littleBytes) return undefined;
-    const { name } = request.remote;
-    return new LuksmithError("full", `the backup host is full: ${name} has ${formatBytes(freeBytes)} left`, {
-      hint: `make room on ${name} for volume ${volume}; finished snapshots are as they were, and the next run goes on where this one was`,
-    });
+    return fullHost(request.remote.name, freeBytes);
   }
 
   keepCheckpoint(): void {
@@ -234,7 +216,6 @@ export class NbdTransport implements Transport {
     await this.#device.release();
     const session = this.#session;
     if (session === undefined || session.lost.aborted) return;
-    const { signal } = new AbortController();
     const exported = this.#exported;
     this.#exported = undefined;
     try {
@@ -244,7 +225,7 @@ export class NbdTransport implements Transport {
       }
       if (this.#keepsCheckpoint && this.#reached) await this.#makeCheckpoint(this.#reached);
       if (this.#reached?.image.isDiscarded) {
-        await session.call("discardImage", { image: this.#reached.path }, signal, closeDeadlineMs);
+        await session.call("discardImage", { image: this.#reached.path }, session.lost, closeDeadlineMs);
       }
     } catch (error) {
       if (this.#reached?.image.isDiscarded) throw error;
@@ -267,12 +248,6 @@ function imagePath({ name, path }: RemoteConfig, image: string, can: ProbeRespon
   if (!below.startsWith("..")) return below;
   const hint = `remotes.${name}.path has to be relative, or below ${quoteText(can.directory)}`;
   throw new NbdUnusableError(`the helper on ${name} serves nothing in ${path}`, hint);
-}
-
-function missing(image: string, { name }: RemoteConfig): LuksmithError {
-  return new LuksmithError("not_found", `there is no image ${image} on ${name}`, {
-    hint: "has it been moved or deleted on the backup host",
-  });
 }
 
 function noteVersion(can: ProbeResponse, { name }: RemoteConfig, run: RunContext): void {

@@ -4,14 +4,12 @@ import { randomUUID } from "node:crypto";
 import { basename, dirname } from "node:path";
 import { LuksmithError } from "../../../common/errors.ts";
 import type { Exec } from "../../../common/exec.ts";
-import { formatBytes } from "../../../common/units.ts";
 import { createExclusively, removeRemoteFiles } from "../../tools/remote-file.ts";
+import { fullHost, whatStays } from "../image-errors.ts";
 
 const deadlineMs = 20_000;
 /** As much as one write of the image. */
 const probeBytes = 128 * 2 ** 10;
-/** What is left in blocks that are too few for a write is no room. */
-const littleBytes = 2 ** 20;
 
 /**
  * Asks the host how much room it has, and tries to write something beside the image.
@@ -22,20 +20,16 @@ export async function hostTrouble(
   { imagePath, remote, volume }: { imagePath: string; remote: string; volume: string },
   signal: AbortSignal,
 ): Promise<LuksmithError | undefined> {
-  const keeps = "finished snapshots are as they were, and the next run goes on where this one was";
   const free = await freeBytesOf(exec, dirname(imagePath), signal);
-  if (free !== undefined && free < littleBytes) {
-    return new LuksmithError("full", `the backup host is full: ${remote} has ${formatBytes(free)} left`, {
-      hint: `make room on ${remote}; ${keeps}`,
-    });
-  }
+  const full = free === undefined ? undefined : fullHost(remote, free);
+  if (full !== undefined) return full;
   signal.throwIfAborted();
   if (await takesData(exec, `${imagePath}.probe-${randomUUID()}`)) return undefined;
   return new LuksmithError(
     "full",
     `the backup host takes no more data for volume ${volume}, although ${remote} has room`,
     {
-      hint: `has the user a quota there, and may it write to ${basename(imagePath)}; ${keeps}`,
+      hint: `has the user a quota there, and may it write to ${basename(imagePath)}; ${whatStays}`,
     },
   );
 }

@@ -3,8 +3,8 @@
 import { join } from "node:path";
 import { LuksmithError } from "../../../common/errors.ts";
 import type { Exec } from "../../../common/exec.ts";
-import { formatBytes } from "../../../common/units.ts";
 import { otherType, type RemoteStat, statRemote } from "../../tools/remote-file.ts";
+import { noImage, notTheImage, requireBytes } from "../image-errors.ts";
 
 /**
  * Pure. Whether what the host shows can be the image: a regular file, on the very mount, as large as it was.
@@ -15,15 +15,10 @@ export function requireImage(
   expected: { name: string; remote: string; device: string; bytes: number },
 ): void {
   const other = otherType(stat.mode);
-  const tampered = (what: string) =>
-    new LuksmithError("tampered", `the image ${expected.name} on ${expected.remote} ${what}`, {
-      hint: "look at it on the backup host; nothing was opened",
-    });
-  if (other !== undefined) throw tampered(`is ${other}, not a regular file`);
-  if (stat.device !== expected.device) throw tampered("is not on the backup host's file system");
-  if (stat.bytes < expected.bytes) {
-    throw tampered(`has been truncated: ${formatBytes(stat.bytes)} are there of ${formatBytes(expected.bytes)}`);
-  }
+  const { name, remote } = expected;
+  if (other !== undefined) throw notTheImage(remote, name, `is ${other}, not a regular file`);
+  if (stat.device !== expected.device) throw notTheImage(remote, name, "is not on the backup host's file system");
+  requireBytes(remote, name, stat.bytes, expected.bytes);
 }
 
 /** A missing image, and whether its directory is missing too: the two need different next steps. */
@@ -33,7 +28,5 @@ export async function missingImage(exec: Exec, remoteDir: string, name: string, 
     ? new LuksmithError("not_found", `the directory of ${remote} is not there on the backup host`, {
         hint: `make it there, or correct remotes.${remote}.path`,
       })
-    : new LuksmithError("not_found", `there is no image ${name} on ${remote}`, {
-        hint: "has it been moved or deleted on the backup host",
-      });
+    : noImage(remote, name);
 }

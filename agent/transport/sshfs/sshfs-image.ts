@@ -7,7 +7,7 @@ import { makeDirectory } from "../../remote/ssh-failure.ts";
 import type { Host } from "../../system/host.ts";
 import { volumeDeadlineMs } from "../../tools/deadlines.ts";
 import { removeRemoteFiles, statRemote } from "../../tools/remote-file.ts";
-import { imageExists } from "../image-exists.ts";
+import { imageExists } from "../image-errors.ts";
 import type { ImageStat, RemoteImage } from "../transport.ts";
 
 export interface SshfsImageSpec {
@@ -36,7 +36,7 @@ export class SshfsImage implements RemoteImage {
 
   async create(bytes: number): Promise<void> {
     const { remote, path, isThere, lost } = this.#spec;
-    if (isThere) throw imageExists(remote, path);
+    if (isThere) throw imageExists(remote.name, path);
     const args = ["if=/dev/null", `of=${path}`, "bs=4096", "count=0", "conv=excl", "status=none"];
     const { exitCode, stderr } = await this.#host.exec({
       file: "dd",
@@ -45,7 +45,7 @@ export class SshfsImage implements RemoteImage {
       signal: lost,
     });
     if (exitCode === 0) return;
-    if (stderr.includes("File exists")) throw imageExists(remote, path);
+    if (stderr.includes("File exists")) throw imageExists(remote.name, path);
     const why = stderr.split(": ").at(-1) ?? "";
     const missing = stderr.includes("No such file or directory");
     throw new LuksmithError(

@@ -1,15 +1,14 @@
 /** A directory of the backup host, mounted by sshfs so that nothing in it can lead anywhere else. */
 
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import { allOrFirstError } from "../../../common/all-settled.ts";
 import { LuksmithError } from "../../../common/errors.ts";
 import type { Child } from "../../../common/exec.ts";
 import { waitUntil } from "../../../common/wait-until.ts";
 import type { RemoteConfig } from "../../config/remote.ts";
-import { renderSshConfig, sshAlias } from "../../remote/ssh-config.ts";
-import { isHostKeyFailure, sshFailure } from "../../remote/ssh-failure.ts";
-import { describeUntrusted, knownHostsFile } from "../../remote/trust.ts";
+import { sshAlias } from "../../remote/ssh-config.ts";
+import { writeSshConfig } from "../../remote/ssh-config-file.ts";
+import { sshFailure } from "../../remote/ssh-failure.ts";
+import { explainSshFailure } from "../../remote/trust.ts";
 import { foreignMount } from "../../stack/held.ts";
 import type { StackNames } from "../../stack/names.ts";
 import type { IoState } from "../../stack/stall-meter.ts";
@@ -86,7 +85,7 @@ export class SshfsMount {
       if (patience.aborted) throw sshFailure(remote, "timed out");
       // the mount fails a moment before its sshfs is gone
       await waitUntil(clock, exitDeadlineMs, () => this.#ended !== undefined, signal);
-      throw this.#ended === undefined ? error : await this.#explain(remote, this.#ended, signal);
+      throw this.#ended === undefined ? error : await explainSshFailure(this.#host, remote, this.#ended, signal);
     }
   }
 
@@ -110,8 +109,7 @@ export class SshfsMount {
   async #mount(remote: RemoteConfig, signal: AbortSignal): Promise<Mounted> {
     const { start, clock } = this.#host;
     const { remoteDir, fsname, sshConfigFile } = this.#names;
-    await mkdir(dirname(sshConfigFile), { recursive: true, mode: 0o700 });
-    await writeFile(sshConfigFile, renderSshConfig(remote, knownHostsFile(this.#host, remote)), { mode: 0o600 });
+    await writeSshConfig(this.#host, remote, sshConfigFile);
 
     signal.throwIfAborted();
     const child = startSshfs(start, {
@@ -203,10 +201,5 @@ export class SshfsMount {
     if (connection !== undefined) await abortFuse(connection);
     await this.#child?.stop();
     if (isOurs && device !== undefined) await unmount(exec, this.#names.remoteDir, politeUnmountMs, "lazy");
-  }
-
-  async #explain(remote: RemoteConfig, said: string, signal: AbortSignal): Promise<LuksmithError> {
-    const failure = sshFailure(remote, said);
-    return isHostKeyFailure(said) ? describeUntrusted(this.#host, remote, failure, signal) : failure;
   }
 }

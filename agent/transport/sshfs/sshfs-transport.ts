@@ -36,7 +36,6 @@ interface Reached {
 }
 
 export class SshfsTransport implements Transport {
-  readonly kind = "sshfs";
   readonly #host: Host;
   readonly #names: StackNames;
   readonly #mount: SshfsMount;

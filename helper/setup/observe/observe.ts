@@ -1,11 +1,9 @@
 /** Looks at the host, and changes nothing. */
 
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { access, lstat, readdir, readFile } from "node:fs/promises";
-import { pipeline } from "node:stream/promises";
 import { hasErrno } from "../../../common/errors.ts";
 import type { Exec } from "../../../common/exec.ts";
+import { sha256OfFile } from "../../../common/sha256.ts";
 import { readManifest } from "../manifest.ts";
 import { firewallUnit, launcherPath, manifestPath } from "../paths.ts";
 import type { Account, Found, FoundDirectory, FoundFile, Source, Sources } from "./found.ts";
@@ -75,7 +73,7 @@ export async function observe(exec: Exec, sources: Sources, question: Question):
 }
 
 export async function sourceAt(path: string): Promise<Source> {
-  return { path, sha256: await sha256Of(path) };
+  return { path, sha256: await sha256OfFile(path) };
 }
 
 async function look(path: string): Promise<FoundFile | FoundDirectory | "other" | undefined> {
@@ -85,17 +83,11 @@ async function look(path: string): Promise<FoundFile | FoundDirectory | "other" 
     if (stat.isDirectory()) return { mode, uid: stat.uid, names: await readdir(path) };
     if (!stat.isFile()) return "other";
     const text = stat.size > textBytesMax ? undefined : await readFile(path, "utf8");
-    return { mode, uid: stat.uid, sha256: await sha256Of(path), text };
+    return { mode, uid: stat.uid, sha256: await sha256OfFile(path), text };
   } catch (error) {
     if (hasErrno(error, "ENOENT", "ENOTDIR")) return undefined;
     throw error;
   }
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return hash.digest("hex");
 }
 
 /** Source: dpkg-query(1). */

@@ -6,31 +6,16 @@ import { once } from "node:events";
 import { readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
-import { credentials, type handleUnaryCall, type ServiceError } from "@grpc/grpc-js";
+import { credentials, type ServiceError } from "@grpc/grpc-js";
+import { callHelper, type HelperCall, type HelperRequest } from "../../../agent/helper-session/helper-calls.ts";
 import { fromServiceError } from "../../../common/error-wire.ts";
 import { fixedEnvironment } from "../../../common/exec.ts";
-import {
-  HelperServiceClient,
-  type HelperServiceServer,
-  type LeaseClaim,
-} from "../../../proto/gen/luksmith/v1/helper.ts";
+import { HelperServiceClient, type LeaseClaim } from "../../../proto/gen/luksmith/v1/helper.ts";
 import { withDeadline } from "./deadline.ts";
 
 const program = resolve("dist/luksmith-helper.mjs");
 const endDeadlineMs = 60_000;
 let sessions = 0;
-
-/** Request and response of each call, read off what serves it. */
-type Calls = {
-  [Name in keyof HelperServiceServer]: HelperServiceServer[Name] extends handleUnaryCall<infer Request, infer Response>
-    ? { request: Request; response: Response }
-    : never;
-};
-
-type Unary = (
-  request: unknown,
-  callback: (error: ServiceError | null, response: unknown) => void,
-) => { cancel(): void };
 
 export interface Caller {
   readonly configPath: string;
@@ -97,18 +82,9 @@ export class LabHelper implements AsyncDisposable {
   }
 
   /** @throws {LuksmithError} what the helper said */
-  call<Name extends keyof Calls & keyof HelperServiceClient>(
-    name: Name,
-    request: Calls[Name]["request"],
-    signal?: AbortSignal,
-  ) {
-    return new Promise<Calls[Name]["response"]>((resolve, reject) => {
-      const method = this.#client[name] as Unary;
-      const calling = method.call(this.#client, request, (error, response) => {
-        if (error) reject(fromServiceError(error) ?? error);
-        else resolve(response as Calls[Name]["response"]);
-      });
-      signal?.addEventListener("abort", () => calling.cancel(), { once: true });
+  call<Name extends HelperCall>(name: Name, request: HelperRequest<Name>, signal?: AbortSignal) {
+    return callHelper(this.#client, name, request, { signal }).catch((error: ServiceError) => {
+      throw fromServiceError(error) ?? error;
     });
   }
 
