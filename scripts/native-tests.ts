@@ -10,6 +10,12 @@ import { noTests, parseTapCounts, type TestCounts } from "./test-counts.ts";
 /** By default node --test leaves one processor free: of two, that is half of them. */
 const concurrency = [`--test-concurrency=${availableParallelism()}`];
 
+/**
+ * A test that never ends is named, rather than waited for; the longest takes six minutes. A file that has run all of its tests
+ * ends, whatever is still open in it: the runner would wait for that without a word.
+ */
+const ends = ["--test-timeout=1200000", "--test-force-exit"];
+
 export type NativeTier = "unit" | "integration";
 
 /** Runs every test of the tier; what failed is shown. A run that died counts as a failure. */
@@ -23,7 +29,7 @@ export async function runNativeTier(tier: NativeTier, signal: AbortSignal): Prom
       ...["--test-reporter=dot", "--test-reporter-destination=stdout"],
       ...["--test-reporter=tap", `--test-reporter-destination=${report}`],
     ];
-    const runner = spawn(process.execPath, ["--test", ...concurrency, ...reporters, ...files], {
+    const runner = spawn(process.execPath, ["--test", ...concurrency, ...ends, ...reporters, ...files], {
       stdio: ["ignore", "inherit", "inherit"],
       // thousands of modules are stripped of their types and compiled once rather than by every test file
       env: { ...process.env, NODE_COMPILE_CACHE: "node_modules/.cache/node-compile" },

@@ -52,9 +52,10 @@ class DirectScene extends HelperScene {
 
   /** The helper has closed what it had, by itself. */
   async closedBy(helper: LabHelper, why: RegExp): Promise<void> {
-    await until(async () => this.servers().length === 0 && this.exports().length === 0, "the export is closed");
-    const closed = this.log().find(({ msg }) => msg === "export closed");
-    assert.match(String(closed?.why), why);
+    const closed = () => this.log().find(({ msg }) => msg === "export closed");
+    await until(async () => closed() !== undefined, "the export is closed");
+    assert.deepEqual([this.servers(), this.exports()], [[], []], "what is said to be closed has gone");
+    assert.match(String(closed()?.why), why);
     assert.equal((await helper.call("statImage", { image })).exported, false);
   }
 }

@@ -13,6 +13,10 @@ import { canHaveNetworks, threeHosts } from "./three-hosts.ts";
 
 const sessions = 1000;
 const atOnce = 4;
+/** More than a worker opens between two opens that certainly come to their end. */
+const keptTokens = 16;
+/** One that was killed keeps its place until its children have ended, too. */
+const places = 2 * atOnce;
 /** By then a helper serves its export. */
 const longestLifeMs = 500;
 
@@ -20,7 +24,7 @@ describe("a thousand sessions", canHaveNetworks, () => {
   it("leave no process, directory, place, lease, port or admission", { timeout: 1_200_000 }, async (t) => {
     const { vault, machine: client } = await threeHosts(t);
     const scene = new HelperScene(t, {
-      machine: `trustedWire: [10.98.0.0/24], maxSessions: ${atOnce}, maxCallsPerMinute: 100000`,
+      machine: `trustedWire: [10.98.0.0/24], maxSessions: ${places}, maxCallsPerMinute: 100000`,
       config: `direct: { address: ${vault.address}, ports: 10810-10829 }`,
       caller: { address: client.address, within: vault.within },
     });
@@ -30,16 +34,15 @@ describe("a thousand sessions", canHaveNetworks, () => {
     const { configPath } = scene.caller;
     assert.equal((await askHelper({ configPath, within: vault.within }, ["firewall", "apply"])).exitCode, 0);
 
-    let number = 0;
     const drive = async (worker: number) => {
       const tokens: string[] = [];
       const own = `images/${worker}.luks`;
       const open = () => {
-        const lease = leaseClaim({ ownTokens: tokens.slice(-8) });
+        const lease = leaseClaim({ ownTokens: tokens.slice(-keptTokens) });
         tokens.push(lease.token);
         return openRequest({ image: own, lease });
       };
-      for (let mine = number++; mine < sessions; mine = number++) {
+      for (let mine = 0; mine < sessions / atOnce; mine += 1) {
         switch (mine % 10) {
           case 0: {
             await using helper = await scene.start(caller);
@@ -47,14 +50,14 @@ describe("a thousand sessions", canHaveNetworks, () => {
             break;
           }
           case 1: {
-            const helper = await scene.start(caller);
+            await using helper = await scene.start(caller);
             await helper.call("openExport", open());
             await helper.kill();
             break;
           }
           case 2: {
             // killed while it opens
-            const helper = await scene.start(caller);
+            await using helper = await scene.start(caller);
             const opening = helper.call("openExport", open()).catch(() => undefined);
             await helper.call("statImage", { image: own }).catch(() => undefined);
             await helper.kill();
@@ -67,7 +70,7 @@ describe("a thousand sessions", canHaveNetworks, () => {
             break;
           }
           case 4: {
-            const helper = await scene.start(caller);
+            await using helper = await scene.start(caller);
             await helper.kill();
             break;
           }
@@ -85,7 +88,7 @@ describe("a thousand sessions", canHaveNetworks, () => {
             break;
           default: {
             // killed at any moment of its life, be it before it has begun
-            const helper = await scene.start(caller);
+            await using helper = await scene.start(caller);
             const opening = helper.call("openExport", open()).catch(() => undefined);
             await systemClock.sleep((mine * 37) % longestLifeMs);
             await helper.kill();
@@ -97,8 +100,8 @@ describe("a thousand sessions", canHaveNetworks, () => {
     await Promise.all(Array.from({ length: atOnce }, (_, worker) => drive(worker)));
 
     // what the killed ones left is removed by the next
-    const places = await Promise.all(Array.from({ length: atOnce }, () => scene.start(caller)));
-    for (const [worker, helper] of places.entries()) {
+    const next = await Promise.all(Array.from({ length: atOnce }, () => scene.start(caller)));
+    for (const [worker, helper] of next.entries()) {
       const found = await helper.call("statImage", { image: `images/${worker}.luks` });
       assert.equal(found.exported, false);
       await helper.hangUp();

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { readdir, rm } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { credentials, type ServiceError } from "@grpc/grpc-js";
 import { callHelper, type HelperCall, type HelperRequest } from "../../../agent/helper-session/helper-calls.ts";
@@ -54,7 +54,9 @@ export class LabHelper implements AsyncDisposable {
     const path = join("/run", `lab-helper-${process.pid}-${sessions}.sock`);
     const child = startHelper(caller, []);
     let freeze = () => {};
+    let connection: Socket | undefined;
     const listener = createServer((socket) => {
+      connection = socket;
       // there is one connection: a client that has lost it would try again and again
       listener.close();
       freeze = () => {
@@ -73,6 +75,8 @@ export class LabHelper implements AsyncDisposable {
     const close = () => {
       client.close();
       listener.close();
+      // with its helper gone nobody reads the client's goodbye, and what is unread has no end
+      connection?.destroy();
     };
     return new LabHelper(child, client, close, () => freeze());
   }
