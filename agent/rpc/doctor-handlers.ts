@@ -3,6 +3,7 @@ import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { examineKernel } from "../doctor/kernel.ts";
 import { examineKeys } from "../doctor/keys.ts";
 import { examineLeftovers } from "../doctor/leftovers.ts";
+import { examineNbd } from "../doctor/nbd.ts";
 import { examineRemote } from "../doctor/remotes.ts";
 import { examineState } from "../doctor/state.ts";
 import { examineTools } from "../doctor/tools.ts";
@@ -19,6 +20,7 @@ export function doctorHandlers({ access, config, configPath, host, pins, runs, s
       const findings = await Promise.all([
         examineTools(host.exec),
         examineKernel(host.exec),
+        examineNbd(host.exec, [...config.remotes.values()]),
         examineState(config, configPath, startedAt),
         examineKeys(config, pins),
         Promise.all(remotes.map((remote) => examineRemote(host, remote))),

@@ -6,9 +6,12 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { configPath } from "./harness/lab-agent.ts";
 import { agentUnit, ServiceScene, serviceSource } from "./harness/service-scene.ts";
+import { until } from "./harness/until.ts";
 
 describe("the systemd unit", () => {
   const scene = ServiceScene.set();
+  const snapshots = async () =>
+    (await scene.luksmith("snapshots", "docs", "--json")).stdout.toString().split("\n").filter(Boolean);
 
   it("is started when the agent answers", async () => {
     await scene.start();
@@ -24,6 +27,40 @@ describe("the systemd unit", () => {
       await readFile(join(serviceSource, "large")),
     );
     await rm("/srv/back", { recursive: true });
+  });
+
+  it("has services that back up and trim, each with a timer", async () => {
+    const before = await snapshots();
+    for (const [unit, instance] of [
+      ["luksmith-backup", "docs"],
+      ["luksmith-trim", "home"],
+    ]) {
+      await scene.install(`${unit}@.service`);
+      await scene.install(`${unit}@.timer`);
+      const service = `${unit}@${instance}.service`;
+      const started = await scene.systemd.run(["systemctl", "start", service]);
+      assert.equal(started.exitCode, 0, (await scene.luksmith("log", "last")).stdout.toString());
+      assert.equal(await scene.systemd.show(service, "Result"), "success");
+      const timer = `${unit}@${instance}.timer`;
+      const timed = await scene.systemd.run(["systemctl", "start", timer]);
+      assert.equal(timed.exitCode, 0, timed.stderr);
+      assert.match(await scene.systemd.show(timer, "NextElapseUSecRealtime"), /^\w{3} \d{4}-\d\d-\d\d /);
+      await scene.systemd.run(["systemctl", "stop", timer]);
+    }
+    assert.equal((await snapshots()).length, before.length + 1);
+    assert.match((await scene.luksmith("log", "last")).stdout.toString(), /vault got back/);
+  });
+
+  it("waits to back up until whoever has the volume is done with it", async () => {
+    const endless = await scene.luksmith("backup", "endless", "--detach");
+    assert.equal(endless.exitCode, 0, endless.stderr);
+    const service = "luksmith-backup@docs.service";
+    await scene.systemd.run(["systemctl", "start", service]);
+    assert.equal(await scene.systemd.show(service, "ExecMainStatus"), "11");
+    assert.equal(await scene.systemd.show(service, "SubState"), "auto-restart");
+    await scene.systemd.run(["systemctl", "stop", service]);
+    await scene.must(["cancel", "last"]);
+    await until(async () => !(await scene.luksmith("status")).stdout.toString().includes("endless"), "it is cancelled");
   });
 
   it("is not started over and over with a configuration that cannot be used", async () => {

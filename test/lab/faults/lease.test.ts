@@ -4,13 +4,14 @@ import assert from "node:assert/strict";
 import { cp, mkdir, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type RunEvent, RunState } from "../../../proto/gen/luksmith/v1/types.ts";
+import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
 import { endlessSource, homeAndEndless, makeEndlessSource, startEndlessBackup } from "../harness/endless-backup.ts";
 import { cheapKdf, type Followed, LabAgent, remoteLine, stateDir } from "../harness/lab-agent.ts";
 import { assertNothingLeft } from "../harness/leak-check.ts";
 import { assertDone, Scene } from "../harness/scene.ts";
 import { SecondHost } from "../harness/second-host.ts";
 import { until } from "../harness/until.ts";
+import { mounted } from "./suites/mounted.ts";
 
 const remote = "leaseTime: 15s";
 const rounds = 4;
@@ -147,11 +148,3 @@ describe("two machines with one image", () => {
     assertDone(await scene.agent.backup("docs"));
   });
 });
-
-/** From when to when, by the events of a run. */
-function mounted(events: readonly RunEvent[]): { from: number; to: number } | undefined {
-  const at = (isIt: (event: RunEvent) => boolean) => events.find(isIt)?.time?.getTime();
-  const from = at(({ kind }) => kind?.$case === "stepBegan" && kind.value.step === "mount");
-  const to = at(({ kind }) => kind?.$case === "stepEnded" && kind.value.step === "detach");
-  return from === undefined || to === undefined ? undefined : { from, to };
-}

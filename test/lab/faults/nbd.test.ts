@@ -5,30 +5,16 @@ import { describe, it } from "node:test";
 import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
 import { endlessFiles, endlessSource, homeAndEndless, startEndlessBackup } from "../harness/endless-backup.ts";
 import { assertNothingLeft } from "../harness/leak-check.ts";
+import { overTcp, overTunnel, sceneOver } from "../harness/over.ts";
 import { assertDone, Scene } from "../harness/scene.ts";
-import { SecondHost } from "../harness/second-host.ts";
 
 /** The helper asks every 10 s whether the machine is there still, and is answered by its kernel that it is not. */
 const noticedMs = 90_000;
 
-const direct = `
-machines:
-  ${SecondHost.user}: { directory: /srv/luksmith-lab, trustedWire: [10.99.0.1] }
-direct: { address: ${SecondHost.address}, ports: 10810-10813 }
-`;
-
-for (const { way, remote, helper } of [
-  { way: "in the tunnel", remote: "transport: nbd, stallTimeout: 5s", helper: {} },
-  {
-    way: "over TCP",
-    remote: "transport: nbd, trustedWire: true, stallTimeout: 5s",
-    helper: { config: direct, firewall: true },
-  },
-]) {
-  describe(`nbd ${way}`, () => {
+for (const over of [overTunnel, overTcp]) {
+  describe(over.way, () => {
     const scene = Scene.set({
-      remote,
-      helper,
+      ...sceneOver(over, "stallTimeout: 5s"),
       config: `${homeAndEndless}  fast: { volume: home, sources: [${endlessSource}] }
 `,
       volumes: ["home"],

@@ -33,13 +33,12 @@ export class ServiceScene {
     const scene = new ServiceScene();
     before(async () => {
       await LabAgent.forget();
-      scene.#host = await SecondHost.create({ identityFile });
+      scene.#host = await SecondHost.create({ identityFile, helper: {} });
       await mkdir(serviceSource, { recursive: true });
       await writeFile(join(serviceSource, "large"), randomBytes(3_000_000));
       await writeFile(configPath, config, { mode: 0o600 });
       scene.#systemd = await ServiceManager.start();
-      const text = await readFile(`deploy/systemd/${agentUnit}`, "utf8");
-      await scene.#systemd.install(agentUnit, text.replaceAll("/opt/luksmith", resolve(".")));
+      await scene.install(agentUnit);
     });
     afterEach(() => assertNothingLeft());
     after(async () => {
@@ -53,6 +52,18 @@ export class ServiceScene {
   get systemd(): ServiceManager {
     assert.ok(this.#systemd, "the scene is set when the first test begins");
     return this.#systemd;
+  }
+
+  /** @param unit a file of deploy/systemd, with the paths of this place */
+  async install(unit: string): Promise<void> {
+    const text = await readFile(`deploy/systemd/${unit}`, "utf8");
+    const here = text
+      .replaceAll(
+        "ExecStart=/usr/local/bin/luksmith ",
+        `ExecStart=${process.execPath} ${resolve("dist/luksmith.mjs")} `,
+      )
+      .replaceAll("/opt/luksmith", resolve("."));
+    await this.systemd.install(unit, here);
   }
 
   luksmith(...args: string[]): Promise<Finished> {

@@ -1,0 +1,34 @@
+/** Whether this machine can use images as network block devices, where its remotes would have it so. */
+
+import type { Exec } from "../../common/exec.ts";
+import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
+import type { RemoteConfig } from "../config/remote.ts";
+import { requireNbd } from "../tools/nbd-client.ts";
+import { requireSocat } from "../tools/socat.ts";
+import { NbdUnusableError } from "../transport/nbd/unusable.ts";
+import { ok, problem, warning } from "./finding.ts";
+
+/** @returns nothing when every remote is to be reached by sshfs */
+export async function examineNbd(exec: Exec, remotes: readonly RemoteConfig[]): Promise<Finding[]> {
+  const wanting = remotes.filter(({ transport }) => transport !== "sshfs");
+  if (wanting.length === 0) return [];
+  const findings = [await examine("nbd", wanting, () => requireNbd(exec))];
+  const direct = wanting.filter(({ trustedWire }) => trustedWire);
+  if (direct.length > 0) findings.push(await examine("nbd over TCP", direct, () => requireSocat(exec)));
+  return findings;
+}
+
+/** What `auto` cannot have it does without. */
+async function examine(subject: string, remotes: readonly RemoteConfig[], require: () => Promise<void>) {
+  try {
+    await require();
+    return ok(subject, "this machine can use images as block devices");
+  } catch (error) {
+    if (!(error instanceof NbdUnusableError)) throw error;
+    const needing = remotes.filter(({ transport }) => transport === "nbd").map(({ name }) => name);
+    const hint = error.hint ?? "";
+    return needing.length > 0
+      ? problem(subject, `${error.message}, and ${needing.join(", ")} can be reached in no other way`, hint)
+      : warning(subject, `${error.message}: volumes are reached by sshfs, and nothing can be trimmed`, hint);
+  }
+}

@@ -1,0 +1,111 @@
+/** Two machines with one image, of which one reaches it over nbd and the other over sshfs: the lease is one and the same. */
+
+import assert from "node:assert/strict";
+import { cp, mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { endlessSource, homeAndEndless, makeEndlessSource, startEndlessBackup } from "../harness/endless-backup.ts";
+import { cheapKdf, LabAgent, remoteLine, stateDir } from "../harness/lab-agent.ts";
+import { assertNothingLeft } from "../harness/leak-check.ts";
+import { overSshfs, overTunnel, sceneOver } from "../harness/over.ts";
+import { assertDone, Scene } from "../harness/scene.ts";
+import { SecondHost } from "../harness/second-host.ts";
+import { until } from "../harness/until.ts";
+import { mounted } from "./suites/mounted.ts";
+
+const rounds = 4;
+const leaseTime = "leaseTime: 15s";
+/** The helper asks every 10 s whether the machine is there still. */
+const noticedMs = 90_000;
+
+/** Both share a kernel here, so what the other calls its volume is another name. */
+const other = { configPath: "/etc/luksmith/other.yaml", runtimeDir: "/run/luksmith-other", stateDir: "/var/lib/other" };
+const otherConfig = `
+${remoteLine(SecondHost, `${overSshfs.transport}, ${leaseTime}`)}
+runs: { attempts: 1 }
+stateDir: ${other.stateDir}
+runtimeDir: ${other.runtimeDir}
+socket: { path: ${other.runtimeDir}/agent.sock }
+volumes:
+  twin: { remote: vault, image: home.luks, size: 64M, key: { file: /etc/luksmith/keys/home.key }, ${cheapKdf} }
+jobs:
+  twin: { volume: twin, sources: [${endlessSource}] }
+  slow: { volume: twin, sources: [${endlessSource}], bandwidthLimit: 10K }
+`;
+
+describe("two machines with one image, over nbd and over sshfs", () => {
+  const scene = Scene.set({
+    ...sceneOver(overTunnel, leaseTime),
+    prepare: makeEndlessSource,
+    config: `${homeAndEndless}  docs: { volume: home, sources: [${endlessSource}] }
+`,
+    volumes: ["home"],
+  });
+  let twin: LabAgent;
+  const leases = async () => (await readdir(scene.host.imagesPath)).filter((name) => name.includes(".lease"));
+  const accepting = { acceptRollback: true };
+
+  before(async () => {
+    await mkdir(join(other.stateDir, "volumes"), { recursive: true });
+    await cp(join(stateDir, "volumes/home"), join(other.stateDir, "volumes/twin"), { recursive: true });
+    await cp(join(stateDir, "known_hosts"), join(other.stateDir, "known_hosts"), { recursive: true });
+    twin = await LabAgent.start(otherConfig, { place: other });
+  });
+  after(async () => {
+    await twin[Symbol.asyncDispose]();
+    await assertNothingLeft(other.runtimeDir);
+  });
+
+  it("that race for it never both mount it", async () => {
+    let refused = 0;
+    for (let round = 0; round < rounds; round += 1) {
+      const both = await Promise.all([scene.agent.backup("docs", accepting), twin.backup("twin", accepting)]);
+      const states = both.map(({ run }) => run.error?.code ?? "done").toSorted();
+      assert.ok(states.includes("done") && ["done", "locked"].includes(states[1] ?? ""), states.join(", "));
+      if (states[1] === "locked") refused += 1;
+      const [a, b] = both.map(({ events }) => mounted(events));
+      if (a !== undefined && b !== undefined) {
+        assert.ok(a.to <= b.from || b.to <= a.from, `both had it mounted: ${JSON.stringify([a, b])}`);
+      }
+      assert.deepEqual(await leases(), []);
+    }
+    assert.ok(refused > 0, "they met");
+    assertDone(await scene.agent.check("home", accepting));
+  });
+
+  it("each is told that the other has it", async () => {
+    const { run: theirs } = await twin.startBackup("slow", accepting);
+    await until(async () => (await leases()).length === 1, "the one over sshfs has the lease");
+    const refused = (await scene.agent.backup("docs")).run;
+    assert.equal(refused.error?.code, "locked", refused.error?.message);
+    assert.match(
+      refused.error?.message ?? "",
+      new RegExp(`in use: \\S+ \\(run ${theirs?.id}\\) has it for another \\d`),
+    );
+    await twin.cancel(theirs?.id ?? "");
+    await twin.follow(theirs?.id ?? "");
+
+    const ours = await startEndlessBackup(scene.agent);
+    const turned = (await twin.backup("twin", accepting)).run;
+    assert.equal(turned.error?.code, "locked", turned.error?.message);
+    assert.match(turned.error?.message ?? "", new RegExp(`in use: \\S+ \\(run ${ours}\\) has it for another \\d`));
+    await scene.agent.cancel(ours);
+    await scene.agent.follow(ours);
+    assert.deepEqual(await leases(), []);
+  });
+
+  it("of one over nbd that was killed the other gets it when nobody renews it any more", async () => {
+    await startEndlessBackup(scene.agent);
+    await scene.agent.stop("SIGKILL");
+    // its session on the host ends with its connection, and gives the lease back; else the lease expires
+    await until(async () => {
+      const { run } = await twin.backup("twin", accepting);
+      assert.ok(["locked", undefined].includes(run.error?.code), run.error?.message);
+      return run.error === undefined;
+    }, "the other has had it");
+    await scene.startAgent();
+    await assertNothingLeft(undefined, noticedMs);
+    assertDone(await scene.agent.backup("docs", accepting));
+    assert.deepEqual(await leases(), []);
+  });
+});

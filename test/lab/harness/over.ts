@@ -1,0 +1,31 @@
+/** The ways to an image, for tests that are to hold whichever it is. */
+
+import type { SceneOptions } from "./scene.ts";
+import { SecondHost } from "./second-host.ts";
+
+export interface Over {
+  readonly way: string;
+  /** For {@link SceneOptions.remote}, before whatever else stands there. */
+  readonly transport: string;
+  readonly helper?: NonNullable<SceneOptions["helper"]>;
+}
+
+export const overSshfs: Over = { way: "over sshfs", transport: "transport: sshfs" };
+export const overTunnel: Over = { way: "over nbd in the tunnel", transport: "transport: nbd", helper: {} };
+export const overTcp: Over = {
+  way: "over nbd and TCP",
+  transport: "transport: nbd, trustedWire: true",
+  helper: {
+    config: `
+machines:
+  ${SecondHost.user}: { directory: /srv/luksmith-lab, trustedWire: [10.99.0.1] }
+direct: { address: ${SecondHost.address}, ports: 10810-10813 }
+`,
+    firewall: true,
+  },
+};
+
+/** @param more settings of the remote */
+export function sceneOver({ transport, helper }: Over, ...more: string[]): Pick<SceneOptions, "remote" | "helper"> {
+  return { remote: [transport, ...more].join(", "), ...(helper === undefined ? {} : { helper }) };
+}
