@@ -1,0 +1,136 @@
+/** A backup host that nobody has set up, an administrator with a key, and a machine that is to back up there. */
+
+import assert from "node:assert/strict";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { after, before } from "node:test";
+import { type Finished, makeExec, mustRead } from "../../../common/exec.ts";
+import { cheapKdf, identityFile, LabAgent } from "./lab-agent.ts";
+import { assertNothingLeft } from "./leak-check.ts";
+import { SecondHost } from "./second-host.ts";
+
+const { exec } = makeExec();
+/** Node is sent by an emulated ssh, and looked at again and again. */
+const deadlineMs = 600_000;
+const adminKey = "/root/.ssh/administrator";
+const source = "/srv/people";
+export const setupUser = "lm-web01";
+/** The machine's directory there. */
+export const ownDirectory = `/srv/luksmith/${setupUser}`;
+
+const config = `
+remotes:
+  vault: { host: ${SecondHost.address}, user: ${setupUser}, path: images, identity: ${identityFile} }
+  plain: { host: ${SecondHost.address}, user: ${SecondHost.user}, path: images, identity: ${identityFile} }
+runs: { attempts: 1 }
+volumes:
+  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
+jobs:
+  docs: { volume: home, sources: [${source}] }
+`;
+
+/** What a person typed, and what was said on both is in `said`, for the message of an assertion that fails. */
+export interface Typed extends Finished {
+  readonly said: string;
+}
+
+export class SetupScene {
+  #host: SecondHost | undefined;
+  #agent: LabAgent | undefined;
+  /** What the host was like before. */
+  untouched = "";
+
+  /** To be called in a `describe`: registers its hooks there. `plain` is a remote that was set up by hand. */
+  static set(): SetupScene {
+    const scene = new SetupScene();
+    before(async () => {
+      await LabAgent.forget();
+      await mkdir(source, { recursive: true });
+      await writeFile(`${source}/letter`, "dear all\n");
+      scene.#host = await SecondHost.create({ identityFile, administrator: adminKey });
+      scene.#agent = await LabAgent.start(config);
+      await scene.agent.trust("vault");
+      await scene.agent.trust("plain");
+      scene.untouched = await stateOfHost();
+    });
+    after(async () => {
+      await scene.#agent?.[Symbol.asyncDispose]();
+      await scene.#host?.[Symbol.asyncDispose]();
+      await rm("/root/.ssh", { recursive: true });
+      await assertNothingLeft();
+    });
+    return scene;
+  }
+
+  get agent(): LabAgent {
+    assert.ok(this.#agent, "the scene is set when the first test begins");
+    return this.#agent;
+  }
+
+  async luksmith(...args: string[]): Promise<Typed> {
+    const finished = await exec({ file: process.execPath, args: [resolve("dist/luksmith.mjs"), ...args], deadlineMs });
+    return { ...finished, said: `${finished.stdout}${finished.stderr}` };
+  }
+
+  setUp(remote: string, ...more: string[]): Promise<Typed> {
+    const options = [`IdentityFile=${adminKey}`, "IdentitiesOnly=yes"].flatMap((option) => ["--ssh-option", option]);
+    return this.luksmith("remote", "setup", remote, ...options, ...more);
+  }
+
+  async run(file: string, ...args: string[]): Promise<string> {
+    return (await mustRead(exec, { file, args, deadlineMs })).toString();
+  }
+
+  /** With the machine's key, and no other. */
+  ssh(options: readonly string[], ...command: string[]): Promise<Finished> {
+    const args = [...withKey(identityFile), ...options, destination, ...command];
+    return exec({ file: "ssh", args, stdin: "id\n", deadlineMs });
+  }
+
+  sshWithKey(key: string, command: string): Promise<Finished> {
+    return exec({ file: "ssh", args: [...withKey(key), destination, command], deadlineMs });
+  }
+
+  sftp(...lines: string[]): Promise<Finished> {
+    const args = [...withKey(identityFile), "-b", "-", destination];
+    return exec({ file: "sftp", args, stdin: lines.map((line) => `${line}\n`).join(""), deadlineMs });
+  }
+}
+
+const destination = `${setupUser}@${SecondHost.address}`;
+
+function withKey(key: string): string[] {
+  const options = ["IdentitiesOnly=yes", "StrictHostKeyChecking=no", "BatchMode=yes"];
+  return ["-i", key, ...options.flatMap((option) => ["-o", option])];
+}
+
+/** All that a setup could touch, but for the times. */
+export async function stateOfHost(): Promise<string> {
+  const places = ["/etc", "/usr/local", "/srv", "/var/lib", "/var/tmp"];
+  const leftOut = [
+    "/etc/luksmith",
+    "/var/lib/luksmith",
+    "/etc/passwd-",
+    "/etc/shadow-",
+    "/etc/group-",
+    "/etc/gshadow-",
+    "/etc/subuid-",
+    "/etc/subgid-",
+  ];
+  const skip = leftOut.flatMap((path, index) => [...(index === 0 ? [] : ["-o"]), "-path", path]);
+  const args = [...places, "-xdev", "(", ...skip, ")", "-prune", "-o", "-printf", "%p %M %U %G %l\\n"];
+  const files = (await mustRead(exec, { file: "find", args, deadlineMs })).toString();
+  const accounts = await Promise.all(["passwd", "shadow", "group"].map((name) => readFile(`/etc/${name}`, "utf8")));
+  const yaml = await readFile("/etc/luksmith/helper.yaml", "utf8").catch(() => "");
+  const tables = await exec({ file: "nft", args: ["list", "tables"], deadlineMs });
+  return [...files.split("\n").toSorted(), ...accounts, yaml, tables.stdout.toString()].join("\n");
+}
+
+/** Thousands of lines, of which those count that differ. */
+export function assertSameState(now: string, before: string): void {
+  const without = (text: string, other: string) => {
+    const lines = new Set(other.split("\n"));
+    return text.split("\n").filter((line) => !lines.has(line));
+  };
+  assert.deepEqual({ come: without(now, before), gone: without(before, now) }, { come: [], gone: [] });
+}
