@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { accessVerbNames, accessVerbs } from "../../../agent/access/verb.ts";
 import { agentConfigJsonSchema, parseAgentConfig } from "../../../agent/config/agent-config.ts";
+import { helperConfigJsonSchema, parseHelperConfig } from "../../../helper/config/helper-config.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 
@@ -31,15 +32,30 @@ test("docs/configuration.md says what each verb grants, in the words of the code
   }
 });
 
-test("docs/configuration.md names every key of the schema", () => {
-  const text = read("docs/configuration.md");
+/** Names below "properties" anywhere. */
+function keysOf(schema: object): Set<string> {
   const keys = new Set<string>();
-  JSON.stringify(agentConfigJsonSchema(), (key, value: unknown) => {
+  JSON.stringify(schema, (key, value: unknown) => {
     if (key === "properties" && typeof value === "object" && value !== null) {
       for (const name of Object.keys(value)) keys.add(name);
     }
     return value;
   });
+  return keys;
+}
+
+test("docs/configuration.md names every key of the schema", () => {
+  const text = read("docs/configuration.md");
+  const keys = keysOf(agentConfigJsonSchema());
   assert.ok(keys.has("bandwidthLimit") && keys.has("iterations"));
   for (const key of keys) assert.match(text, new RegExp(`\\b${key}\\b`), key);
+});
+
+test("docs/backup-host.md names every key of the helper's, and its example is a configuration", () => {
+  const text = read("docs/backup-host.md");
+  const keys = keysOf(helperConfigJsonSchema());
+  assert.ok(keys.has("maxCallsPerMinute") && keys.has("minAge"));
+  for (const key of keys) assert.match(text, new RegExp(`^\\|.*\\b${key}\\b.*\\|`, "m"), key);
+  const [, example = ""] = /^```yaml\n(.*?)^```$/ms.exec(text) ?? [];
+  assert.equal(parseHelperConfig(example, "docs/backup-host.md").machines.size, 2);
 });
