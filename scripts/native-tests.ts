@@ -1,20 +1,21 @@
 /** The tiers that need no virtual machine: node --test on the spot. */
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { formatDuration } from "../common/units.ts";
 import { noTests, parseTapCounts, type TestCounts } from "./test-counts.ts";
 
 /** By default node --test leaves one processor free: of two, that is half of them. */
 const concurrency = [`--test-concurrency=${availableParallelism()}`];
 
 /**
- * A test that never ends is named, rather than waited for; the longest takes six minutes. A file that has run all of its tests
- * ends, whatever is still open in it: the runner would wait for that without a word.
+ * The integration tests take five minutes on a quiet machine. A file in which something is open never ends, and the runner waits
+ * for it without a word (--test-force-exit would end that, and lose what other files had to say).
  */
-const ends = ["--test-timeout=1200000", "--test-force-exit"];
+const deadlineMs = 30 * 60_000;
 
 export type NativeTier = "unit" | "integration";
 
@@ -29,17 +30,34 @@ export async function runNativeTier(tier: NativeTier, signal: AbortSignal): Prom
       ...["--test-reporter=dot", "--test-reporter-destination=stdout"],
       ...["--test-reporter=tap", `--test-reporter-destination=${report}`],
     ];
-    const runner = spawn(process.execPath, ["--test", ...concurrency, ...ends, ...reporters, ...files], {
+    const runner = spawn(process.execPath, ["--test", ...concurrency, ...reporters, ...files], {
       stdio: ["ignore", "inherit", "inherit"],
       // thousands of modules are stripped of their types and compiled once rather than by every test file
       env: { ...process.env, NODE_COMPILE_CACHE: "node_modules/.cache/node-compile" },
       signal,
     });
-    const [status] = await once(runner, "close");
+    const late = setTimeout(() => {
+      const hanging = filesOf(runner.pid);
+      console.log(`\nnot ended after ${formatDuration(deadlineMs)}: ${hanging.map(({ file }) => file).join(", ")}`);
+      runner.kill("SIGKILL");
+      for (const { pid } of hanging) process.kill(pid, "SIGKILL");
+    }, deadlineMs);
+    const [status] = await once(runner, "close").finally(() => clearTimeout(late));
     const counts = parseTapCounts(readFileSync(report, "utf8"));
     if (counts === undefined) return { passed: 0, failed: 1, skipped: 0 };
     return status === 0 || counts.failed > 0 ? counts : { ...counts, failed: 1 };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** Those that the runner has a process for. Source: ps(1) */
+function filesOf(runner: number | undefined): { pid: number; file: string }[] {
+  const { stdout } = spawnSync("ps", ["--ppid", `${runner}`, "--format", "pid=,args=", "--width", "100000"], {
+    encoding: "utf8",
+  });
+  return stdout.split("\n").flatMap((line) => {
+    const [, pid, file] = /^\s*(\d+) .*?(\S+\.test\.ts)$/.exec(line.trim()) ?? [];
+    return file === undefined ? [] : [{ pid: Number(pid), file }];
+  });
 }

@@ -95,10 +95,10 @@ export class HelperSession {
    * The first call, which says whether a helper answers, and what it can do.
    * @throws {LuksmithError} "unreachable" with the reason; {@link NoHelperError} when the host is there and no helper
    */
-  async greet(signal: AbortSignal): Promise<ProbeResponse> {
+  async greet(signal: AbortSignal, triesStorage = false): Promise<ProbeResponse> {
     const deadlineMs = this.#remote.connectTimeoutMs + connectExtraMs;
     try {
-      const answer = await this.call("probe", { version }, signal, deadlineMs);
+      const answer = await this.call("probe", { version, triesStorage }, signal, deadlineMs);
       this.#helperVersion = answer.version;
       return answer;
     } catch (error) {

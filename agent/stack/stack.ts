@@ -61,7 +61,7 @@ export interface Target {
   readonly headerFile: string;
 }
 
-type ConnectOptions = Pick<ConnectRequest, "mode" | "preparesImage" | "discardsBelow" | "first">;
+type ConnectOptions = Pick<ConnectRequest, "mode" | "preparesImage" | "discardsBelow" | "triesStorage" | "first">;
 
 /** A transport that stands, below nothing yet. */
 export interface Connected {
@@ -295,6 +295,7 @@ export class Stack implements AsyncDisposable {
         mode,
         preparesImage: prepareImage !== undefined,
         discardsBelow: discards ? target.pin.imageBytes : 0,
+        triesStorage: spec.needs === "nbd",
         first: derivationBegun.promise,
       };
       const { connected, transport } = await this.#reach(target, spec.needs, options, run, signal);

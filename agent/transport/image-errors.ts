@@ -36,6 +36,12 @@ export function requireBytes(remote: string, image: string, found: number, expec
   throw notTheImage(remote, image, how);
 }
 
+/** Of a host that has room. */
+export function takesNoData(remote: string, volume: string, hint: string): LuksmithError {
+  const message = `the backup host takes no more data for volume ${volume}, although ${remote} has room`;
+  return new LuksmithError("full", message, { hint });
+}
+
 /** @returns undefined when there is room */
 export function fullHost(remote: string, freeBytes: number): LuksmithError | undefined {
   if (freeBytes >= littleBytes) return undefined;

@@ -22,6 +22,8 @@ export interface ConnectRequest {
   readonly preparesImage: boolean;
   /** So many bytes from the image's beginning are going to be discarded; 0: nothing is. */
   readonly discardsBelow: number;
+  /** The run lives by what the host's storage can do, which it is to try out. */
+  readonly triesStorage: boolean;
   /** What goes before everything that would only wait for the host's first answer. */
   readonly first: Promise<void>;
   /** Called when the connection can be lost, which is before the host has answered. */
@@ -40,7 +42,7 @@ export interface ImageStat {
 export interface RemoteImage {
   /** Is there something under its name, at first sight? */
   readonly isThere: boolean;
-  /** Why its host cannot give back what is discarded; undefined when it can. */
+  /** Why its host cannot give back what is discarded; undefined when it can. Only where that was tried out. */
   readonly whyNoHoles: string | undefined;
   /** @returns undefined when there is none any more */
   stat(signal: AbortSignal): Promise<ImageStat | undefined>;

@@ -8,7 +8,7 @@ const deadlineMs = 10_000;
 const oldest = [3, 15] as const;
 
 /** Such as "3.24"; undefined when there is none, or none that can be started. */
-export async function nbdServerVersion(exec: Exec): Promise<string | undefined> {
+export async function askNbdServerVersion(exec: Exec): Promise<string | undefined> {
   try {
     const { stdout, stderr } = await exec({ file: "nbd-server", args: ["-V"], deadlineMs });
     return /version (\d+(?:\.\d+)+)/.exec(`${stdout.toString()}${stderr}`)?.[1];
@@ -18,7 +18,7 @@ export async function nbdServerVersion(exec: Exec): Promise<string | undefined> 
   }
 }
 
-/** @param version as {@link nbdServerVersion} has it @throws {LuksmithError} "tool_failed" for one that will not do */
+/** @param version as {@link askNbdServerVersion} has it @throws {LuksmithError} "tool_failed" for one that will not do */
 export function requireVersion(version: string | undefined): void {
   if (version === undefined) {
     throw new LuksmithError("tool_failed", "nbd-server is not installed on the backup host, or cannot be started", {

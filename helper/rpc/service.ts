@@ -7,13 +7,13 @@ import { version } from "../../common/version.ts";
 import type { HelperServiceServer } from "../../proto/gen/luksmith/v1/helper.ts";
 import { ExportMode } from "../../proto/gen/luksmith/v1/helper.ts";
 import type { CheckpointStore, Checkpoint as StoredCheckpoint } from "../checkpoint/checkpoint-store.ts";
-import { nbdServerVersion } from "../export/nbd-version.ts";
 import { checkClaim } from "../lease/lease-claim.ts";
 import { requireNoLease } from "../lease/lease-place.ts";
 import type { Host } from "../session/host.ts";
 import type { Session } from "../session/session.ts";
 import { whyNoHoles } from "../storage/holes.ts";
 import { lockImage, resizeImage, statImage } from "../storage/images.ts";
+import { whyNoData } from "../storage/room.ts";
 import { callError } from "./call-error.ts";
 import type { Calls } from "./calls.ts";
 
@@ -25,19 +25,22 @@ export interface Helper {
   readonly checkpoints: CheckpointStore | undefined;
 }
 
+const untried = "it was not tried out";
+
 export function helperService(helper: Helper): HelperServiceServer {
   const { host, session, checkpoints } = helper;
   const { exec } = host;
   const { directory } = session;
   const { config } = session.machine;
   return {
-    probe: call(helper, "Probe", async () => {
+    probe: call(helper, "Probe", async ({ triesStorage }) => {
       await directory.require();
       const { bavail, bsize } = await statfs(directory.path);
-      const [noHoles, noCheckpoints, nbdServer] = await Promise.all([
-        whyNoHoles(exec, directory.path),
+      const [noHoles, noData, noCheckpoints, nbdServer] = await Promise.all([
+        triesStorage ? whyNoHoles(exec, directory.path) : untried,
+        triesStorage ? whyNoData(exec, directory.path, session.machine.owner) : untried,
         checkpoints?.whyNot(directory.path) ?? "its helper.yaml says nothing of checkpoints",
-        nbdServerVersion(exec),
+        session.nbdServerVersion(),
       ]);
       const noDirect = whyNotDirect(session);
       return {
@@ -46,6 +49,8 @@ export function helperService(helper: Helper): HelperServiceServer {
         nbdServerVersion: nbdServer ?? "",
         punchesHoles: noHoles === undefined,
         noHolesReason: noHoles ?? "",
+        takesData: noData === undefined,
+        noDataReason: noData ?? "",
         makesCheckpoints: noCheckpoints === undefined,
         noCheckpointsReason: noCheckpoints ?? "",
         allowsDirect: noDirect === undefined,

@@ -9,7 +9,7 @@ import { quoteText } from "../../common/quote.ts";
 import { formatBytes } from "../../common/units.ts";
 import type { HelperConfig, MachineConfig } from "../config/helper-config.ts";
 import { Firewall } from "../export/firewall.ts";
-import { nbdServerVersion, requireVersion } from "../export/nbd-version.ts";
+import { askNbdServerVersion, requireVersion } from "../export/nbd-version.ts";
 import { exportName, type OpenedExport, openExport } from "../export/open-export.ts";
 import type { DirectWay } from "../export/serve-on-port.ts";
 import { ImageLease } from "../lease/image-lease.ts";
@@ -124,14 +124,19 @@ export class Session {
     return { firewall: new Firewall(this.#host.exec, direct.ports), runtimeDir, ...direct, client: address };
   }
 
+  /** @returns as {@link askNbdServerVersion}; one that was found does not change while a session lasts */
+  async nbdServerVersion(): Promise<string | undefined> {
+    this.#nbdVersion ??= await askNbdServerVersion(this.#host.exec);
+    return this.#nbdVersion;
+  }
+
   /**
    * What is being opened when the session ends is given up, and waited for by whoever counts the calls.
    * @param signal ends it while it is being opened; what has been opened by then is closed again
    */
   async openExport(request: ExportRequest, signal: AbortSignal): Promise<ExportReply> {
     const { maxExports } = this.machine.config;
-    this.#nbdVersion ??= await nbdServerVersion(this.#host.exec);
-    requireVersion(this.#nbdVersion);
+    requireVersion(await this.nbdServerVersion());
     await this.#closeForgotten(request.claim);
     const place = await this.#places.take("export", maxExports);
     if (place === undefined) {

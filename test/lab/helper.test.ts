@@ -61,7 +61,7 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
 
   it("says what this host can do", async () => {
     await using helper = await LabHelper.start(caller);
-    const can = await helper.call("probe", { version: "0.1.0" });
+    const can = await helper.call("probe", { version: "0.1.0", triesStorage: true });
     assert.match(can.nbdServerVersion, /^3\.\d+/);
     assert.equal(can.machine, machine);
     assert.deepEqual([can.punchesHoles, can.noHolesReason], [true, ""]);

@@ -7,6 +7,7 @@ import type { RemoteFinding } from "../../../proto/gen/luksmith/v1/agent.ts";
 import type { ProbeResponse } from "../../../proto/gen/luksmith/v1/helper.ts";
 import { HelperSession } from "../../helper-session/helper-session.ts";
 import { NoHelperError } from "../../helper-session/no-helper.ts";
+import { HelperMemory } from "../../transport/helper-memory.ts";
 import { no, off, ok } from "./finding.ts";
 import type { Trial } from "./trial.ts";
 
@@ -20,7 +21,10 @@ export async function helperThere(trial: Trial, signal: AbortSignal): Promise<Re
   });
   try {
     await session.begin(signal);
-    return whatItCan(await session.greet(signal), remote.name);
+    const can = await session.greet(signal, true);
+    // one that has been set up a moment ago is used from the next run on
+    await new HelperMemory(host.stateDir, remote.name).oneAnswered();
+    return whatItCan(can, remote.name);
   } catch (error) {
     if (error instanceof NoHelperError) {
       const message = `none answers, so images go over SFTP (sshfs) alone: ${escapeControls(error.message)}`;
@@ -70,6 +74,12 @@ export function whatItCan(can: ProbeResponse, name: string): RemoteFinding[] {
       can.noDirectReason,
       `only where nobody can listen between here and there: ${setup} --trusted-wire`,
     ),
-    ok("room", `${formatBytes(can.freeBytes)} free${limit}`),
+    can.takesData
+      ? ok("room", `${formatBytes(can.freeBytes)} free${limit}`)
+      : no(
+          "room",
+          `${escapeControls(can.noDataReason)}${limit}`,
+          "room on its storage, or a larger quota for this user",
+        ),
   ];
 }

@@ -19,7 +19,7 @@ import type { IoState } from "../../stack/stall-meter.ts";
 import type { Host } from "../../system/host.ts";
 import { requireNbd } from "../../tools/nbd-client.ts";
 import { startTcpRelay } from "../../tools/socat.ts";
-import { fullHost, noImage, requireBytes } from "../image-errors.ts";
+import { fullHost, noImage, requireBytes, takesNoData, whatStays } from "../image-errors.ts";
 import type { ConnectRequest, ImageDevice, RemoteImage, Transport } from "../transport.ts";
 import { VolumeNbdDevice } from "./nbd-device.ts";
 import { NbdImage, statImage } from "./nbd-image.ts";
@@ -73,14 +73,14 @@ export class NbdTransport implements Transport {
       await allOrFirstError(session.begin(signal), requireNbd(this.#host.exec));
       await request.first;
       // only the helper knows where in its directory an absolute path leads
-      const can = posix.isAbsolute(remote.path) ? await session.greet(signal) : undefined;
+      const can = posix.isAbsolute(remote.path) ? await session.greet(signal, request.triesStorage) : undefined;
       const path = imagePath(remote, request.image, can);
       // none waits for the other's answer; and whoever looks has the image's lock, for a moment
       const looking = request.preparesImage ? statImage(session, path, lostToo) : Promise.resolve(undefined);
       looking.catch(() => undefined);
       const opening = request.preparesImage ? undefined : this.#open(session, request, path, run, lostToo);
       opening?.catch(() => undefined);
-      const able = can ?? (await session.greet(signal));
+      const able = can ?? (await session.greet(signal, request.triesStorage));
       requireServer(able, remote);
       request.onConnected();
       noteVersion(able, remote, run);
@@ -168,11 +168,14 @@ export class NbdTransport implements Transport {
     return (connection) => startTcpRelay(this.#host.start, { address, port, connection });
   }
 
-  async trouble(_volume: string, signal: AbortSignal): Promise<LuksmithError | undefined> {
+  async trouble(volume: string, signal: AbortSignal): Promise<LuksmithError | undefined> {
     if (this.#reached === undefined) return undefined;
     const { session, request } = this.#reached;
-    const { freeBytes } = await session.call("probe", { version }, signal);
-    return fullHost(request.remote.name, freeBytes);
+    const { name } = request.remote;
+    const can = await session.call("probe", { version, triesStorage: true }, signal);
+    const full = fullHost(name, can.freeBytes);
+    if (full !== undefined || can.takesData) return full;
+    return takesNoData(name, volume, `${quoteText(can.noDataReason)}; ${whatStays}`);
   }
 
   keepCheckpoint(): void {

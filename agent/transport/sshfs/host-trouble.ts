@@ -2,10 +2,10 @@
 
 import { randomUUID } from "node:crypto";
 import { basename, dirname } from "node:path";
-import { LuksmithError } from "../../../common/errors.ts";
+import type { LuksmithError } from "../../../common/errors.ts";
 import type { Exec } from "../../../common/exec.ts";
 import { createExclusively, removeRemoteFiles } from "../../tools/remote-file.ts";
-import { fullHost, whatStays } from "../image-errors.ts";
+import { fullHost, takesNoData, whatStays } from "../image-errors.ts";
 
 const deadlineMs = 20_000;
 /** As much as one write of the image. */
@@ -25,13 +25,8 @@ export async function hostTrouble(
   if (full !== undefined) return full;
   signal.throwIfAborted();
   if (await takesData(exec, `${imagePath}.probe-${randomUUID()}`)) return undefined;
-  return new LuksmithError(
-    "full",
-    `the backup host takes no more data for volume ${volume}, although ${remote} has room`,
-    {
-      hint: `has the user a quota there, and may it write to ${basename(imagePath)}; ${whatStays}`,
-    },
-  );
+  const why = `has the user a quota there, and may it write to ${basename(imagePath)}; ${whatStays}`;
+  return takesNoData(remote, volume, why);
 }
 
 /** Through statvfs@openssh.com; other servers say nothing sensible. Source: stat(1), --file-system: %a %S */

@@ -124,8 +124,9 @@ chown ${machine.uid}:${machine.gid} ${images}`;
     const script = `mount -t tmpfs -o size=64K,uid=${machine.uid},gid=${machine.gid} tmpfs ${directory}
 head -c 64K /dev/zero > ${directory}/full || true`;
     await using helper = await scene.start({ within: withMounts(script) });
-    const can = await helper.call("probe", { version: "0.1.0" });
+    const can = await helper.call("probe", { version: "0.1.0", triesStorage: true });
     assert.deepEqual([can.freeBytes, can.punchesHoles, can.noHolesReason], [0, false, "it is full"]);
+    assert.deepEqual([can.takesData, can.noDataReason], [false, "the storage is full"]);
   });
 
   it("with a directory on the way that is exchanged for a link is not looked for elsewhere", async (t) => {

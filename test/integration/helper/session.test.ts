@@ -50,7 +50,7 @@ describe("a session of the helper", rootOnly, () => {
     const scene = new HelperScene(t);
     await using helper = await scene.start();
     assert.equal(await helper.callUnknown(), Status.UNIMPLEMENTED);
-    assert.equal((await helper.call("probe", { version: "9.9.9" })).machine, machine.name);
+    assert.equal((await helper.call("probe", { version: "9.9.9", triesStorage: false })).machine, machine.name);
     assert.equal(await helper.hangUp(), 0);
   });
 

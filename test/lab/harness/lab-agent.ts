@@ -153,6 +153,10 @@ export class LabAgent implements AsyncDisposable {
     await this.#call((done) => this.#client.trustRemote({ remote, fingerprint, replace }, done));
   }
 
+  checkRemote(remote: string): Promise<Agent.CheckRemoteResponse> {
+    return this.#call((done) => this.#client.checkRemote({ remote }, done));
+  }
+
   createVolume(volume: string): Promise<Agent.CreateVolumeResponse> {
     return this.#call((done) => this.#client.createVolume({ volume }, done));
   }

@@ -13,6 +13,7 @@ const everything = ProbeResponse.create({
   punchesHoles: true,
   makesCheckpoints: true,
   allowsDirect: true,
+  takesData: true,
   freeBytes: 2 ** 40,
 });
 
@@ -31,6 +32,7 @@ const helpers: [
   ["no holes", { punchesHoles: false, noHolesReason: "its file system has none" }, "discarding", OFF, /has none/],
   ["no reflinks", { makesCheckpoints: false, noCheckpointsReason: "no reflinks" }, "checkpoints", OFF, /no reflinks/],
   ["no trusted wire", { allowsDirect: false, noDirectReason: "not from there" }, "direct", OFF, /not from there/],
+  ["no data", { takesData: false, noDataReason: "a quota\x07" }, "room", NO, /^a quota\\u\{7\}$/],
   ["a limit", { maxImageBytes: 2 ** 30 }, "room", OK, /1\.00 TiB free, images of 1\.00 GiB at most/],
 ];
 

@@ -78,6 +78,8 @@ export function exportModeToJSON(object: ExportMode): string {
 export interface ProbeRequest {
   /** Of the agent that asks. */
   version: string;
+  /** Tries out what can only be tried out, which takes a moment: holes, and whether data is taken. */
+  triesStorage: boolean;
 }
 
 export interface ProbeResponse {
@@ -86,7 +88,7 @@ export interface ProbeResponse {
   machine: string;
   /** Such as "3.24"; empty when nbd-server cannot be used. */
   nbdServerVersion: string;
-  /** The storage can give back what is discarded; otherwise why not. */
+  /** The storage can give back what is discarded; otherwise why not. Only when it was to be tried out. */
   punchesHoles: boolean;
   noHolesReason: string;
   /** The storage can copy an image in constant time; otherwise why not. */
@@ -100,6 +102,9 @@ export interface ProbeResponse {
   maxImageBytes: number;
   /** The directory that images are named below. */
   directory: string;
+  /** The storage takes what this machine writes; otherwise why not. Only when it was to be tried out. */
+  takesData: boolean;
+  noDataReason: string;
 }
 
 export interface CreateImageRequest {
@@ -222,13 +227,16 @@ export interface Checkpoint {
 }
 
 function createBaseProbeRequest(): ProbeRequest {
-  return { version: "" };
+  return { version: "", triesStorage: false };
 }
 
 export const ProbeRequest: MessageFns<ProbeRequest> = {
   encode(message: ProbeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.version !== "") {
       writer.uint32(10).string(message.version);
+    }
+    if (message.triesStorage !== false) {
+      writer.uint32(16).bool(message.triesStorage);
     }
     return writer;
   },
@@ -254,6 +262,14 @@ export const ProbeRequest: MessageFns<ProbeRequest> = {
             message.version = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.triesStorage = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -267,13 +283,23 @@ export const ProbeRequest: MessageFns<ProbeRequest> = {
   },
 
   fromJSON(object: any): ProbeRequest {
-    return { version: isSet(object.version) ? globalThis.String(object.version) : "" };
+    return {
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      triesStorage: isSet(object.triesStorage)
+        ? globalThis.Boolean(object.triesStorage)
+        : isSet(object.tries_storage)
+        ? globalThis.Boolean(object.tries_storage)
+        : false,
+    };
   },
 
   toJSON(message: ProbeRequest): unknown {
     const obj: any = {};
     if (message.version !== "") {
       obj.version = message.version;
+    }
+    if (message.triesStorage !== false) {
+      obj.triesStorage = message.triesStorage;
     }
     return obj;
   },
@@ -284,6 +310,7 @@ export const ProbeRequest: MessageFns<ProbeRequest> = {
   fromPartial(object: DeepPartial<ProbeRequest>): ProbeRequest {
     const message = createBaseProbeRequest();
     message.version = object.version ?? "";
+    message.triesStorage = object.triesStorage ?? false;
     return message;
   },
 };
@@ -302,6 +329,8 @@ function createBaseProbeResponse(): ProbeResponse {
     freeBytes: 0,
     maxImageBytes: 0,
     directory: "",
+    takesData: false,
+    noDataReason: "",
   };
 }
 
@@ -342,6 +371,12 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
     }
     if (message.directory !== "") {
       writer.uint32(98).string(message.directory);
+    }
+    if (message.takesData !== false) {
+      writer.uint32(104).bool(message.takesData);
+    }
+    if (message.noDataReason !== "") {
+      writer.uint32(114).string(message.noDataReason);
     }
     return writer;
   },
@@ -455,6 +490,22 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
             message.directory = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.takesData = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.noDataReason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -517,6 +568,16 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
         ? globalThis.Number(object.max_image_bytes)
         : 0,
       directory: isSet(object.directory) ? globalThis.String(object.directory) : "",
+      takesData: isSet(object.takesData)
+        ? globalThis.Boolean(object.takesData)
+        : isSet(object.takes_data)
+        ? globalThis.Boolean(object.takes_data)
+        : false,
+      noDataReason: isSet(object.noDataReason)
+        ? globalThis.String(object.noDataReason)
+        : isSet(object.no_data_reason)
+        ? globalThis.String(object.no_data_reason)
+        : "",
     };
   },
 
@@ -558,6 +619,12 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
     if (message.directory !== "") {
       obj.directory = message.directory;
     }
+    if (message.takesData !== false) {
+      obj.takesData = message.takesData;
+    }
+    if (message.noDataReason !== "") {
+      obj.noDataReason = message.noDataReason;
+    }
     return obj;
   },
 
@@ -578,6 +645,8 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
     message.freeBytes = object.freeBytes ?? 0;
     message.maxImageBytes = object.maxImageBytes ?? 0;
     message.directory = object.directory ?? "";
+    message.takesData = object.takesData ?? false;
+    message.noDataReason = object.noDataReason ?? "";
     return message;
   },
 };
