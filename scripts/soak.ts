@@ -7,18 +7,20 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { LuksmithError } from "../common/errors.ts";
 import { runInLives } from "../test/lab/harness/lives.ts";
+import { ways } from "../test/lab/harness/over.ts";
 import { buildPrograms } from "./build.ts";
 import { interruptible } from "./interruptible.ts";
 import { bundleForLab } from "./lab-bundle.ts";
 import { setUp } from "./setup.ts";
 import { SourceLocations } from "./source-locations.ts";
 
-const usage = `usage: npm run test:soak -- [--minutes N] [--faults N] [--seed S] [--cpus N] [--out DIR]
+const usage = `usage: npm run test:soak -- [--minutes N] [--faults N] [--seed S] [--cpus N] [--over WAY] [--out DIR]
 
   --minutes N   no further fault begins after that (default: 30, when --faults is not given either)
   --faults N    so many, and no more
   --seed S      what happens, and when; the same again for the same words (default: a new one, which is printed)
   --cpus N      processors of the machine (default: 1)
+  --over WAY    how the images are reached: sshfs, tunnel or tcp (nbd) (default: sshfs)
   --out DIR     the state is kept there; when something fails, it is always kept, and its place is printed
 `;
 
@@ -27,20 +29,22 @@ interface SoakRequest {
   readonly minutes: number | undefined;
   readonly faults: number | undefined;
   readonly cpus: number;
+  readonly over: string;
   readonly out: string | undefined;
 }
 
 /** @throws {LuksmithError} "usage" */
 function parse(args: string[]): SoakRequest {
   const option = { type: "string" } as const;
-  const options = { minutes: option, faults: option, seed: option, cpus: option, out: option };
+  const options = { minutes: option, faults: option, seed: option, cpus: option, over: option, out: option };
   try {
     const { values } = parseArgs({ args, options, strict: true, allowPositionals: false });
-    const { seed = randomBytes(4).toString("hex"), out } = values;
+    const { seed = randomBytes(4).toString("hex"), over = "sshfs", out } = values;
+    if (!(over in ways)) throw new Error(`--over ${over}: one of ${Object.keys(ways).join(", ")}`);
     const faults = count("--faults", values.faults);
     const minutes = count("--minutes", values.minutes) ?? (faults === undefined ? 30 : undefined);
     const cpus = count("--cpus", values.cpus) ?? 1;
-    return { seed, minutes, faults, cpus, out: out === undefined ? undefined : resolve(out) };
+    return { seed, minutes, faults, cpus, over, out: out === undefined ? undefined : resolve(out) };
   } catch (error) {
     throw new LuksmithError("usage", (error as Error).message, { hint: usage });
   }
@@ -57,7 +61,7 @@ async function main(signal: AbortSignal): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
-  const { seed, minutes, faults, cpus, out } = parse(process.argv.slice(2));
+  const { seed, minutes, faults, cpus, over, out } = parse(process.argv.slice(2));
   if (!setUp("test")) return 1;
   await buildPrograms();
   const [engine = ""] = await bundleForLab(["test/lab/faults/engine/main.ts"]);
@@ -66,7 +70,7 @@ async function main(signal: AbortSignal): Promise<number> {
   const directory = mkdtempSync(join(parent, "luksmith-soak-"));
   const locations = new SourceLocations();
   const argv = [
-    ...[process.execPath, engine, "--seed", seed],
+    ...[process.execPath, engine, "--seed", seed, "--over", over],
     ...(minutes === undefined ? [] : ["--minutes", `${minutes}`]),
     ...(faults === undefined ? [] : ["--faults", `${faults}`]),
   ];

@@ -7,7 +7,7 @@ import { after, before, describe, it } from "node:test";
 import { endlessSource, homeAndEndless, makeEndlessSource, startEndlessBackup } from "../harness/endless-backup.ts";
 import { cheapKdf, LabAgent, remoteLine, stateDir } from "../harness/lab-agent.ts";
 import { assertNothingLeft } from "../harness/leak-check.ts";
-import { overSshfs, overTunnel, sceneOver } from "../harness/over.ts";
+import { hostNoticesWithinMs, overSshfs, overTunnel, sceneOver } from "../harness/over.ts";
 import { assertDone, Scene } from "../harness/scene.ts";
 import { SecondHost } from "../harness/second-host.ts";
 import { until } from "../harness/until.ts";
@@ -15,9 +15,6 @@ import { mounted } from "./suites/mounted.ts";
 
 const rounds = 4;
 const leaseTime = "leaseTime: 15s";
-/** The helper asks every 10 s whether the machine is there still. */
-const noticedMs = 90_000;
-
 /** Both share a kernel here, so what the other calls its volume is another name. */
 const other = { configPath: "/etc/luksmith/other.yaml", runtimeDir: "/run/luksmith-other", stateDir: "/var/lib/other" };
 const otherConfig = `
@@ -104,7 +101,7 @@ describe("two machines with one image, over nbd and over sshfs", () => {
       return run.error === undefined;
     }, "the other has had it");
     await scene.startAgent();
-    await assertNothingLeft(undefined, noticedMs);
+    await assertNothingLeft(undefined, hostNoticesWithinMs);
     assertDone(await scene.agent.backup("docs", accepting));
     assert.deepEqual(await leases(), []);
   });

@@ -5,11 +5,8 @@ import { describe, it } from "node:test";
 import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
 import { endlessFiles, endlessSource, homeAndEndless, startEndlessBackup } from "../harness/endless-backup.ts";
 import { assertNothingLeft } from "../harness/leak-check.ts";
-import { overTcp, overTunnel, sceneOver } from "../harness/over.ts";
+import { hostNoticesWithinMs, overTcp, overTunnel, sceneOver } from "../harness/over.ts";
 import { assertDone, Scene } from "../harness/scene.ts";
-
-/** The helper asks every 10 s whether the machine is there still, and is answered by its kernel that it is not. */
-const noticedMs = 90_000;
 
 for (const over of [overTunnel, overTcp]) {
   describe(over.way, () => {
@@ -43,7 +40,7 @@ for (const over of [overTunnel, overTcp]) {
       await endsAs(id, "stalled", "lost").finally(() => scene.host.plugIn());
       // what the host still has of it is waited for, as it is this machine's own
       assertDone(await scene.agent.backup("fast"));
-      await assertNothingLeft(undefined, noticedMs);
+      await assertNothingLeft(undefined, hostNoticesWithinMs);
     });
 
     it("is released by the next agent when one is killed", async () => {

@@ -25,6 +25,12 @@ direct: { address: ${SecondHost.address}, ports: 10810-10813 }
   },
 };
 
+/** The helper asks every 10 s whether the machine is there still, and is answered by its kernel that it is not. */
+export const hostNoticesWithinMs = 90_000;
+
+/** By what they are called on a command line. */
+export const ways: Readonly<Record<string, Over>> = { sshfs: overSshfs, tunnel: overTunnel, tcp: overTcp };
+
 /** @param more settings of the remote */
 export function sceneOver({ transport, helper }: Over, ...more: string[]): Pick<SceneOptions, "remote" | "helper"> {
   return { remote: [transport, ...more].join(", "), ...(helper === undefined ? {} : { helper }) };

@@ -7,6 +7,7 @@ import { systemClock } from "../../../../common/clock.ts";
 import type { Run } from "../../../../proto/gen/luksmith/v1/types.ts";
 import { withDeadline } from "../../harness/deadline.ts";
 import { assertNothingLeft } from "../../harness/leak-check.ts";
+import { hostNoticesWithinMs, type Over } from "../../harness/over.ts";
 import { assertDone } from "../../harness/scene.ts";
 import { inspect } from "./inspection.ts";
 import { Journal } from "./journal.ts";
@@ -35,6 +36,7 @@ export interface EngineOptions {
   readonly faults: number;
   /** No further step begins after that. */
   readonly minutes: number | undefined;
+  readonly over: Over;
 }
 
 /** In each life of the machine; resolves in the last one. @throws when something is not as it has to be */
@@ -71,7 +73,7 @@ class Engine {
 
   async run(): Promise<void> {
     const { state } = this.#journal;
-    await using world = await World.make((text) => this.#journal.note(text.trimEnd()));
+    await using world = await World.make(this.#options.over, (text) => this.#journal.note(text.trimEnd()));
     if (state.underWay !== undefined) await this.#goOn(world);
     else if (state.step > 0) throw new Error("the machine went away without having been asked to");
     else await this.#begin(world);
@@ -79,7 +81,7 @@ class Engine {
     for (const job of state.unsettled) await this.#settle(world, job);
     for (const job of jobs) await this.#inspect(world, job);
     await world.stopAgent();
-    await assertNothingLeft();
+    await this.#assertNothingLeft();
     this.#sayEnd();
   }
 
@@ -87,6 +89,12 @@ class Engine {
     const { faults, minutes } = this.#options;
     const { state } = this.#journal;
     return state.faults >= faults || (minutes !== undefined && Date.now() - state.beganMs > minutes * 60_000);
+  }
+
+  /** The machine lets go at once; what the host has for it, only when it knows that nobody is there any more. */
+  #assertNothingLeft(): Promise<void> {
+    const withinMs = this.#options.over.helper === undefined ? cleanWithinMs : hostNoticesWithinMs;
+    return assertNothingLeft(undefined, withinMs);
   }
 
   async #begin(world: World): Promise<void> {
@@ -178,7 +186,7 @@ class Engine {
     const seen = await ended();
     this.#journal.note(stories());
     if (stricken.agentEnded) {
-      if (fault.kind === "stop agent") await assertNothingLeft();
+      if (fault.kind === "stop agent") await this.#assertNothingLeft();
       await world.startAgent();
     }
     const known = await Promise.all(
@@ -193,7 +201,7 @@ class Engine {
 
   async #afterFault(world: World, plan: StepPlan, struck: Struck, started: Started | undefined): Promise<void> {
     const { state } = this.#journal;
-    await assertNothingLeft(undefined, cleanWithinMs);
+    await this.#assertNothingLeft();
     await world.agent.status();
     const outcomes: Outcome[] = [];
     for (const { job, run, isMain } of struck.runs) {

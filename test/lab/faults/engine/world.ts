@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { cheapKdf, identityFile, LabAgent, remoteLine, stateDir } from "../../harness/lab-agent.ts";
 import { LastingState } from "../../harness/lasting-state.ts";
+import type { Over } from "../../harness/over.ts";
 import { assertDone } from "../../harness/scene.ts";
 import { SecondHost } from "../../harness/second-host.ts";
 import { type Job, jobs } from "./plan.ts";
@@ -23,25 +24,29 @@ export interface AgentSettings {
 export class World implements AsyncDisposable {
   readonly host: SecondHost;
   readonly lasting: LastingState;
+  readonly #over: Over;
   readonly #stack: AsyncDisposableStack;
   #agent: LabAgent | undefined;
   #settings: AgentSettings | undefined;
   readonly #log: (text: string) => void;
 
   /** @param log gets what agents write into their logs */
-  static async make(log: (text: string) => void): Promise<World> {
+  static async make(over: Over, log: (text: string) => void): Promise<World> {
     await using stack = new AsyncDisposableStack();
     const lasting = stack.use(await LastingState.mount(["/etc/luksmith", stateDir, sources]));
-    const host = stack.use(await SecondHost.create({ identityFile, keptIn: "/out/vault" }));
-    return new World(host, lasting, stack.move(), log);
+    const helper = over.helper === undefined ? {} : { helper: over.helper };
+    const host = stack.use(await SecondHost.create({ identityFile, keptIn: "/out/vault", ...helper }));
+    return new World(over, host, lasting, stack.move(), log);
   }
 
   private constructor(
+    over: Over,
     host: SecondHost,
     lasting: LastingState,
     stack: AsyncDisposableStack,
     log: (text: string) => void,
   ) {
+    this.#over = over;
     this.host = host;
     this.lasting = lasting;
     this.#stack = stack;
@@ -110,7 +115,7 @@ export class World implements AsyncDisposable {
     const { attempts, sizes } = this.settings;
     const volume = (job: Job) => `  ${job}: { remote: vault, image: ${job}.luks, size: ${sizes[job]}M, ${cheapKdf} }`;
     return `
-${remoteLine(SecondHost, `stallTimeout: ${stallMs}ms, connectTimeout: ${stallMs}ms`)}
+${remoteLine(SecondHost, `${this.#over.transport}, stallTimeout: ${stallMs}ms, connectTimeout: ${stallMs}ms`)}
 runs: { attempts: ${attempts}, firstWait: 1s, longestWait: 2s }
 volumes:
 ${jobs.map(volume).join("\n")}
