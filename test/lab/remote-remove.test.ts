@@ -4,13 +4,21 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { assertDone } from "./harness/scene.ts";
-import { assertSameState, ownDirectory, SetupScene, stateOfHost } from "./harness/setup-scene.ts";
+import { SecondHost } from "./harness/second-host.ts";
+import {
+  assertSameState,
+  ownDirectory,
+  SetupScene,
+  setupUser,
+  stateOfHost,
+  withEverything,
+} from "./harness/setup-scene.ts";
 
 describe("luksmith remote setup, taken back", () => {
   const scene = SetupScene.set();
 
   it("is there, with a backup", async () => {
-    const done = await scene.setUp("vault", "--trusted-wire", "--checkpoints", "/srv/checkpoints");
+    const done = await scene.setUpByHand(withEverything);
     assert.equal(done.exitCode, 0, done.said);
     assertDone(await scene.agent.create("home"));
     assertDone(await scene.agent.backup("docs"));
@@ -18,11 +26,12 @@ describe("luksmith remote setup, taken back", () => {
 
   it("takes a user over that is the machine's alone, when it is told so", async () => {
     const before = await stateOfHost();
-    const refused = await scene.setUp("plain");
+    const lab = { machine: SecondHost.user };
+    const refused = await scene.setUpByHand(lab);
     assert.equal(refused.exitCode, 1, refused.said);
     assert.match(refused.said, /there is a user lm-lab on the backup host already\n.*--adopt-user/);
     assertSameState(await stateOfHost(), before);
-    const adopted = await scene.setUp("plain", "--adopt-user");
+    const adopted = await scene.setUpByHand({ ...lab, adoptUser: true });
     assert.equal(adopted.exitCode, 0, adopted.said);
   });
 
@@ -34,15 +43,15 @@ describe("luksmith remote setup, taken back", () => {
     assert.match(await scene.run("stat", "--format=%A %U", ownDirectory), /^drwx------ root/);
     assert.equal((await scene.run("ls", `${ownDirectory}/images`)).trim(), "home.luks");
     assert.match((await scene.ssh([], "luksmith-helper serve")).stderr, /Permission denied/);
-    const again = await scene.setUp("vault");
+    const again = await scene.setUpByHand({});
     assert.equal(again.exitCode, 0, again.said);
     assertDone(await scene.agent.verify("docs"));
   });
 
   it("takes everything back with the last machine, but for images", async () => {
     await rm(`${ownDirectory}/images/home.luks`);
-    for (const remote of ["vault", "plain"]) {
-      const removed = await scene.setUp(remote, "--remove");
+    for (const machine of [setupUser, SecondHost.user]) {
+      const removed = await scene.removeByHand(machine);
       assert.equal(removed.exitCode, 0, removed.said);
     }
     assertSameState(await stateOfHost(), scene.untouched);

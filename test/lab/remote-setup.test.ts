@@ -3,13 +3,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { assertDone } from "./harness/scene.ts";
-import { assertSameState, ownDirectory, SetupScene, setupUser, stateOfHost } from "./harness/setup-scene.ts";
+import {
+  assertSameState,
+  ownDirectory,
+  SetupScene,
+  setupUser,
+  stateOfHost,
+  withEverything,
+} from "./harness/setup-scene.ts";
 
 describe("luksmith remote setup", () => {
   const scene = SetupScene.set();
 
   it("shows everything first, and changes nothing", async () => {
-    const shown = await scene.setUp("vault", "--dry-run", "--trusted-wire");
+    const shown = await scene.setUpByHand(withEverything, "--dry-run");
     assert.equal(shown.exitCode, 0, shown.said);
     for (const words of [
       `useradd --user-group --home-dir /var/lib/luksmith-helper/home --no-create-home --shell /bin/sh --password '*' ${setupUser}`,
@@ -35,7 +42,7 @@ describe("luksmith remote setup", () => {
 
   it("finds nothing to do the second time", async () => {
     const before = await stateOfHost();
-    const again = await scene.setUp("vault", "--trusted-wire", "--checkpoints", "/srv/checkpoints");
+    const again = await scene.setUpByHand(withEverything);
     assert.equal(again.exitCode, 0, again.said);
     assert.match(again.said, /^nothing is to be done$/m);
     assertSameState(await stateOfHost(), before);

@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { chmod, chown, copyFile, mkdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasErrno } from "../../../common/errors.ts";
-import { type Child, makeExec, mustRead, mustRun } from "../../../common/exec.ts";
+import { type Child, type Finished, makeExec, mustRead, mustRun } from "../../../common/exec.ts";
 import { authorizedKeysText, sshdText } from "../../../helper/setup/text/ssh.ts";
 import { withDeadline } from "./deadline.ts";
 import { type HelperOnHost, installHelper, removeHelper } from "./helper-on-host.ts";
@@ -133,6 +133,11 @@ export class SecondHost implements AsyncDisposable {
   }
 
   /** Types a command there, as root. @returns what it prints */
+  /** Something that may fail. */
+  ask(file: string, ...args: string[]): Promise<Finished> {
+    return exec({ file: "nsenter", args: [`--net=/run/netns/${namespace}`, "--", file, ...args], deadlineMs });
+  }
+
   run(file: string, ...args: string[]): Promise<string> {
     return run("nsenter", `--net=/run/netns/${namespace}`, "--", file, ...args);
   }

@@ -12,6 +12,11 @@ import { SecondHost } from "./second-host.ts";
 const { exec } = makeExec();
 /** Node is sent by an emulated ssh, and looked at again and again. */
 const deadlineMs = 600_000;
+/** What a request says for `--trusted-wire --checkpoints /srv/checkpoints`. */
+export const withEverything = {
+  checkpoints: "/srv/checkpoints",
+  direct: { from: "10.99.0.1", to: SecondHost.address },
+};
 const adminKey = "/root/.ssh/administrator";
 const source = "/srv/people";
 export const setupUser = "lm-web01";
@@ -75,6 +80,27 @@ export class SetupScene {
   setUp(remote: string, ...more: string[]): Promise<Typed> {
     const options = [`IdentityFile=${adminKey}`, "IdentitiesOnly=yes"].flatMap((option) => ["--ssh-option", option]);
     return this.luksmith("remote", "setup", remote, ...options, ...more);
+  }
+
+  /**
+   * As docs/backup-host.md has it for whoever sits at the host: the helper's own command, without the sending of Node, which takes an
+   * emulated ssh a minute.
+   */
+  async setUpByHand(request: object, ...more: string[]): Promise<Typed> {
+    const publicKey = (await readFile(`${identityFile}.pub`, "utf8")).trimEnd();
+    const file = "/run/setup-request.json";
+    await writeFile(file, JSON.stringify({ machine: setupUser, path: "images", publicKey, ...request }));
+    return await this.#helperSetup("--request", file, ...more);
+  }
+
+  removeByHand(machine: string): Promise<Typed> {
+    return this.#helperSetup("--remove", machine);
+  }
+
+  async #helperSetup(...args: string[]): Promise<Typed> {
+    assert.ok(this.#host, "the scene is set when the first test begins");
+    const finished = await this.#host.ask(process.execPath, resolve("dist/luksmith-helper.mjs"), "setup", ...args);
+    return { ...finished, said: `${finished.stdout}${finished.stderr}` };
   }
 
   async run(file: string, ...args: string[]): Promise<string> {
