@@ -3,8 +3,8 @@
 import type { Exec } from "../../common/exec.ts";
 import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { RemoteConfig } from "../config/remote.ts";
-import { requireNbd } from "../tools/nbd-client.ts";
-import { requireSocat } from "../tools/socat.ts";
+import { lookForNbd } from "../tools/nbd-client.ts";
+import { lookForSocat } from "../tools/socat.ts";
 import { NbdUnusableError } from "../transport/nbd/unusable.ts";
 import { ok, problem, warning } from "./finding.ts";
 
@@ -12,9 +12,9 @@ import { ok, problem, warning } from "./finding.ts";
 export async function examineNbd(exec: Exec, remotes: readonly RemoteConfig[]): Promise<Finding[]> {
   const wanting = remotes.filter(({ transport }) => transport !== "sshfs");
   if (wanting.length === 0) return [];
-  const findings = [await examine("nbd", wanting, () => requireNbd(exec))];
+  const findings = [await examine("nbd", wanting, () => lookForNbd(exec))];
   const direct = wanting.filter(({ trustedWire }) => trustedWire);
-  if (direct.length > 0) findings.push(await examine("nbd over TCP", direct, () => requireSocat(exec)));
+  if (direct.length > 0) findings.push(await examine("nbd over TCP", direct, () => lookForSocat(exec)));
   return findings;
 }
 

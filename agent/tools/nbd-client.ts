@@ -3,6 +3,8 @@
  * ends. The kernel remembers its process number, by which the device is known to be ours (/sys/block/nbdN/pid).
  */
 
+import { existsSync } from "node:fs";
+import { allOrFirstError } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords, mustRun, type Running } from "../../common/exec.ts";
 import { NbdUnusableError } from "../transport/nbd/unusable.ts";
@@ -11,6 +13,8 @@ import { NbdUnusableError } from "../transport/nbd/unusable.ts";
 const connectDeadlineMs = 120_000;
 const disconnectDeadlineMs = 30_000;
 const lookDeadlineMs = 20_000;
+/** Of one that is built in as well, since it has parameters (sysfs(5), /sys/module). */
+const moduleDirectory = "/sys/module/nbd";
 /** LUKS2 sectors of 4096 bytes. */
 const blockBytes = 4096;
 
@@ -22,20 +26,37 @@ export interface NbdConnectSpec {
   readonly onStart: (running: Running) => void;
 }
 
+/** Where it was found: a program costs a moment to start, and is there the next time. */
+const startable = new WeakSet<Exec>();
+
 /** Whether this machine can use them at all. @throws {NbdUnusableError} */
 export async function requireNbd(exec: Exec): Promise<void> {
-  const [loaded, client] = await Promise.all([
-    exec({ file: "modprobe", args: ["--quiet", "nbd"], brief: true, deadlineMs: lookDeadlineMs }),
-    exec({ file: "nbd-client", args: ["-V"], brief: true, deadlineMs: lookDeadlineMs }).catch(
-      (error: unknown) => error,
-    ),
-  ]);
-  if (loaded.exitCode !== 0) {
-    throw new NbdUnusableError("this machine's kernel has no network block devices", "modprobe nbd says why");
-  }
-  if (client instanceof Error) {
-    throw new NbdUnusableError("nbd-client cannot be started on this machine", "apt-get install nbd-client", client);
-  }
+  if (!startable.has(exec)) await lookForNbd(exec);
+  else await requireModule(exec);
+}
+
+/** The same, whatever was found before. @throws {NbdUnusableError} */
+export async function lookForNbd(exec: Exec): Promise<void> {
+  await allOrFirstError(requireModule(exec), requireClient(exec));
+  startable.add(exec);
+}
+
+async function requireModule(exec: Exec): Promise<void> {
+  if (existsSync(moduleDirectory)) return;
+  const { exitCode } = await exec({
+    file: "modprobe",
+    args: ["--quiet", "nbd"],
+    brief: true,
+    deadlineMs: lookDeadlineMs,
+  });
+  if (exitCode === 0) return;
+  throw new NbdUnusableError("this machine's kernel has no network block devices", "modprobe nbd says why");
+}
+
+async function requireClient(exec: Exec): Promise<void> {
+  await exec({ file: "nbd-client", args: ["-V"], brief: true, deadlineMs: lookDeadlineMs }).catch((error: unknown) => {
+    throw new NbdUnusableError("nbd-client cannot be started on this machine", "apt-get install nbd-client", error);
+  });
 }
 
 /** @returns "/dev/nbdN" @throws {LuksmithError} "tool_failed" with its last words */

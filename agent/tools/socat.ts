@@ -10,7 +10,7 @@ const connectTimeoutS = 20;
 const lookDeadlineMs = 20_000;
 
 /** @throws {NbdUnusableError} when it is not there */
-export async function requireSocat(exec: Exec): Promise<void> {
+export async function lookForSocat(exec: Exec): Promise<void> {
   await exec({ file: "socat", args: ["-V"], brief: true, deadlineMs: lookDeadlineMs }).catch((error: unknown) => {
     throw new NbdUnusableError("socat cannot be started on this machine", "apt-get install socat", error);
   });
