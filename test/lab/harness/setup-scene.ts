@@ -7,7 +7,7 @@ import { after, before } from "node:test";
 import { type Finished, makeExec, mustRead } from "../../../common/exec.ts";
 import { cheapKdf, identityFile, LabAgent } from "./lab-agent.ts";
 import { assertNothingLeft } from "./leak-check.ts";
-import { SecondHost } from "./second-host.ts";
+import { SecondHost, type SecondHostOptions } from "./second-host.ts";
 
 const { exec } = makeExec();
 /** Node is sent by an emulated ssh, and looked at again and again. */
@@ -18,7 +18,7 @@ export const withEverything = {
   direct: { from: "10.99.0.1", to: SecondHost.address },
 };
 const adminKey = "/root/.ssh/administrator";
-const source = "/srv/people";
+export const setupSource = "/srv/people";
 export const setupUser = "lm-web01";
 /** The machine's directory there. */
 export const ownDirectory = `/srv/luksmith/${setupUser}`;
@@ -31,7 +31,7 @@ runs: { attempts: 1 }
 volumes:
   home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
 jobs:
-  docs: { volume: home, sources: [${source}] }
+  docs: { volume: home, sources: [${setupSource}] }
 `;
 
 /** What a person typed, and what was said on both is in `said`, for the message of an assertion that fails. */
@@ -46,13 +46,13 @@ export class SetupScene {
   untouched = "";
 
   /** To be called in a `describe`: registers its hooks there. `plain` is a remote that was set up by hand. */
-  static set(): SetupScene {
+  static set(storage: Pick<SecondHostOptions, "storageBytes" | "reflinks"> = {}): SetupScene {
     const scene = new SetupScene();
     before(async () => {
       await LabAgent.forget();
-      await mkdir(source, { recursive: true });
-      await writeFile(`${source}/letter`, "dear all\n");
-      scene.#host = await SecondHost.create({ identityFile, administrator: adminKey });
+      await mkdir(setupSource, { recursive: true });
+      await writeFile(`${setupSource}/letter`, "dear all\n");
+      scene.#host = await SecondHost.create({ identityFile, administrator: adminKey, ...storage });
       scene.#agent = await LabAgent.start(config);
       await scene.agent.trust("vault");
       await scene.agent.trust("plain");
@@ -65,6 +65,11 @@ export class SetupScene {
       await assertNothingLeft();
     });
     return scene;
+  }
+
+  get host(): SecondHost {
+    assert.ok(this.#host, "the scene is set when the first test begins");
+    return this.#host;
   }
 
   get agent(): LabAgent {
@@ -98,8 +103,7 @@ export class SetupScene {
   }
 
   async #helperSetup(...args: string[]): Promise<Typed> {
-    assert.ok(this.#host, "the scene is set when the first test begins");
-    const finished = await this.#host.ask(process.execPath, resolve("dist/luksmith-helper.mjs"), "setup", ...args);
+    const finished = await this.host.ask(process.execPath, resolve("dist/luksmith-helper.mjs"), "setup", ...args);
     return { ...finished, said: `${finished.stdout}${finished.stderr}` };
   }
 
