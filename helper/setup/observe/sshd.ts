@@ -31,8 +31,12 @@ async function fromPidFile(): Promise<number | undefined> {
   return Number.isSafeInteger(pid) && pid > 1 && (await isSshd(pid)) ? pid : undefined;
 }
 
+/** And not the one of a single connection, which systemd can start for each (ssh.socket): a signal would end that. */
 async function isSshd(pid: number): Promise<boolean> {
-  return (await readlink(`/proc/${pid}/exe`).catch(() => "")) === "/usr/sbin/sshd";
+  if ((await readlink(`/proc/${pid}/exe`).catch(() => "")) !== "/usr/sbin/sshd") return false;
+  const title = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).replaceAll("\0", " ");
+  // sshd.c, "[listener]"; what serves a connection calls itself by its user
+  return !title.startsWith("sshd: ") || title.includes("[listener]");
 }
 
 /** Source: proc_pid_stat(5), field 4; the name in field 2 may have blanks and parentheses in it */
