@@ -22,6 +22,8 @@ const fileDeadlineMs = 20 * 60_000;
 /** So that no long one begins when the other machine is done; what is not named is short. */
 const longestFirst = [
   "backup-host",
+  "helper",
+  "remote-setup",
   "local",
   "lease",
   "retry",
@@ -44,10 +46,12 @@ interface LabTest {
 
 type Output = Pick<GuestCommand, "onStdout" | "onStderr" | "deadlineMs">;
 
-/** @param names only these files, when given */
-export async function runLabTier(names: readonly string[], signal: AbortSignal): Promise<TestCounts> {
+export type LabTier = "lab" | "long";
+
+/** @param names only these files, when given, of whichever tier */
+export async function runLabTier(tier: LabTier, names: readonly string[], signal: AbortSignal): Promise<TestCounts> {
   const all = globSync("test/lab/**/*.test.ts").toSorted((a, b) => rank(a) - rank(b));
-  const sources = names.length === 0 ? all : all.filter((file) => names.includes(file));
+  const sources = all.filter((file) => (names.length === 0 ? tierOf(file) === tier : names.includes(file)));
   if (sources.length === 0) return noTests;
   const bundles = await bundleForLab(sources);
   const queue: LabTest[] = sources.map((source, index) => ({ source, bundle: bundles[index] ?? "" }));
@@ -130,6 +134,11 @@ async function runShared({ bundle }: LabTest, out: string, machine: Machine, out
 function settledValue<T>(settled: PromiseSettledResult<T>): T {
   if (settled.status === "rejected") throw settled.reason;
   return settled.value;
+}
+
+/** What takes long, and tries again in another way what the other tier has tried already. */
+function tierOf(file: string): LabTier {
+  return file.startsWith("test/lab/long/") ? "long" : "lab";
 }
 
 function rank(file: string): number {

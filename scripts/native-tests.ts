@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { hasErrno } from "../common/errors.ts";
 import { formatDuration } from "../common/units.ts";
 import { noTests, parseTapCounts, type TestCounts } from "./test-counts.ts";
 
@@ -36,18 +37,32 @@ export async function runNativeTier(tier: NativeTier, signal: AbortSignal): Prom
       env: { ...process.env, NODE_COMPILE_CACHE: "node_modules/.cache/node-compile" },
       signal,
     });
+    // one after another, so that the runner comes to its end, and says what else it knows
     const late = setTimeout(() => {
-      const hanging = filesOf(runner.pid);
-      console.log(`\nnot ended after ${formatDuration(deadlineMs)}: ${hanging.map(({ file }) => file).join(", ")}`);
-      runner.kill("SIGKILL");
-      for (const { pid } of hanging) process.kill(pid, "SIGKILL");
+      looking = setInterval(() => endAll(filesOf(runner.pid)), 1000);
     }, deadlineMs);
-    const [status] = await once(runner, "close").finally(() => clearTimeout(late));
+    let looking: NodeJS.Timeout | undefined;
+    const [status] = await once(runner, "close").finally(() => {
+      clearTimeout(late);
+      clearInterval(looking);
+    });
     const counts = parseTapCounts(readFileSync(report, "utf8"));
     if (counts === undefined) return { passed: 0, failed: 1, skipped: 0 };
     return status === 0 || counts.failed > 0 ? counts : { ...counts, failed: 1 };
   } finally {
     rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function endAll(hanging: readonly { pid: number; file: string }[]): void {
+  for (const { pid, file } of hanging) {
+    console.log(`\nnot ended after ${formatDuration(deadlineMs)}: ${file}`);
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      // it has ended meanwhile
+      if (!hasErrno(error, "ESRCH")) throw error;
+    }
   }
 }
 

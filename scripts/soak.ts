@@ -40,7 +40,7 @@ function parse(args: string[]): SoakRequest {
   try {
     const { values } = parseArgs({ args, options, strict: true, allowPositionals: false });
     const { seed = randomBytes(4).toString("hex"), over = "sshfs", out } = values;
-    if (!(over in ways)) throw new Error(`--over ${over}: one of ${Object.keys(ways).join(", ")}`);
+    if (!Object.hasOwn(ways, over)) throw new Error(`--over ${over}: one of ${Object.keys(ways).join(", ")}`);
     const faults = count("--faults", values.faults);
     const minutes = count("--minutes", values.minutes) ?? (faults === undefined ? 30 : undefined);
     const cpus = count("--cpus", values.cpus) ?? 1;

@@ -1,4 +1,7 @@
-/** npm test: every tier. `check` = static checks and unit tests; `unit`, `integration`, `lab [FILE ...]` = that tier alone. */
+/**
+ * npm test: every tier but `long`. `check` = static checks and unit tests; `unit`, `integration`, `lab [FILE ...]`, `long` = that
+ * tier alone.
+ */
 
 import { formatDuration } from "../common/units.ts";
 import { buildPrograms } from "./build.ts";
@@ -15,9 +18,10 @@ const selections: Record<string, readonly Tier[]> = {
   unit: ["unit"],
   integration: ["integration"],
   lab: ["lab"],
+  long: ["long"],
 };
 
-type Tier = "static" | "unit" | "integration" | "lab";
+type Tier = "static" | "unit" | "integration" | "lab" | "long";
 
 async function main(signal: AbortSignal): Promise<number> {
   const [selection = "all", ...files] = process.argv.slice(2);
@@ -26,7 +30,7 @@ async function main(signal: AbortSignal): Promise<number> {
     console.error(`usage: test.ts [${Object.keys(selections).join(" | ")}]`);
     return 2;
   }
-  if (tiers.includes("lab") || tiers.includes("integration")) {
+  if (tiers.some((tier) => tier !== "static" && tier !== "unit")) {
     if (!setUp("test")) return 1;
     await buildPrograms();
   }
@@ -56,7 +60,8 @@ async function main(signal: AbortSignal): Promise<number> {
 }
 
 function runTier(tier: Exclude<Tier, "static">, files: readonly string[], signal: AbortSignal): Promise<TestCounts> {
-  return tier === "lab" ? runLabTier(files, signal) : runNativeTier(tier, signal);
+  if (tier === "unit" || tier === "integration") return runNativeTier(tier, signal);
+  return runLabTier(tier, files, signal);
 }
 
 process.exitCode = await interruptible(main);

@@ -14,8 +14,18 @@ export async function examineNbd(exec: Exec, remotes: readonly RemoteConfig[]): 
   if (wanting.length === 0) return [];
   const findings = [await examine("nbd", wanting, () => lookForNbd(exec))];
   const direct = wanting.filter(({ trustedWire }) => trustedWire);
-  if (direct.length > 0) findings.push(await examine("nbd over TCP", direct, () => lookForSocat(exec)));
+  if (direct.length > 0) findings.push(await examineSocat(exec));
   return findings;
+}
+
+async function examineSocat(exec: Exec): Promise<Finding> {
+  try {
+    await lookForSocat(exec);
+    return ok("nbd over TCP", "socat is there");
+  } catch (error) {
+    if (!(error instanceof NbdUnusableError)) throw error;
+    return warning("nbd over TCP", `${error.message}: images go through the tunnel`, error.hint ?? "");
+  }
 }
 
 /** What `auto` cannot have it does without. */

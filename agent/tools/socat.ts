@@ -9,11 +9,20 @@ const pieceBytes = 256 * 1024;
 const connectTimeoutS = 20;
 const lookDeadlineMs = 20_000;
 
+/** Where it was found: a program costs a moment to start, and is there the next time. */
+const startable = new WeakSet<Exec>();
+
 /** @throws {NbdUnusableError} when it is not there */
+export async function requireSocat(exec: Exec): Promise<void> {
+  if (!startable.has(exec)) await lookForSocat(exec);
+}
+
+/** The same, whatever was found before. @throws {NbdUnusableError} */
 export async function lookForSocat(exec: Exec): Promise<void> {
   await exec({ file: "socat", args: ["-V"], brief: true, deadlineMs: lookDeadlineMs }).catch((error: unknown) => {
     throw new NbdUnusableError("socat cannot be started on this machine", "apt-get install socat", error);
   });
+  startable.add(exec);
 }
 
 export interface TcpRelaySpec {

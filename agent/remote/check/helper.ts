@@ -23,7 +23,9 @@ export async function helperThere(trial: Trial, signal: AbortSignal): Promise<Re
     await session.begin(signal);
     const can = await session.greet(signal, true);
     // one that has been set up a moment ago is used from the next run on
-    await new HelperMemory(host.stateDir, remote.name).oneAnswered();
+    await new HelperMemory(host.stateDir, remote.name)
+      .oneAnswered()
+      .catch((err: unknown) => host.log.warn({ err }, "that a helper answers is not remembered"));
     return whatItCan(can, remote.name);
   } catch (error) {
     if (error instanceof NoHelperError) {
@@ -74,7 +76,7 @@ export function whatItCan(can: ProbeResponse, name: string): RemoteFinding[] {
       can.noDirectReason,
       `only where nobody can listen between here and there: ${setup} --trusted-wire`,
     ),
-    can.takesData
+    can.noDataReason === ""
       ? ok("room", `${formatBytes(can.freeBytes)} free${limit}`)
       : no(
           "room",

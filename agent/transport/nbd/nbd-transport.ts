@@ -18,7 +18,7 @@ import type { StackNames } from "../../stack/names.ts";
 import type { IoState } from "../../stack/stall-meter.ts";
 import type { Host } from "../../system/host.ts";
 import { requireNbd } from "../../tools/nbd-client.ts";
-import { startTcpRelay } from "../../tools/socat.ts";
+import { requireSocat, startTcpRelay } from "../../tools/socat.ts";
 import { fullHost, noImage, requireBytes, takesNoData, whatStays } from "../image-errors.ts";
 import type { ConnectRequest, ImageDevice, RemoteImage, Transport } from "../transport.ts";
 import { VolumeNbdDevice } from "./nbd-device.ts";
@@ -112,6 +112,7 @@ export class NbdTransport implements Transport {
     const inTheOpen = async (isReserved: boolean) => {
       if (!remote.trustedWire) return ask(ExportMode.TUNNEL, isReserved);
       try {
+        await requireSocat(this.#host.exec);
         return await ask(ExportMode.DIRECT, isReserved);
       } catch (error) {
         const { code, message } = asLuksmithError(error);
@@ -174,7 +175,8 @@ export class NbdTransport implements Transport {
     const { name } = request.remote;
     const can = await session.call("probe", { version, triesStorage: true }, signal);
     const full = fullHost(name, can.freeBytes);
-    if (full !== undefined || can.takesData) return full;
+    // a helper that was not made for this question says nothing
+    if (full !== undefined || can.noDataReason === "") return full;
     return takesNoData(name, volume, `${quoteText(can.noDataReason)}; ${whatStays}`);
   }
 

@@ -50,5 +50,7 @@ describe("the doctor, of network block devices", () => {
     const [may] = await examineNbd(exec, remotes("transport: auto"));
     assert.equal(may?.level, Finding_Level.WARNING);
     assert.match(may?.message ?? "", /reached by sshfs, and nothing can be trimmed/);
+    const direct = await examineNbd(exec, remotes("transport: nbd, trustedWire: true"));
+    assert.deepEqual([direct[1]?.level, direct[1]?.hint], [Finding_Level.WARNING, "apt-get install socat"]);
   });
 });

@@ -52,8 +52,8 @@ export function describeColdVolume(reached: Pick<SceneOptions, "remote" | "helpe
     /** What the link adds to a step of a run that begins with nothing in memory. */
     const roundTripsOf = async (step: string, start: () => Promise<Followed>): Promise<number> => {
       const tookMs: number[] = [];
-      for (const farMs of [0, rttMs]) {
-        await scene.host.setLink({ rttMs: farMs });
+      for (const linkMs of [0, rttMs]) {
+        await scene.host.setLink({ rttMs: linkMs });
         await dropCaches();
         const followed = await start();
         assertDone(followed);

@@ -132,12 +132,13 @@ export class SecondHost implements AsyncDisposable {
     await this.start();
   }
 
-  /** Types a command there, as root. @returns what it prints */
-  /** Something that may fail. */
-  ask(file: string, ...args: string[]): Promise<Finished> {
-    return exec({ file: "nsenter", args: [`--net=/run/netns/${namespace}`, "--", file, ...args], deadlineMs });
+  /** For a command that may fail, or take long. */
+  ask(withinMs: number, file: string, ...args: string[]): Promise<Finished> {
+    const within = [`--net=/run/netns/${namespace}`, "--", file, ...args];
+    return exec({ file: "nsenter", args: within, deadlineMs: withinMs });
   }
 
+  /** Types a command there, as root. @returns what it prints */
   run(file: string, ...args: string[]): Promise<string> {
     return run("nsenter", `--net=/run/netns/${namespace}`, "--", file, ...args);
   }

@@ -103,7 +103,13 @@ export class SetupScene {
   }
 
   async #helperSetup(...args: string[]): Promise<Typed> {
-    const finished = await this.host.ask(process.execPath, resolve("dist/luksmith-helper.mjs"), "setup", ...args);
+    const finished = await this.host.ask(
+      deadlineMs,
+      process.execPath,
+      resolve("dist/luksmith-helper.mjs"),
+      "setup",
+      ...args,
+    );
     return { ...finished, said: `${finished.stdout}${finished.stderr}` };
   }
 

@@ -13,7 +13,7 @@ const { values } = parseArgs({
   },
 });
 const { seed = "", faults, minutes } = values;
-const over = ways[values.over];
+const over = Object.hasOwn(ways, values.over) ? ways[values.over] : undefined;
 if (over === undefined) throw new Error(`--over ${values.over}: one of ${Object.keys(ways).join(", ")}`);
 
 try {

@@ -5,8 +5,8 @@ import { randomBytes } from "node:crypto";
 import { chmod, chown, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { before, describe, it } from "node:test";
-import { assertDone } from "./harness/scene.ts";
-import { SetupScene, setupSource, setupUser } from "./harness/setup-scene.ts";
+import { assertDone } from "../harness/scene.ts";
+import { SetupScene, setupSource, setupUser } from "../harness/setup-scene.ts";
 
 const mebi = 2 ** 20;
 const quotaBytes = 40 * mebi;

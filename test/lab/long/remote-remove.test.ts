@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { describe, it } from "node:test";
-import { assertDone } from "./harness/scene.ts";
-import { SecondHost } from "./harness/second-host.ts";
+import { assertDone } from "../harness/scene.ts";
+import { SecondHost } from "../harness/second-host.ts";
 import {
   assertSameState,
   ownDirectory,
@@ -12,7 +12,7 @@ import {
   setupUser,
   stateOfHost,
   withEverything,
-} from "./harness/setup-scene.ts";
+} from "../harness/setup-scene.ts";
 
 describe("luksmith remote setup, taken back", () => {
   const scene = SetupScene.set();
