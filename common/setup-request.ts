@@ -13,7 +13,9 @@ const publicKeyPattern =
 
 const publicKeySchema = z
   .string()
-  .regex(publicKeyPattern, "must be a public key as ssh-keygen writes it, such as ssh-ed25519 AAAA... name@machine");
+  .regex(publicKeyPattern, "must be a public key as ssh-keygen writes it, such as ssh-ed25519 AAAA... name@machine")
+  // with its comment or without it is the same key
+  .transform((line) => line.split(" ").slice(0, 2).join(" "));
 
 const addressSchema = z.union([z.ipv4(), z.ipv6()]);
 

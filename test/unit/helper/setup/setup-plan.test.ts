@@ -212,6 +212,11 @@ describe("a setup request", () => {
     ["a wire that is no address", { direct: { from: "everywhere", to: "192.0.2.1" } }],
     ["what nobody knows", { shell: "/bin/bash" }],
   ];
+  it("is the same for a key with its comment", () => {
+    const commented = setupRequestSchema.parse({ machine, publicKey: `${publicKey} luksmith@web01` });
+    assert.equal(commented.publicKey, publicKey);
+  });
+
   for (const [name, change] of bad) {
     it(`refuses ${name}`, () => {
       assert.ok(!setupRequestSchema.safeParse({ machine, path: "images", publicKey, ...change }).success);
