@@ -22,8 +22,6 @@ const fileDeadlineMs = 20 * 60_000;
 /** So that no long one begins when the other machine is done; what is not named is short. */
 const longestFirst = [
   "backup-host",
-  "helper",
-  "remote-setup",
   "local",
   "lease",
   "retry",

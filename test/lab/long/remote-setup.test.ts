@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { assertDone } from "./harness/scene.ts";
+import { assertDone } from "../harness/scene.ts";
 import {
   assertSameState,
   ownDirectory,
@@ -10,7 +10,7 @@ import {
   setupUser,
   stateOfHost,
   withEverything,
-} from "./harness/setup-scene.ts";
+} from "../harness/setup-scene.ts";
 
 describe("luksmith remote setup", () => {
   const scene = SetupScene.set();

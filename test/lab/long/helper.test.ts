@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import { systemClock } from "../../common/clock.ts";
-import { makeExec, mustRead, mustRun } from "../../common/exec.ts";
-import { waitUntil } from "../../common/wait-until.ts";
-import { ExportMode, type LeaseClaim, type OpenExportResponse } from "../../proto/gen/luksmith/v1/helper.ts";
-import { askHelper, exportDirectories, forgetHelper, LabHelper, leaseClaim } from "./harness/lab-helper.ts";
-import { assertNothingLeft } from "./harness/leak-check.ts";
+import { systemClock } from "../../../common/clock.ts";
+import { makeExec, mustRead, mustRun } from "../../../common/exec.ts";
+import { waitUntil } from "../../../common/wait-until.ts";
+import { ExportMode, type LeaseClaim, type OpenExportResponse } from "../../../proto/gen/luksmith/v1/helper.ts";
+import { askHelper, exportDirectories, forgetHelper, LabHelper, leaseClaim } from "../harness/lab-helper.ts";
+import { assertNothingLeft } from "../harness/leak-check.ts";
 
 const { exec, start } = makeExec();
 const deadlineMs = 60_000;
