@@ -24,7 +24,6 @@ const longestFirst = [
   "backup-host",
   "local",
   "lease",
-  "retry",
   "service-end",
   "service",
   "resize",

@@ -33,7 +33,7 @@ export class ServiceScene {
     const scene = new ServiceScene();
     before(async () => {
       await LabAgent.forget();
-      scene.#host = await SecondHost.create({ identityFile, helper: {} });
+      scene.#host = await SecondHost.create({ identityFile });
       await mkdir(serviceSource, { recursive: true });
       await writeFile(join(serviceSource, "large"), randomBytes(3_000_000));
       await writeFile(configPath, config, { mode: 0o600 });
