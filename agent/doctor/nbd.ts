@@ -4,7 +4,7 @@ import type { Exec } from "../../common/exec.ts";
 import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import { lookForNbd } from "../tools/nbd-client.ts";
-import { lookForSocat } from "../tools/socat.ts";
+import { lookForProgram } from "../transport/nbd/programs.ts";
 import { NbdUnusableError } from "../transport/nbd/unusable.ts";
 import { ok, problem, warning } from "./finding.ts";
 
@@ -12,7 +12,7 @@ import { ok, problem, warning } from "./finding.ts";
 export async function examineNbd(exec: Exec, remotes: readonly RemoteConfig[]): Promise<Finding[]> {
   const wanting = remotes.filter(({ transport }) => transport !== "sshfs");
   if (wanting.length === 0) return [];
-  const findings = [await examine("nbd", wanting, () => lookForNbd(exec))];
+  const findings = [await examineDevices(exec, wanting)];
   const direct = wanting.filter(({ trustedWire }) => trustedWire);
   if (direct.length > 0) findings.push(await examineSocat(exec));
   return findings;
@@ -20,7 +20,7 @@ export async function examineNbd(exec: Exec, remotes: readonly RemoteConfig[]): 
 
 async function examineSocat(exec: Exec): Promise<Finding> {
   try {
-    await lookForSocat(exec);
+    await lookForProgram(exec, "socat");
     return ok("nbd over TCP", "socat is there");
   } catch (error) {
     if (!(error instanceof NbdUnusableError)) throw error;
@@ -29,9 +29,10 @@ async function examineSocat(exec: Exec): Promise<Finding> {
 }
 
 /** What `auto` cannot have it does without. */
-async function examine(subject: string, remotes: readonly RemoteConfig[], require: () => Promise<void>) {
+async function examineDevices(exec: Exec, remotes: readonly RemoteConfig[]): Promise<Finding> {
+  const subject = "nbd";
   try {
-    await require();
+    await lookForNbd(exec);
     return ok(subject, "this machine can use images as block devices");
   } catch (error) {
     if (!(error instanceof NbdUnusableError)) throw error;

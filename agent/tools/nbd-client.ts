@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { allOrFirstError } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords, mustRun, type Running } from "../../common/exec.ts";
+import { lookForProgram, requireProgram } from "../transport/nbd/programs.ts";
 import { NbdUnusableError } from "../transport/nbd/unusable.ts";
 
 /** nbd-server makes numbers for encryption that is not used between listening and accepting, which takes a small host seconds. */
@@ -26,19 +27,14 @@ export interface NbdConnectSpec {
   readonly onStart: (running: Running) => void;
 }
 
-/** Where it was found: a program costs a moment to start, and is there the next time. */
-const startable = new WeakSet<Exec>();
-
 /** Whether this machine can use them at all. @throws {NbdUnusableError} */
 export async function requireNbd(exec: Exec): Promise<void> {
-  if (!startable.has(exec)) await lookForNbd(exec);
-  else await requireModule(exec);
+  await allOrFirstError(requireModule(exec), requireProgram(exec, "nbd-client"));
 }
 
 /** The same, whatever was found before. @throws {NbdUnusableError} */
 export async function lookForNbd(exec: Exec): Promise<void> {
-  await allOrFirstError(requireModule(exec), requireClient(exec));
-  startable.add(exec);
+  await allOrFirstError(requireModule(exec), lookForProgram(exec, "nbd-client"));
 }
 
 async function requireModule(exec: Exec): Promise<void> {
@@ -51,12 +47,6 @@ async function requireModule(exec: Exec): Promise<void> {
   });
   if (exitCode === 0) return;
   throw new NbdUnusableError("this machine's kernel has no network block devices", "modprobe nbd says why");
-}
-
-async function requireClient(exec: Exec): Promise<void> {
-  await exec({ file: "nbd-client", args: ["-V"], brief: true, deadlineMs: lookDeadlineMs }).catch((error: unknown) => {
-    throw new NbdUnusableError("nbd-client cannot be started on this machine", "apt-get install nbd-client", error);
-  });
 }
 
 /** @returns "/dev/nbdN" @throws {LuksmithError} "tool_failed" with its last words */

@@ -1,29 +1,11 @@
 /** socat(1): carries bytes between a descriptor of ours and a TCP connection, in a process that can be killed. */
 
 import { isIPv6 } from "node:net";
-import type { Child, Exec, Start } from "../../common/exec.ts";
-import { NbdUnusableError } from "../transport/nbd/unusable.ts";
+import type { Child, Start } from "../../common/exec.ts";
 
 /** As much as the kernel asks of a network block device at once, and a bit. */
 const pieceBytes = 256 * 1024;
 const connectTimeoutS = 20;
-const lookDeadlineMs = 20_000;
-
-/** Where it was found: a program costs a moment to start, and is there the next time. */
-const startable = new WeakSet<Exec>();
-
-/** @throws {NbdUnusableError} when it is not there */
-export async function requireSocat(exec: Exec): Promise<void> {
-  if (!startable.has(exec)) await lookForSocat(exec);
-}
-
-/** The same, whatever was found before. @throws {NbdUnusableError} */
-export async function lookForSocat(exec: Exec): Promise<void> {
-  await exec({ file: "socat", args: ["-V"], brief: true, deadlineMs: lookDeadlineMs }).catch((error: unknown) => {
-    throw new NbdUnusableError("socat cannot be started on this machine", "apt-get install socat", error);
-  });
-  startable.add(exec);
-}
 
 export interface TcpRelaySpec {
   /** An IP address. */

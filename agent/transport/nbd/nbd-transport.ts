@@ -18,11 +18,12 @@ import type { StackNames } from "../../stack/names.ts";
 import type { IoState } from "../../stack/stall-meter.ts";
 import type { Host } from "../../system/host.ts";
 import { requireNbd } from "../../tools/nbd-client.ts";
-import { requireSocat, startTcpRelay } from "../../tools/socat.ts";
+import { startTcpRelay } from "../../tools/socat.ts";
 import { fullHost, noImage, requireBytes, takesNoData, whatStays } from "../image-errors.ts";
 import type { ConnectRequest, ImageDevice, RemoteImage, Transport } from "../transport.ts";
 import { VolumeNbdDevice } from "./nbd-device.ts";
 import { NbdImage, statImage } from "./nbd-image.ts";
+import { requireProgram } from "./programs.ts";
 import { NbdUnusableError } from "./unusable.ts";
 
 /** Beyond the time for which the helper may have to watch an expired lease: the start of nbd-server, and the end of an earlier one. */
@@ -112,7 +113,7 @@ export class NbdTransport implements Transport {
     const inTheOpen = async (isReserved: boolean) => {
       if (!remote.trustedWire) return ask(ExportMode.TUNNEL, isReserved);
       try {
-        await requireSocat(this.#host.exec);
+        await requireProgram(this.#host.exec, "socat");
         return await ask(ExportMode.DIRECT, isReserved);
       } catch (error) {
         const { code, message } = asLuksmithError(error);
