@@ -1,35 +1,20 @@
 /** Two machines with one image: never both at once, and what is left of one that died keeps nobody waiting for ever. */
 
 import assert from "node:assert/strict";
-import { cp, mkdir, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
 import { endlessSource, homeAndEndless, makeEndlessSource, startEndlessBackup } from "../harness/endless-backup.ts";
-import { cheapKdf, type Followed, LabAgent, remoteLine, stateDir } from "../harness/lab-agent.ts";
+import type { Followed, LabAgent } from "../harness/lab-agent.ts";
 import { assertNothingLeft } from "../harness/leak-check.ts";
 import { assertDone, Scene } from "../harness/scene.ts";
-import { SecondHost } from "../harness/second-host.ts";
 import { until } from "../harness/until.ts";
 import { mounted } from "./suites/mounted.ts";
+import { introduceTwin, startTwin, twinPlace } from "./suites/twin.ts";
 
 const remote = "leaseTime: 15s";
 const rounds = 4;
-
-/** The other machine. Both share a kernel here, so what it calls its volume must be another name; the image is the same. */
-const other = { configPath: "/etc/luksmith/other.yaml", runtimeDir: "/run/luksmith-other", stateDir: "/var/lib/other" };
-const otherConfig = `
-${remoteLine(SecondHost, remote)}
-runs: { attempts: 1 }
-stateDir: ${other.stateDir}
-runtimeDir: ${other.runtimeDir}
-socket: { path: ${other.runtimeDir}/agent.sock }
-volumes:
-  twin: { remote: vault, image: home.luks, size: 64M, key: { file: /etc/luksmith/keys/home.key }, ${cheapKdf} }
-jobs:
-  twin: { volume: twin, sources: [${endlessSource}] }
-  slow: { volume: twin, sources: [${endlessSource}], bandwidthLimit: 10K }
-`;
 
 const noted = ({ events }: Followed) =>
   events.flatMap(({ kind }) => (kind?.$case === "note" ? [kind.value.message] : [])).join("\n");
@@ -50,19 +35,14 @@ describe("two machines with one image", () => {
     const hourAgo = Date.now() / 1000 - 3600;
     await utimes(lease(), hourAgo, hourAgo);
   };
-  const startTwin = async () => {
-    twin = await LabAgent.start(otherConfig, { place: other });
-  };
 
   before(async () => {
-    await mkdir(join(other.stateDir, "volumes"), { recursive: true });
-    await cp(join(stateDir, "volumes/home"), join(other.stateDir, "volumes/twin"), { recursive: true });
-    await cp(join(stateDir, "known_hosts"), join(other.stateDir, "known_hosts"), { recursive: true });
-    await startTwin();
+    await introduceTwin();
+    twin = await startTwin(remote);
   });
   after(async () => {
     await twin[Symbol.asyncDispose]();
-    await assertNothingLeft(other.runtimeDir);
+    await assertNothingLeft(twinPlace.runtimeDir);
   });
 
   it("that race for it never both mount it", async () => {
@@ -116,7 +96,7 @@ describe("two machines with one image", () => {
     assert.match(noted(late), /expired 59 min \d+ s ago: watching for a sign of life/);
     assert.match(noted(late), new RegExp(`took over the expired lease of \\S+ \\(run ${started?.id}\\)`));
     assert.deepEqual(await leases(), []);
-    await startTwin();
+    twin = await startTwin(remote);
   });
 
   it("of one that died and came back it is taken back at once", async () => {

@@ -1,35 +1,19 @@
 /** Two machines with one image, of which one reaches it over nbd and the other over sshfs: the lease is one and the same. */
 
 import assert from "node:assert/strict";
-import { cp, mkdir, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { mounted } from "../../faults/suites/mounted.ts";
+import { introduceTwin, startTwin, twinPlace } from "../../faults/suites/twin.ts";
 import { endlessSource, homeAndEndless, makeEndlessSource, startEndlessBackup } from "../../harness/endless-backup.ts";
-import { cheapKdf, LabAgent, remoteLine, stateDir } from "../../harness/lab-agent.ts";
+import type { LabAgent } from "../../harness/lab-agent.ts";
 import { assertNothingLeft } from "../../harness/leak-check.ts";
 import { hostNoticesWithinMs, overSshfs, overTunnel, sceneOver } from "../../harness/over.ts";
 import { assertDone, Scene } from "../../harness/scene.ts";
-import { SecondHost } from "../../harness/second-host.ts";
 import { until } from "../../harness/until.ts";
 
 const rounds = 4;
 const leaseTime = "leaseTime: 15s";
-/** Both share a kernel here, so what the other calls its volume is another name. */
-const other = { configPath: "/etc/luksmith/other.yaml", runtimeDir: "/run/luksmith-other", stateDir: "/var/lib/other" };
-const otherConfig = `
-${remoteLine(SecondHost, `${overSshfs.transport}, ${leaseTime}`)}
-runs: { attempts: 1 }
-stateDir: ${other.stateDir}
-runtimeDir: ${other.runtimeDir}
-socket: { path: ${other.runtimeDir}/agent.sock }
-volumes:
-  twin: { remote: vault, image: home.luks, size: 64M, key: { file: /etc/luksmith/keys/home.key }, ${cheapKdf} }
-jobs:
-  twin: { volume: twin, sources: [${endlessSource}] }
-  slow: { volume: twin, sources: [${endlessSource}], bandwidthLimit: 10K }
-`;
-
 describe("two machines with one image, over nbd and over sshfs", () => {
   const scene = Scene.set({
     ...sceneOver(overTunnel, leaseTime),
@@ -43,14 +27,12 @@ describe("two machines with one image, over nbd and over sshfs", () => {
   const accepting = { acceptRollback: true };
 
   before(async () => {
-    await mkdir(join(other.stateDir, "volumes"), { recursive: true });
-    await cp(join(stateDir, "volumes/home"), join(other.stateDir, "volumes/twin"), { recursive: true });
-    await cp(join(stateDir, "known_hosts"), join(other.stateDir, "known_hosts"), { recursive: true });
-    twin = await LabAgent.start(otherConfig, { place: other });
+    await introduceTwin();
+    twin = await startTwin(`${overSshfs.transport}, ${leaseTime}`);
   });
   after(async () => {
     await twin[Symbol.asyncDispose]();
-    await assertNothingLeft(other.runtimeDir);
+    await assertNothingLeft(twinPlace.runtimeDir);
   });
 
   it("that race for it never both mount it", async () => {
