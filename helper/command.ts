@@ -115,8 +115,10 @@ export async function helperCommand(argv: readonly string[]): Promise<number> {
   checkpoints
     .command("restore <machine> <image> <checkpoint>")
     .description("put one in the place of the image, which is kept under another name")
-    .action(async (machine: string, image: string, name: string) => {
-      const done = await restoreCheckpoint(makeExec().exec, await load(), { machine, image, name });
+    .option("--ignore-lease", "even while the machine says that it uses the image: after its key was shut out")
+    .action(async (machine: string, image: string, name: string, options: { ignoreLease?: boolean }) => {
+      const ignoresLease = options.ignoreLease ?? false;
+      const done = await restoreCheckpoint(makeExec().exec, await load(), { machine, image, name, ignoresLease });
       process.stdout.write(`${done}\n`);
     });
   command.addHelpText(

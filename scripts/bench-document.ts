@@ -14,15 +14,22 @@ export interface BenchRun {
   /** By program, of luksmith too. */
   readonly versions: Readonly<Record<string, string>>;
   /** What it costs to start a small program, in the lab and outside. */
-  readonly programStartMs: { readonly here: number; readonly lab: number };
+  readonly programStartMs: InTwoPlaces;
+  /** From nbd-server's start to its first word. */
+  readonly nbdServerStartMs: InTwoPlaces;
 }
 
-export function results({ measurements, command, versions, programStartMs }: BenchRun): string {
+interface InTwoPlaces {
+  readonly here: number;
+  readonly lab: number;
+}
+
+export function results({ measurements, command, versions, programStartMs, nbdServerStartMs }: BenchRun): string {
   const used = Object.entries(versions).map(([program, version]) => `${program} ${version}`);
   const { lab, here } = programStartMs;
   const failed = failures(measurements);
   return [
-    `Made by \`${command}\` of ${used.join(", ")}. Starting a program took ${lab.toFixed(0)} ms in the lab, and ${here.toFixed(1)} ms on the machine that emulates it.`,
+    `Made by \`${command}\` of ${used.join(", ")}. Starting a program took ${lab.toFixed(0)} ms in the lab, and ${here.toFixed(1)} ms on the machine that emulates it; nbd-server took ${(nbdServerStartMs.lab / 1000).toFixed(1)} s to its first word, and ${(nbdServerStartMs.here / 1000).toFixed(2)} s.`,
     "",
     benchTables(measurements),
     "### The recipe's first backup, as a multiple of luksmith's",

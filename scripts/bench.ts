@@ -7,6 +7,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { version } from "../common/version.ts";
 import { Machine } from "../test/lab/harness/machine.ts";
+import { nbdServerStartMs } from "../test/lab/harness/nbd-server-start.ts";
 import { programStartMs } from "../test/lab/harness/program-start.ts";
 import { results, withResults } from "./bench-document.ts";
 import type { Measurement } from "./bench-table.ts";
@@ -21,6 +22,7 @@ const documentFile = "docs/BENCHMARKS.md";
 
 interface Beginning {
   readonly programStartMs: number;
+  readonly nbdServerStartMs: number;
   readonly versions: Record<string, string>;
 }
 
@@ -30,8 +32,8 @@ async function main(signal: AbortSignal): Promise<number> {
   const [bench = ""] = await bundleForLab(["test/lab/bench.ts"]);
   const options = process.argv.slice(2);
   const measurements: Measurement[] = [];
-  const here = await programStartMs();
-  let beginning: Beginning = { programStartMs: 0, versions: {} };
+  const here = { program: await programStartMs(), nbdServer: await nbdServerStartMs() };
+  let beginning: Beginning = { programStartMs: 0, nbdServerStartMs: 0, versions: {} };
   let rest = "";
   await using machine = await Machine.boot({ say: (line) => console.error(line), signal });
   const exitCode = await machine.run({
@@ -56,7 +58,8 @@ async function main(signal: AbortSignal): Promise<number> {
     measurements,
     command: ["npm run bench", ...(options.length > 0 ? ["--", ...options.map(quoted)] : [])].join(" "),
     versions: { luksmith: version, ...beginning.versions },
-    programStartMs: { here, lab: beginning.programStartMs },
+    programStartMs: { here: here.program, lab: beginning.programStartMs },
+    nbdServerStartMs: { here: here.nbdServer, lab: beginning.nbdServerStartMs },
   });
   await mkdir("dist", { recursive: true });
   await writeFile(partFile, `${text}\n`);

@@ -33,7 +33,7 @@ const helper: readonly DebianPackage[] = [
   { name: "bubblewrap", because: "the sandbox that a machine's SFTP runs in" },
   { name: "nftables", because: "guarding the ports" },
   { name: "quota", because: "limiting what a machine may store" },
-  { name: "btrfs-progs", because: "storage with reflinks, for checkpoints" },
+  { name: "btrfs-progs", because: "a volume's other file system, and storage with reflinks, for checkpoints" },
 ];
 
 const checks: readonly DebianPackage[] = [

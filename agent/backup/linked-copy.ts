@@ -53,7 +53,7 @@ export function canBeLinked(sources: readonly string[]): boolean {
 
 /**
  * The contents that it has brought are on the backup host's disk when it returns. Names, links and attributes alone may
- * not be: the journal commits such changes in their order, so that none of ours that comes later is there before them.
+ * not be: ext4's journal and btrfs' transactions commit such changes in their order, so that none of ours that comes later is there before them.
  * @returns undefined when this is a case for rsync alone (hard links changed, files that cannot be read, many changes,
  *   files that came and went meanwhile); `partial` is then not there
  * @throws {LuksmithError} "full" when there is no room left; "tool_failed". What there is of `partial` then is an

@@ -3,6 +3,8 @@
 import * as z from "zod";
 import { absolutePathSchema, imageSchema, nameSchema } from "../../common/config/names.ts";
 import { sizeSchema } from "../../common/config/quantity.ts";
+import { formatBytes } from "../../common/units.ts";
+import { type FilesystemType, filesystemKinds, filesystemTypes } from "../filesystem/kind.ts";
 import { notYet } from "./not-yet.ts";
 
 /** How a key becomes the volume key's wrapper. Iterations stand only where a test wants it cheap. */
@@ -15,7 +17,7 @@ export interface VolumeConfig {
   readonly image: string;
   /** A multiple of 4096. */
   readonly sizeBytes: number;
-  readonly filesystem: "ext4";
+  readonly filesystem: FilesystemType;
   /** Absolute path. */
   readonly keyFile: string;
   /** The configuration names no key: the agent makes one when it creates the volume. */
@@ -24,8 +26,8 @@ export interface VolumeConfig {
   readonly kdf: Kdf | undefined;
 }
 
-/** The LUKS2 header takes 16 MiB of it, and ext4 wants some room for its journal. */
-const minSizeBytes = 64 * 2 ** 20;
+/** Whichever file system is in it. */
+const minSizeBytes = Math.min(...filesystemTypes.map((type) => filesystemKinds[type].leastImageBytes));
 /** The sector size of the mapping: cryptsetup(8) --sector-size 4096. */
 const sectorBytes = 4096;
 /** cryptsetup refuses fewer (LUKS2 docs, "pbkdf-force-iterations"). */
@@ -64,17 +66,23 @@ const kdfSchema = z.discriminatedUnion(
   { error: "must be { type: argon2id }, or { type: pbkdf2, iterations: NUMBER }" },
 );
 
-export const volumeFileSchema = z.strictObject({
+const volumeFields = z.strictObject({
   remote: nameSchema.describe("The remote that stores the image"),
   image: imageSchema.describe("File name of the image in the remote's directory"),
   size: sizeSchema({ min: minSizeBytes, step: sectorBytes }).describe("Size of the image, such as 200G; it is sparse"),
   filesystem: z
-    .enum(["ext4"], {
-      error: (issue) => (issue.input === "btrfs" ? "btrfs is not in this version yet: use ext4" : undefined),
-    })
-    .default("ext4"),
+    .enum(filesystemTypes)
+    .default("ext4")
+    .describe("ext4, or btrfs, which has checksums of everything; for good, once the volume is made"),
   key: keyFileSchema.optional().describe("Left out: luksmith volume create makes keys/<volume>.key beside this file"),
   kdf: kdfSchema.optional().describe("Key derivation of the key slots; left out: Argon2id as cryptsetup chooses it"),
+});
+
+export const volumeFileSchema = volumeFields.superRefine(({ size, filesystem }, context) => {
+  const { leastImageBytes } = filesystemKinds[filesystem];
+  if (size >= leastImageBytes) return;
+  const message = `must be at least ${formatBytes(leastImageBytes)} for ${filesystem}`;
+  context.addIssue({ code: "custom", path: ["size"], message });
 });
 
 export function toVolumeConfig(

@@ -3,6 +3,7 @@
 import { access, readFile } from "node:fs/promises";
 import type { Exec } from "../../common/exec.ts";
 import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
+import type { FilesystemType } from "../filesystem/kind.ts";
 import { readMounts } from "../system/mountinfo.ts";
 import { ok, problem, warning } from "./finding.ts";
 import { compareVersions, findVersion } from "./tool-version.ts";
@@ -11,14 +12,16 @@ const toolDeadlineMs = 10_000;
 /** nosymfollow came with it (mount_setattr(2), mount(2)). */
 const oldestKernel = "5.10";
 
-export async function examineKernel(exec: Exec): Promise<Finding[]> {
+/** @param filesystems of the volumes */
+export async function examineKernel(exec: Exec, filesystems: readonly FilesystemType[]): Promise<Finding[]> {
   const release = (await readFile("/proc/sys/kernel/osrelease", "utf8")).trim();
   const version = findVersion(release, "linux") ?? release;
   const kernel =
     compareVersions(version, oldestKernel) < 0
       ? problem("kernel", `${release} is too old`, `${oldestKernel} or newer knows the mount option nosymfollow`)
       : ok("kernel", release);
-  return [kernel, await fuse(), await deviceMapper(exec), await loop(), await fuseControl()];
+  const found = [kernel, await fuse(), await deviceMapper(exec), await loop(), await fuseControl()];
+  return filesystems.includes("btrfs") ? [...found, await btrfs(exec)] : found;
 }
 
 async function fuse(): Promise<Finding> {
@@ -37,6 +40,14 @@ async function deviceMapper(exec: Exec): Promise<Finding> {
   return crypt === undefined
     ? problem("device-mapper", "the kernel has no dm-crypt", "modprobe dm-crypt")
     : ok("device-mapper", `crypt target ${crypt}`);
+}
+
+async function btrfs(exec: Exec): Promise<Finding> {
+  await exec({ file: "modprobe", args: ["--quiet", "btrfs"], deadlineMs: toolDeadlineMs }).catch(() => undefined);
+  // filesystems(5)
+  return /^\s*btrfs$/m.test(await readFile("/proc/filesystems", "utf8"))
+    ? ok("btrfs", "the kernel has it")
+    : problem("btrfs", "the kernel has no btrfs, and volumes with it cannot be mounted", "modprobe btrfs says why");
 }
 
 async function loop(): Promise<Finding> {

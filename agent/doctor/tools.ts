@@ -2,6 +2,7 @@
 
 import type { Exec } from "../../common/exec.ts";
 import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
+import type { FilesystemType } from "../filesystem/kind.ts";
 import { ok, problem, warning } from "./finding.ts";
 import { compareVersions, findVersion } from "./tool-version.ts";
 
@@ -79,8 +80,20 @@ const tools: readonly Tool[] = [
 /** Distributions carry the fix in older versions, so this can only be a warning. */
 const sshfsFixed = "3.7.6";
 
-export function examineTools(exec: Exec): Promise<Finding[]> {
-  return Promise.all(tools.map((tool) => examineTool(exec, tool)));
+const btrfsTools: readonly Tool[] = [
+  { file: "mkfs.btrfs", args: versionFlag, debianPackage: "btrfs-progs" },
+  {
+    file: "btrfs",
+    args: versionFlag,
+    debianPackage: "btrfs-progs",
+    atLeast: { version: "5.15", because: "what mkfs.btrfs makes by default" },
+  },
+];
+
+/** @param filesystems of the volumes */
+export function examineTools(exec: Exec, filesystems: readonly FilesystemType[]): Promise<Finding[]> {
+  const wanted = filesystems.includes("btrfs") ? [...tools, ...btrfsTools] : tools;
+  return Promise.all(wanted.map((tool) => examineTool(exec, tool)));
 }
 
 async function examineTool(exec: Exec, tool: Tool): Promise<Finding> {

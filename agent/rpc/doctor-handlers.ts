@@ -17,9 +17,10 @@ export function doctorHandlers({ access, config, configPath, host, pins, runs, s
       const caller = await access.authorize(peer, "doctor", {});
       if (fix) access.requireRoot(caller);
       const remotes = online ? [...config.remotes.values()] : [];
+      const filesystems = [...config.volumes.values()].map(({ filesystem }) => filesystem);
       const findings = await Promise.all([
-        examineTools(host.exec),
-        examineKernel(host.exec),
+        examineTools(host.exec, filesystems),
+        examineKernel(host.exec, filesystems),
         examineNbd(host.exec, [...config.remotes.values()]),
         examineState(config, configPath, startedAt),
         examineKeys(config, pins),

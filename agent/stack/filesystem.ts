@@ -2,11 +2,12 @@
 
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { waitUntil } from "../../common/wait-until.ts";
+import { filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext } from "../runs/context.ts";
 import { dmDevice } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
-import { mountedAt } from "../system/mountinfo.ts";
-import { checkExt4, FilesystemError, readSuperblock, type Superblock } from "../tools/ext4.ts";
+import { blockDeviceOf, mountedAt } from "../system/mountinfo.ts";
+import { FilesystemError, type Superblock } from "../tools/filesystem.ts";
 import { mountFilesystem, unmount } from "../tools/mount.ts";
 import type { Pin } from "../volume/pin.ts";
 import { foreignMount } from "./held.ts";
@@ -18,9 +19,6 @@ const flushDeadlineMs = 30 * 60_000;
 const brokenDeadlineMs = 10_000;
 /** Of whoever still has something open there: a child that was told to end, or an administrator who looks around. */
 const busyPatienceMs = 3000;
-/** Inodes are read in such pieces (blocks of 4 KiB): across a wire, one large piece costs what a small one does. */
-const inodeReadaheadBlocks = 256;
-
 const mountOptions = [
   // links are kept, and read by whoever restores them; nothing of ours goes through one
   "nosymfollow",
@@ -28,16 +26,7 @@ const mountOptions = [
   "nosuid",
   "noexec",
   "noatime",
-  "errors=remount-ro",
-  `inode_readahead_blks=${inodeReadaheadBlocks}`,
 ];
-
-/**
- * After a break no file is longer than what of it has arrived: with unwritten extents, which are ext4's default, the size may
- * come first, and the rest would read as zeros; and data that the host did not take are an error, not a warning. Source:
- * Documentation/admin-guide/ext4.rst, "dioread_lock", "data=ordered", "data_err"
- */
-const writeOptions = ["data=ordered", "data_err=abort", "dioread_lock"];
 
 /**
  * Looks at the superblock, repairs what an unclean end left, and mounts. The release must be registered before.
@@ -58,16 +47,18 @@ export async function mountVolume(
   run: Pick<RunContext, "note" | "warn">,
   signal: AbortSignal,
 ): Promise<void> {
-  const superblock = spec.superblock ?? (await readSuperblock(host.exec, spec.device, signal));
+  const kind = filesystemKinds[spec.pin.filesystem];
+  const superblock = spec.superblock ?? (await kind.readSuperblock(host.exec, spec.device, signal));
   if (superblock?.uuid !== spec.pin.filesystemUuid) {
     throw new LuksmithError("tampered", "the image does not hold the file system of this volume", {
       hint: `its content has been overwritten or exchanged: luksmith volume check ${spec.names.volume}`,
     });
   }
-  const options = [...mountOptions, ...(spec.mode === "read" ? ["ro"] : writeOptions)];
+  const { always, write, asItIs } = kind.mountOptions;
+  const options = [...mountOptions, ...always, ...(spec.mode === "read" ? ["ro"] : write)];
   const isRecovered = superblock.clean || (await recover(host, spec, run, signal));
   // also when it was clean: whoever has the image may have begun to write since
-  if (!isRecovered || !spec.mayRepair) options.push("noload");
+  if (!isRecovered || !spec.mayRepair) options.push(...asItIs);
   await mountFilesystem(host.exec, spec.device, spec.names.filesDir, spec.pin.filesystem, options, signal);
 }
 
@@ -80,7 +71,13 @@ function needsRepair({ message }: FilesystemError, volume: string): LuksmithErro
 /** @returns false when the journal stays as it is: what is finished can be read without what is in it */
 async function recover(
   host: Host,
-  { device, names, mode, mayRepair }: { device: string; names: StackNames; mode: "read" | "write"; mayRepair: boolean },
+  {
+    device,
+    names,
+    pin,
+    mode,
+    mayRepair,
+  }: { device: string; names: StackNames; pin: Pin; mode: "read" | "write"; mayRepair: boolean },
   run: Pick<RunContext, "note" | "warn">,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -90,7 +87,7 @@ async function recover(
   }
   run.note("the file system was not unmounted cleanly the last time: recovering it");
   try {
-    await checkExt4(host.exec, device, "preen", signal);
+    await filesystemKinds[pin.filesystem].recover(host.exec, device, signal);
     return true;
   } catch (error) {
     signal.throwIfAborted();
@@ -131,7 +128,8 @@ export async function releaseFilesystem(
 }
 
 async function isOwnMount({ filesDir, mapping }: StackNames): Promise<boolean> {
-  return (await mountedAt(filesDir))?.device === (await dmDevice(mapping))?.device;
+  const [mount, dm] = await Promise.all([mountedAt(filesDir), dmDevice(mapping)]);
+  return mount !== undefined && dm !== undefined && (await blockDeviceOf(mount)) === dm.device;
 }
 
 async function unmountWhenFree(host: Host, filesDir: string, isLost: () => boolean): Promise<void> {

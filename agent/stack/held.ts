@@ -4,7 +4,7 @@ import { LuksmithError } from "../../common/errors.ts";
 import { namesIn } from "../../common/if-there.ts";
 import { dmDevices, loopDevices } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
-import { readMounts } from "../system/mountinfo.ts";
+import { blockDeviceOf, readMounts } from "../system/mountinfo.ts";
 import { listDms } from "../tools/dmsetup.ts";
 import { stackNames, stacksDirectory, volumeOfDm } from "./names.ts";
 
@@ -40,15 +40,17 @@ export async function heldVolumes(runtimeDir: string): Promise<string[]> {
 export async function foreignMounts(runtimeDir: string): Promise<string[]> {
   const directory = `${stacksDirectory(runtimeDir)}/`;
   const [mounts, dms] = await Promise.all([readMounts(), dmDevices()]);
-  return mounts.flatMap(({ mountPoint, source, device, type }) => {
+  const sentences = mounts.map(async (mount) => {
+    const { mountPoint, source, type } = mount;
     const volume = mountPoint.startsWith(directory) ? mountPoint.slice(directory.length).split("/")[0] : undefined;
     if (volume === undefined || volume === "") return [];
     const names = stackNames(runtimeDir, volume);
     const isRemote = mountPoint === names.remoteDir && source === names.fsname;
-    const isFiles =
-      mountPoint === names.filesDir && dms.some((dm) => dm.name === names.mapping && dm.device === device);
+    const mapping = mountPoint === names.filesDir ? dms.find(({ name }) => name === names.mapping) : undefined;
+    const isFiles = mapping !== undefined && (await blockDeviceOf(mount)) === mapping.device;
     return isRemote || isFiles ? [] : [`${mountPoint} (${type}, from ${source})`];
   });
+  return (await Promise.all(sentences)).flat();
 }
 
 /** What keeps a volume from being released. */

@@ -12,6 +12,7 @@ import { UndoStack } from "../../common/undo.ts";
 import { formatDuration } from "../../common/units.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import type { VolumeConfig } from "../config/volume.ts";
+import { filesystemKinds } from "../filesystem/kind.ts";
 import { NoHelperError } from "../helper-session/no-helper.ts";
 import type { RunContext } from "../runs/context.ts";
 import { type DmDevice, devicesBelow, dmDevice, passesFlushesOn } from "../system/block-devices.ts";
@@ -20,7 +21,7 @@ import type { Host } from "../system/host.ts";
 import { killThoseWith } from "../system/strays.ts";
 import { openMapping } from "../tools/cryptsetup.ts";
 import { dmTables } from "../tools/dmsetup.ts";
-import { readSuperblock, type Superblock } from "../tools/ext4.ts";
+import type { Superblock } from "../tools/filesystem.ts";
 import { HelperMemory } from "../transport/helper-memory.ts";
 import { NbdTransport } from "../transport/nbd/nbd-transport.ts";
 import { NbdUnusableError } from "../transport/nbd/unusable.ts";
@@ -293,7 +294,8 @@ export class Stack implements AsyncDisposable {
     const image = async (): Promise<{ connected: Connected; below: ImageDevice }> => {
       const options = {
         mode,
-        preparesImage: prepareImage !== undefined,
+        // what may be refused is not begun: neither a lease nor an image that is changed for it
+        preparesImage: prepareImage !== undefined || spec.requires !== undefined,
         discardsBelow: discards ? target.pin.imageBytes : 0,
         triesStorage: spec.needs === "nbd",
         first: derivationBegun.promise,
@@ -346,7 +348,9 @@ export class Stack implements AsyncDisposable {
     const device = opened?.path ?? "";
     const [superblock, tables] = await allOrFirstError(
       // only looked at, and by a program: nothing is mounted before the tables have been compared
-      prepareImage ? Promise.resolve(undefined) : readSuperblock(host.exec, device, connected.signal),
+      prepareImage
+        ? Promise.resolve(undefined)
+        : filesystemKinds[target.pin.filesystem].readSuperblock(host.exec, device, connected.signal),
       dmTables(host.exec, connected.signal),
     );
     requireTables(tables, target.pin, {

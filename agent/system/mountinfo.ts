@@ -1,6 +1,7 @@
 /** What is mounted, as the kernel says it: proc_pid_mountinfo(5). Reading it touches no mounted file system. */
 
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
+import { hasErrno } from "../../common/errors.ts";
 
 export interface Mount {
   readonly mountPoint: string;
@@ -21,6 +22,30 @@ export async function readMounts(): Promise<Mount[]> {
 /** The topmost mount at `target`, or undefined. */
 export async function mountedAt(target: string): Promise<Mount | undefined> {
   return (await readMounts()).findLast((mount) => mount.mountPoint === target);
+}
+
+/**
+ * "major:minor" of the block device below a file system. btrfs, which may have several, shows a number of its own making in place of
+ * it. Its source is a name in /dev, whatever that is now: /dev/dm-3, or what udev calls it.
+ * @returns undefined when that device is gone
+ */
+export async function blockDeviceOf({ device, type, source }: Mount): Promise<string | undefined> {
+  if (type !== "btrfs") return device;
+  if (!source.startsWith("/dev/")) return undefined;
+  try {
+    const { rdev } = await stat(source, { bigint: true });
+    return deviceNumber(rdev);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** Pure. As makedev(3) of glibc puts the two together. */
+export function deviceNumber(rdev: bigint): string {
+  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n);
+  const minor = (rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n);
+  return `${major}:${minor}`;
 }
 
 /** The mount that a path is on, as far as names tell: no link is followed. */

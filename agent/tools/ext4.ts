@@ -3,6 +3,7 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
 import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "./deadlines.ts";
+import { FilesystemError, type Superblock } from "./filesystem.ts";
 
 /**
  * From 16 GiB on mke2fs makes journals of 128 MiB to 1 GiB, which all cross the wire at creation; one writer at a
@@ -22,12 +23,6 @@ export async function makeExt4(exec: Exec, device: string, bytes: number, uuid: 
     ...["--", device],
   ];
   await mustRun(exec, { file: "mkfs.ext4", args, deadlineMs: wholeVolumeDeadlineMs, signal });
-}
-
-export interface Superblock {
-  readonly uuid: string;
-  /** Unmounted cleanly, and no journal to replay. */
-  readonly clean: boolean;
 }
 
 /**
@@ -53,9 +48,6 @@ export function parseSuperblock(text: string): Superblock | undefined {
   const clean = state === "clean" && !field("Filesystem features")?.split(/\s+/).includes("needs_recovery");
   return { uuid, clean };
 }
-
-/** The file system has errors that e2fsck did not mend. */
-export class FilesystemError extends LuksmithError {}
 
 /**
  * Source: e2fsck(8), EXIT CODE: 1 = errors corrected, 2 = corrected and a reboot suggested (when mounted), 4 = errors

@@ -23,13 +23,3 @@ export async function trimFilesystem(
   // "/mnt: 268.8 MiB (281870336 bytes) trimmed"
   return Number(/\((\d+) bytes\) trimmed/.exec(said.toString())?.[1] ?? 0);
 }
-
-/** Ext4 holds a group of blocks at a time; smaller ranges than that would only be more programs to start. */
-const leastRangeBytes = 2 ** 30;
-const mostRanges = 64;
-
-/** Pure. In pieces, between which a run can be cancelled and says how far it is. */
-export function trimRanges(bytes: number): TrimRange[] {
-  const length = Math.max(leastRangeBytes, Math.ceil(bytes / mostRanges / leastRangeBytes) * leastRangeBytes);
-  return Array.from({ length: Math.ceil(bytes / length) }, (_, index) => ({ offset: index * length, length }));
-}

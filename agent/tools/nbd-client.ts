@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { allOrFirstError } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords, mustRun, type Running } from "../../common/exec.ts";
+import { isInFirstPidNamespace } from "../system/pid-namespace.ts";
 import { lookForProgram, requireProgram } from "../transport/nbd/programs.ts";
 import { NbdUnusableError } from "../transport/nbd/unusable.ts";
 
@@ -29,12 +30,21 @@ export interface NbdConnectSpec {
 
 /** Whether this machine can use them at all. @throws {NbdUnusableError} */
 export async function requireNbd(exec: Exec): Promise<void> {
-  await allOrFirstError(requireModule(exec), requireProgram(exec, "nbd-client"));
+  await allOrFirstError(requireOwnNumber(), requireModule(exec), requireProgram(exec, "nbd-client"));
 }
 
 /** The same, whatever was found before. @throws {NbdUnusableError} */
 export async function lookForNbd(exec: Exec): Promise<void> {
-  await allOrFirstError(requireModule(exec), lookForProgram(exec, "nbd-client"));
+  await allOrFirstError(requireOwnNumber(), requireModule(exec), lookForProgram(exec, "nbd-client"));
+}
+
+/** The kernel writes down by which process a device was connected. Where that is another number than ours, a device is nobody's. */
+async function requireOwnNumber(): Promise<void> {
+  if (await isInFirstPidNamespace()) return;
+  throw new NbdUnusableError(
+    "in a container's PID namespace network block devices cannot be told apart",
+    "run luksmith-agent on the machine itself, or have the container share its namespace (--pid=host)",
+  );
 }
 
 async function requireModule(exec: Exec): Promise<void> {

@@ -3,13 +3,14 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { lastWords } from "../../common/exec.ts";
 import { formatBytes, plural } from "../../common/units.ts";
+import { filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { listSnapshots } from "../snapshots/list.ts";
 import { withRelease } from "../stack/attach.ts";
 import { type Opened, Stack, type Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
 import { isLuks2 } from "../tools/cryptsetup.ts";
-import { checkExt4, FilesystemError, readSuperblock } from "../tools/ext4.ts";
+import { FilesystemError } from "../tools/filesystem.ts";
 import { statRemote } from "../tools/remote-file.ts";
 import { readIdentity, requireIdentity } from "./identity.ts";
 import type { PinStore } from "./pin.ts";
@@ -40,13 +41,11 @@ export async function checkVolume(
     if (options.repair) {
       // where it can still be read, nothing is written to a file system that is not the one that was made there
       if (opened.superblock !== undefined && opened.superblock.uuid !== pin.filesystemUuid) throw notThisFilesystem();
-      const wasSound = await run.step("repair", () => checkExt4(host.exec, opened.device, "repair", opened.signal));
-      run.note(
-        wasSound
-          ? "there was nothing to repair"
-          : "e2fsck has mended the file system: luksmith verify shows what it cost",
+      const wasSound = await run.step("repair", () =>
+        filesystemKinds[pin.filesystem].repair(host.exec, opened.device, opened.signal),
       );
-    } else await run.step("check the file system", () => checkFilesystem(host, opened, run, fault));
+      run.note(wasSound ? "there was nothing to repair" : "mended the file system: luksmith verify shows what it cost");
+    } else await run.step("check the file system", () => checkFilesystem(host, target, opened, run, fault));
     await stack.mount(target, opened, "read", run);
     const { filesDir } = stack.names;
     const identity = await readIdentity(host.exec, filesDir, opened.signal);
@@ -98,18 +97,20 @@ function notThisFilesystem(): LuksmithError {
 
 async function checkFilesystem(
   host: Host,
+  { pin }: Target,
   { device, signal, isWritable }: Opened,
   run: RunContext,
   fault: (what: string) => void,
 ) {
-  const superblock = await readSuperblock(host.exec, device, signal);
+  const kind = filesystemKinds[pin.filesystem];
+  const superblock = await kind.readSuperblock(host.exec, device, signal);
   if (superblock === undefined) throw notThisFilesystem();
   if (!superblock.clean && !isWritable) return;
   if (!superblock.clean) {
-    run.note("the file system was not unmounted cleanly the last time: recovering it");
-    await checkExt4(host.exec, device, "preen", signal);
+    run.note("the file system was not unmounted cleanly the last time");
+    await kind.recover(host.exec, device, signal);
   }
-  await checkExt4(host.exec, device, "look", signal).catch((error: unknown) => {
+  await kind.look(host.exec, device, signal).catch((error: unknown) => {
     if (signal.aborted || !(error instanceof FilesystemError)) throw error;
     fault(error.message);
   });

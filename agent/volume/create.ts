@@ -10,6 +10,7 @@ import { mustRun } from "../../common/exec.ts";
 import { formatBytes } from "../../common/units.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 import type { VolumeConfig } from "../config/volume.ts";
+import { filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { withRelease } from "../stack/attach.ts";
 import { type Connected, type Opened, Stack, type Target } from "../stack/stack.ts";
@@ -24,7 +25,6 @@ import {
   volumeKeyBits,
 } from "../tools/cryptsetup.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
-import { makeExt4 } from "../tools/ext4.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import { ownDirectory, writeIdentity } from "./identity.ts";
 import { readKeyFile } from "./key-file.ts";
@@ -57,10 +57,11 @@ export async function createVolume(
   const headerFile = pins.headerFile(volume.name);
   await putAside(headerFile, run.runId);
   const madeKey = volume.keyGenerated && (await makeKey(volume.keyFile));
-  const pin = freshPin(volume);
+  const fresh = freshPin(volume);
+  let pin = fresh;
   try {
-    await run.step("format the header", () => makeHeader(host, headerFile, pin, request, run.signal));
-    await makeImage(host, { volume, remote, pin, headerFile }, run);
+    await run.step("format the header", () => makeHeader(host, headerFile, fresh, request, run.signal));
+    pin = await makeImage(host, { volume, remote, pin: fresh, headerFile }, run);
     await pins.write(volume.name, pin);
   } catch (error) {
     await rm(headerFile, { force: true });
@@ -78,6 +79,7 @@ function freshPin(volume: VolumeConfig): Pin {
     format: 1,
     id: randomUUID(),
     luksUuid: randomUUID(),
+    // until there is one
     filesystemUuid: randomUUID(),
     filesystem: volume.filesystem,
     imageBytes: volume.sizeBytes,
@@ -130,10 +132,11 @@ async function makeHeader(host: Host, headerFile: string, pin: Pin, request: Cre
   await syncDirectory(dirname(headerFile));
 }
 
-async function makeImage(host: Host, target: Target, run: RunContext): Promise<void> {
+/** @returns the pin, with the file system that was made */
+async function makeImage(host: Host, target: Target, run: RunContext): Promise<Pin> {
   const stack = new Stack(host, target.volume.name);
   let made: Connected | undefined;
-  await withRelease(stack, run, async () => {
+  return await withRelease(stack, run, async () => {
     try {
       const prepareImage = async (connected: Connected) => {
         await connected.image.create(target.pin.imageBytes);
@@ -142,20 +145,21 @@ async function makeImage(host: Host, target: Target, run: RunContext): Promise<v
       };
       const opened = await stack.open(target, "write", run, { prepareImage });
       const { signal } = opened;
-      await run.step("make the file system", () =>
+      const [, filesystemUuid] = await run.step("make the file system", () =>
         allOrFirstError(
           copyHeader(host, target.headerFile, opened),
-          makeExt4(
+          filesystemKinds[target.pin.filesystem].make(
             host.exec,
             opened.device,
             target.pin.imageBytes - dataOffsetBytes,
-            target.pin.filesystemUuid,
             signal,
           ),
         ),
       );
-      await stack.mount(target, opened, "write", run);
+      const pin = { ...target.pin, filesystemUuid };
+      await stack.mount({ ...target, pin }, opened, "write", run);
       await writeContent(host, stack.names.filesDir, target, signal);
+      return pin;
     } catch (error) {
       // ours alone: it was made exclusively a moment ago
       if (made && !made.lost.aborted) await discardImage(made, target, run);

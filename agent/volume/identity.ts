@@ -45,8 +45,8 @@ export async function readIdentity(exec: Exec, filesDir: string, signal: AbortSi
 }
 
 /**
- * Not synced by itself: it is as durable as what the run writes after it. In a volume that is full to the last block the
- * file is written over in place, so that room can still be made there.
+ * Not synced by itself: it is as durable as what the run writes after it. In an ext4 volume that is full to the last
+ * block the file is written over in place, so that room can still be made there; btrfs keeps some metadata back for that.
  */
 export async function writeIdentity(
   exec: Exec,

@@ -8,6 +8,7 @@ import * as z from "zod";
 import { writeFileDurably } from "../../common/durable-file.ts";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { readIfThere } from "../../common/if-there.ts";
+import { filesystemTypes } from "../filesystem/kind.ts";
 
 const pinSchema = z.strictObject({
   format: z.literal(1),
@@ -15,7 +16,7 @@ const pinSchema = z.strictObject({
   id: z.uuid(),
   luksUuid: z.uuid(),
   filesystemUuid: z.uuid(),
-  filesystem: z.literal("ext4"),
+  filesystem: z.enum(filesystemTypes),
   /** Of the image file: header and data. */
   imageBytes: z.int().positive().multipleOf(4096),
   cipher: z.string(),

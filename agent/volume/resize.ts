@@ -2,11 +2,11 @@
 
 import { LuksmithError } from "../../common/errors.ts";
 import { formatBytes } from "../../common/units.ts";
+import { filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { withRelease } from "../stack/attach.ts";
 import { type Connected, Stack, type Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
-import { growExt4 } from "../tools/ext4.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import { readIdentity, requireIdentity } from "./identity.ts";
 import type { PinStore } from "./pin.ts";
@@ -34,7 +34,7 @@ export async function resizeVolume(host: Host, pins: PinStore, target: Target, r
     const { filesDir } = stack.names;
     requireIdentity(await readIdentity(host.exec, filesDir, opened.signal), pin, name, false);
     await run.step("grow the file system", async () => {
-      await growExt4(host.exec, opened.device, opened.signal);
+      await filesystemKinds[pin.filesystem].grow(host.exec, opened.device, filesDir, opened.signal);
       await syncFilesystem(host.exec, filesDir, opened.signal);
     });
   });

@@ -6,12 +6,13 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { formatBytes } from "../../common/units.ts";
 import { freeBytes } from "../backup/room.ts";
+import { filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { ProgressMeter } from "../runs/progress-meter.ts";
 import { type Attached, withVolume } from "../stack/attach.ts";
 import type { Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
-import { trimFilesystem, trimRanges } from "../tools/fstrim.ts";
+import { trimFilesystem } from "../tools/fstrim.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "./pin.ts";
 
@@ -65,7 +66,7 @@ async function trim(host: Host, { pin }: Target, { filesDir, signal }: Attached,
   const meter = new ProgressMeter("trim");
   const bytesTotal = pin.imageBytes - pin.dataOffsetBytes;
   let claimed = 0;
-  for (const range of trimRanges(bytesTotal)) {
+  for (const range of filesystemKinds[pin.filesystem].trimRanges(bytesTotal)) {
     claimed += await trimFilesystem(host.exec, filesDir, range, signal);
     const bytesDone = Math.min(bytesTotal, range.offset + range.length);
     const figures = { bytesDone, bytesTotal, filesDone: 0, filesTotal: undefined };

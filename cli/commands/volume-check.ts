@@ -13,7 +13,10 @@ export function addVolumeCheckCommand(volume: Command, invocation: Invocation): 
     )
     .argument("<name>", "the volume", volumeName)
     .option(...acceptRollback)
-    .option("--repair", "let e2fsck mend whatever it finds, which may cost files: copy the image first")
+    .option(
+      "--repair",
+      "let e2fsck mend whatever it finds, which may cost files (of btrfs a superblock alone): copy the image first",
+    )
     .option(...detach)
     .action((name: string, options: { acceptRollback?: true; repair?: true; detach?: true }, self: Command) =>
       withSession(invocation, self, (session) =>

@@ -9,7 +9,7 @@ import { quoteText } from "../../common/quote.ts";
 import { timeName } from "../../common/time-name.ts";
 import { formatBytes } from "../../common/units.ts";
 import type { HelperConfig } from "../config/helper-config.ts";
-import { requireNoLease } from "../lease/lease-place.ts";
+import { removeLease, requireNoLease } from "../lease/lease-place.ts";
 import { accountOf } from "../session/machine.ts";
 import { lockImage } from "../storage/images.ts";
 import { MachineDirectory } from "../storage/machine-directory.ts";
@@ -44,11 +44,19 @@ export async function listCheckpoints(
   return `${table.toString()}\n`;
 }
 
+interface Restoring {
+  readonly machine: string;
+  readonly image: string;
+  readonly name: string;
+  /** The machine's lease counts for nothing: it is a file that whoever has the machine can write as often as they like. */
+  readonly ignoresLease: boolean;
+}
+
 /** @returns what was done, in a sentence @throws {LuksmithError} "not_found", "locked" while a session has the image */
 export async function restoreCheckpoint(
   exec: Exec,
   config: HelperConfig,
-  { machine, image, name }: { machine: string; image: string; name: string },
+  { machine, image, name, ignoresLease }: Restoring,
 ): Promise<string> {
   const settings = config.machines.get(machine);
   if (settings === undefined) throw new LuksmithError("not_found", `there is no machine ${quoteText(machine)} here`);
@@ -59,12 +67,25 @@ export async function restoreCheckpoint(
     });
   }
   const directory = new MachineDirectory(settings.directory, await accountOf(exec, machine));
-  await requireNoLease(directory, image, systemClock);
+  if (!ignoresLease) await requireNoLeaseHere(directory, image);
   await using present = await lockPresent(exec, directory, image);
   await using source = await open(found.path, "r");
   const kept = await directory.replace(image, present.file, source, timeName(systemClock.now()));
+  // or the machine would have to wait for its end
+  if (ignoresLease) await removeLease(directory, image);
   const before = kept === undefined ? "" : `; what was there is ${quoteText(kept)} beside it`;
   return `${image} is what it was at ${found.madeAt.toISOString()}${before}; on the machine: luksmith volume check VOLUME --accept-rollback`;
+}
+
+async function requireNoLeaseHere(directory: MachineDirectory, image: string): Promise<void> {
+  try {
+    await requireNoLease(directory, image, systemClock);
+  } catch (error) {
+    if (!(error instanceof LuksmithError) || error.code !== "locked") throw error;
+    throw new LuksmithError("locked", error.message, {
+      hint: "wait until it is done there; of a machine that is not to be believed any more, shut its key out, and use --ignore-lease",
+    });
+  }
 }
 
 /** @returns the image that is there, locked, or none */

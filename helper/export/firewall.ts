@@ -1,6 +1,6 @@
 /** The firewall of direct exports, by nft(8). Whatever cannot be applied, or is not as it was made, lets nothing through. */
 
-import { LuksmithError } from "../../common/errors.ts";
+import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { type Exec, type Finished, lastWords, mustRun } from "../../common/exec.ts";
 import { isTableIntact } from "./firewall-listing.ts";
 import {
@@ -72,7 +72,10 @@ export class Firewall {
   }
 
   async #whyBroken(): Promise<string | undefined> {
-    const listed = await this.#exec({ file: "nft", args: ["-j", "list", "table", "inet", tableName], deadlineMs });
+    const list = { file: "nft", args: ["-j", "list", "table", "inet", tableName], deadlineMs };
+    const listed = await this.#exec(list).catch((error: unknown) => asLuksmithError(error));
+    // there is no nft, or it hangs
+    if (listed instanceof LuksmithError) return `cannot be listed: ${listed.message}`;
     if (listed.exitCode !== 0) return `cannot be listed: ${firstLine(listed)}`;
     return isTableIntact(listed.stdout.toString(), this.#ports) ? undefined : "is not what it was made as";
   }

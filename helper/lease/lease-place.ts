@@ -1,7 +1,7 @@
 /** Leases beside an image, read as files that a machine can put there: nothing is opened that is no regular file of its own. */
 
 import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, unlink } from "node:fs/promises";
 import type { Clock } from "../../common/clock.ts";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { type ForeignLease, judgeLease, parseLease } from "../../common/lease-file.ts";
@@ -48,6 +48,14 @@ export async function requireNoLease(directory: MachineDirectory, image: string,
   if (found === undefined) return;
   const verdict = judgeLease(found.writtenSeconds, clock.now().getTime() / 1000, found.leaseMs);
   if (verdict.state === "valid") throw inUse(found, `for another ${formatDuration(verdict.forMs)}`);
+}
+
+/** Whoever has it. */
+export async function removeLease(directory: MachineDirectory, image: string): Promise<void> {
+  await using place = await directory.place(image);
+  await unlink(at(place, leaseName(place.name))).catch((error: unknown) => {
+    if (!hasErrno(error, "ENOENT")) throw error;
+  });
 }
 
 /** Whether there is a lease with one of these tokens. */

@@ -36,13 +36,13 @@ export function helperService(helper: Helper): HelperServiceServer {
     probe: call(helper, "Probe", async ({ triesStorage }) => {
       await directory.require();
       const { bavail, bsize } = await statfs(directory.path);
-      const [noHoles, noData, noCheckpoints, nbdServer] = await Promise.all([
+      const [noHoles, noData, noCheckpoints, nbdServer, noDirect] = await Promise.all([
         triesStorage ? whyNoHoles(exec, directory.path) : untried,
         triesStorage ? whyNoData(exec, directory.path, session.machine.owner) : untried,
         checkpoints?.whyNot(directory.path) ?? "its helper.yaml says nothing of checkpoints",
         session.nbdServerVersion(),
+        whyNotDirect(session, triesStorage),
       ]);
-      const noDirect = whyNotDirect(session);
       return {
         version,
         machine: config.name,
@@ -131,9 +131,11 @@ function call<Request, Response>(
   });
 }
 
-function whyNotDirect(session: Session): string | undefined {
+/** @param looks at the firewall too, which is a program to start */
+async function whyNotDirect(session: Session, looks: boolean): Promise<string | undefined> {
   try {
-    session.directWay();
+    const { firewall } = session.directWay();
+    if (looks) await firewall.requireTable();
     return undefined;
   } catch (error) {
     return callError(error).message;

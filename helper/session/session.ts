@@ -83,10 +83,15 @@ export class Session {
     this.directory = new MachineDirectory(machine.config.directory, machine.owner);
   }
 
-  /** @throws {LuksmithError} "full" when it is more than this machine may have */
+  /** Of an image that is to be made or grown. @throws {LuksmithError} "usage"; "full" as {@link requireNoMore} */
   requireSize(bytes: number): void {
-    const { maxImageBytes } = this.machine.config;
     if (!Number.isSafeInteger(bytes) || bytes <= 0) throw new LuksmithError("usage", "an image has some bytes");
+    this.requireNoMore(bytes);
+  }
+
+  /** @throws {LuksmithError} "full" when it is more than an image of this machine may have */
+  requireNoMore(bytes: number): void {
+    const { maxImageBytes } = this.machine.config;
     if (maxImageBytes === undefined || bytes <= maxImageBytes) return;
     throw new LuksmithError(
       "full",
@@ -161,7 +166,7 @@ export class Session {
     const way = direct ? this.directWay() : undefined;
     const channel = `${await ownPrefix()}${randomBytes(16).toString("hex")}`;
     const file = await this.#lock(image, claim, signal);
-    const prepared = await this.#prepare(image, file, claim).catch(async (error: unknown) => {
+    const prepared = await this.#prepare(image, file, readOnly, claim).catch(async (error: unknown) => {
       await file.close();
       throw error;
     });
@@ -232,9 +237,12 @@ export class Session {
   async #prepare(
     image: string,
     file: FileHandle,
+    readOnly: boolean,
     claim: LeaseClaim | undefined,
   ): Promise<{ bytes: number; lease: ImageLease | undefined }> {
     const { size } = await file.stat();
+    // SFTP makes files of any size
+    if (!readOnly) this.requireNoMore(size);
     if (claim === undefined) return { bytes: size, lease: undefined };
     const place = await this.directory.place(image);
     return { bytes: size, lease: new ImageLease(this.#host, place, this.machine.owner, claim) };

@@ -54,6 +54,10 @@ export async function setupCommand(options: SetupOptions): Promise<void> {
   else await applyPlan(exec, plan, found.manifest, machine, hear);
   for (const message of plan.notes) say({ type: "note", message }, options.dryRun);
   const changes = plan.steps.filter(({ looks }) => looks !== true).length;
+  if (options.dryRun && changes > 0) {
+    const message = `what is made is written down in ${manifestPath}, each before it is made, and struck out when it is taken back`;
+    say({ type: "note", message }, true);
+  }
   say({ type: "end", changes, dryRun: options.dryRun }, options.dryRun);
 }
 

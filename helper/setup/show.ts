@@ -13,7 +13,14 @@ function rawDetail(action: Action): string[] {
     case "nothing":
       return [];
     case "file":
-      return [`write ${action.path} (${octal(action.mode)})`, ...diffLines(action.before ?? "", action.content)];
+      return [
+        ...(action.check === "sudo" ? ["$ visudo --check (of this content, before it is put there)"] : []),
+        `write ${action.path} (${octal(action.mode)})`,
+        ...diffLines(action.before ?? "", action.content),
+        ...(action.check === "sshd"
+          ? ["$ sshd -t; sshd -T (when it is not as it should be, the file goes again)"]
+          : []),
+      ];
     case "copy":
       return [`copy ${action.from} to ${action.path} (${octal(action.mode)})`];
     case "directory":

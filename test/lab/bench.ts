@@ -24,6 +24,7 @@ import { cellDeadlineMs, type Place, type Tool } from "./bench/tool.ts";
 import { withDeadline } from "./harness/deadline.ts";
 import { identityFile } from "./harness/lab-agent.ts";
 import { assertNothingLeft } from "./harness/leak-check.ts";
+import { nbdServerStartMs } from "./harness/nbd-server-start.ts";
 import { programStartMs } from "./harness/program-start.ts";
 import { SecondHost, shellIdentity } from "./harness/second-host.ts";
 
@@ -266,6 +267,10 @@ async function versions(): Promise<Record<string, string>> {
 for (const module of ["nbd", "nf_tables"]) await exec("modprobe", [module]);
 const kdfSeconds = Number(values["kdf-seconds"]);
 const kdfIterations = kdfSeconds > 0 ? await iterationsOf(kdfSeconds) : 1000;
-print({ programStartMs: await programStartMs(), versions: await versions() });
+print({
+  programStartMs: await programStartMs(),
+  nbdServerStartMs: await nbdServerStartMs(),
+  versions: await versions(),
+});
 await benchAll(kdfIterations);
 await assertNothingLeft();

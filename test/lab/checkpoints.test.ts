@@ -110,6 +110,8 @@ checkpoints: { directory: ${pool}, every: 1s, minAge: 2d, keep: { last: 2, daily
       await sftp(batch).catch(() => undefined);
     }
     await sftp("rm images/home.luks");
+    // and say that it uses it, as often as it likes
+    await sftp("put /etc/hostname images/home.luks.lease");
     assert.deepEqual(await run("sha256sum", [join(imageDirectory, yesterday)]), before);
   });
 
@@ -118,7 +120,9 @@ checkpoints: { directory: ${pool}, every: 1s, minAge: 2d, keep: { last: 2, daily
     const yesterday = timeName(new Date(Date.now() - dayMs)).slice(0, 10);
     const name = listed.stdout.match(new RegExp(`${yesterday}T\\S+Z`))?.[0] ?? "";
     assert.notEqual(name, "", listed.stdout);
-    await run("luksmith-helper", ["checkpoints", "restore", machine, "images/home.luks", name]);
+    const restore = ["checkpoints", "restore", machine, "images/home.luks", name];
+    await assert.rejects(run("luksmith-helper", restore), /shut its key out, and use --ignore-lease/);
+    await run("luksmith-helper", [...restore, "--ignore-lease"]);
     // an older one than the machine has seen
     assert.equal((await scene.agent.check("home")).run.error?.code, "tampered");
     assertDone(await scene.agent.check("home", { acceptRollback: true }));

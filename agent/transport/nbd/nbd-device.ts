@@ -17,6 +17,7 @@ import { blockIo } from "../../system/block-io.ts";
 import type { Host } from "../../system/host.ts";
 import { type NbdDevice, nbdDevices } from "../../system/nbd-devices.ts";
 import { OneConnection } from "../../system/one-connection.ts";
+import { isInFirstPidNamespace } from "../../system/pid-namespace.ts";
 import { connectNbd, disconnectNbd } from "../../tools/nbd-client.ts";
 
 const goneDeadlineMs = 10_000;
@@ -93,7 +94,8 @@ export class VolumeNbdDevice {
 
   async #writtenPid(): Promise<number | undefined> {
     const pid = Number.parseInt((await readIfThere(this.#names.nbdPidFile)) ?? "", 10);
-    return pid > 0 ? pid : undefined;
+    // in another namespace it may be the number of somebody else's
+    return pid > 0 && (await isInFirstPidNamespace()) ? pid : undefined;
   }
 
   isBelow(paths: readonly string[]): void {

@@ -71,7 +71,9 @@ export class NbdTransport implements Transport {
     request.onConnecting(session.lost);
     const lostToo = AbortSignal.any([signal, session.lost]);
     return await run.step("connect", async () => {
-      await allOrFirstError(session.begin(signal), requireNbd(this.#host.exec));
+      // known from the second time on, and no connection is made that could not be used
+      await requireNbd(this.#host.exec);
+      await session.begin(signal);
       await request.first;
       // only the helper knows where in its directory an absolute path leads
       const can = posix.isAbsolute(remote.path) ? await session.greet(signal, request.triesStorage) : undefined;

@@ -56,6 +56,7 @@ export function planRemoval(found: Found, request: RemovalRequest): Plan {
             .toReversed()
             .map((thing) => taking.take(thing)),
           taking.takeRuntimeDirectory(),
+          ...(text === undefined ? [] : [noted(`${logFileIn(text)} stays, if the helper has written one`)]),
         ]
       : [noted(`the helper stays for ${others.join(", ")}`)]),
   ];
@@ -241,6 +242,10 @@ class Taking {
     const names = this.#found.directories.get(path)?.names ?? [];
     return names.every((name) => this.#gone.has(`${path}/${name}`));
   }
+}
+
+function logFileIn(text: string): string {
+  return parseHelperConfig(text, defaultHelperConfigPath).log.file;
 }
 
 function filesStay(path: string): string {

@@ -20,7 +20,7 @@ import { Status } from "@grpc/grpc-js/build/src/constants.js";
 import { askHelper, leaseClaim } from "../../lab/harness/lab-helper.ts";
 import { until } from "../../lab/harness/until.ts";
 import { rootOnly } from "../tools/scratch.ts";
-import { HelperScene, image, lookRequest, machine, mebi, openRequest, withMounts } from "./helper-scene.ts";
+import { HelperScene, image, lookRequest, machine, mebi, neighbour, openRequest, withMounts } from "./helper-scene.ts";
 
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -43,6 +43,46 @@ describe("a session of the helper", rootOnly, () => {
     const { exitCode } = await askHelper(scene.caller, [], `${preface}garbage`.repeat(50));
     assert.equal(exitCode, 2);
     assert.ok(scene.log().some(({ msg, fault }) => msg === "session over" && fault === 1));
+    await scene.assertNothingLeft();
+  });
+
+  it("serves two machines at once, each its own image, as its own user", async (t) => {
+    const scene = new HelperScene(t);
+    scene.writeImage();
+    const theirImage = join(scene.path, neighbour.name, image);
+    writeFileSync(theirImage, Buffer.alloc(2 * mebi), { mode: 0o600 });
+    chownSync(theirImage, neighbour.uid, neighbour.gid);
+    await using ours = await scene.start();
+    await using theirs = await scene.start({ user: neighbour.name });
+    const opened = await Promise.all([ours, theirs].map((helper) => helper.call("openExport", openRequest())));
+    assert.deepEqual(
+      opened.map(({ bytes }) => bytes),
+      [mebi, 2 * mebi],
+    );
+    const uids = scene.servers().map((pid) => statSync(`/proc/${pid}`).uid);
+    assert.deepEqual(new Set(uids), new Set([machine.uid, neighbour.uid]));
+    for (const path of [theirImage, `../${neighbour.name}/${image}`]) {
+      await assert.rejects(ours.call("statImage", { image: path }), { code: "denied" });
+      await assert.rejects(ours.call("openExport", openRequest({ image: path })), { code: "denied" });
+    }
+    for (const helper of [ours, theirs]) await helper.hangUp();
+    await scene.assertNothingLeft();
+  });
+
+  it("makes, grows and serves no image that is larger than the machine may have, but for reading", async (t) => {
+    const scene = new HelperScene(t, { machine: "maxImageSize: 1M" });
+    const tooLarge = { code: "full", message: /may have 1\.00 MiB on the backup host/ };
+    await using helper = await scene.start();
+    await assert.rejects(helper.call("createImage", { image, bytes: 2 * mebi }), tooLarge);
+    await helper.call("createImage", { image, bytes: mebi });
+    await assert.rejects(helper.call("resizeImage", { image, bytes: mebi + 4096, shrink: false }), tooLarge);
+    await assert.rejects(helper.call("openExport", openRequest({ discardsBelow: 2 * mebi })), tooLarge);
+    await helper.call("closeExport", { export: (await helper.call("openExport", openRequest())).export });
+    // as it could over SFTP
+    scene.writeImage(image, 2 * mebi);
+    await assert.rejects(helper.call("openExport", openRequest()), tooLarge);
+    assert.equal((await helper.call("openExport", lookRequest)).bytes, 2 * mebi);
+    await helper.hangUp();
     await scene.assertNothingLeft();
   });
 

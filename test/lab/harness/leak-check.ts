@@ -13,10 +13,13 @@ const waitMs = 15_000;
 
 /** What the agent starts, and what those start. */
 const ourPrograms = new Set([
+  "btrfs",
   "cp",
   "cryptsetup",
   "e2fsck",
+  "fstrim",
   "fusermount3",
+  "mkfs.btrfs",
   "mkfs.ext4",
   "nbd-client",
   "nbd-server",

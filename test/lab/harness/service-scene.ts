@@ -15,9 +15,9 @@ import { until } from "./until.ts";
 export const agentUnit = "luksmith-agent.service";
 export const serviceSource = "/srv/service-source";
 
-/** A volume `home`, a job `docs`, and a job `endless` that is not done before the test is. */
+/** Over what it is to go is left to the agent. A volume `home`, a job `docs`, and a job `endless` that is not done before the test is. */
 const config = `
-${remoteLine(SecondHost)}
+${remoteLine(SecondHost, "transport: auto")}
 volumes: { home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} } }
 jobs:
   docs: { volume: home, sources: [${serviceSource}] }
@@ -33,7 +33,7 @@ export class ServiceScene {
     const scene = new ServiceScene();
     before(async () => {
       await LabAgent.forget();
-      scene.#host = await SecondHost.create({ identityFile });
+      scene.#host = await SecondHost.create({ identityFile, helper: {} });
       await mkdir(serviceSource, { recursive: true });
       await writeFile(join(serviceSource, "large"), randomBytes(3_000_000));
       await writeFile(configPath, config, { mode: 0o600 });

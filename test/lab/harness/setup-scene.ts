@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { PassThrough } from "node:stream";
 import { after, before } from "node:test";
 import { type Finished, makeExec, mustRead } from "../../../common/exec.ts";
 import { cheapKdf, identityFile, LabAgent } from "./lab-agent.ts";
@@ -18,6 +19,7 @@ export const withEverything = {
   direct: { from: "10.99.0.1", to: SecondHost.address },
 };
 const adminKey = "/root/.ssh/administrator";
+const withAdminKey = [`IdentityFile=${adminKey}`, "IdentitiesOnly=yes"].flatMap((option) => ["--ssh-option", option]);
 export const setupSource = "/srv/people";
 export const setupUser = "lm-web01";
 /** The machine's directory there. */
@@ -83,8 +85,26 @@ export class SetupScene {
   }
 
   setUp(remote: string, ...more: string[]): Promise<Typed> {
-    const options = [`IdentityFile=${adminKey}`, "IdentitiesOnly=yes"].flatMap((option) => ["--ssh-option", option]);
-    return this.luksmith("remote", "setup", remote, ...options, ...more);
+    return this.luksmith("remote", "setup", remote, ...withAdminKey, ...more);
+  }
+
+  /** The same on a terminal, with somebody at it who answers the one question. Source: script(1). */
+  async setUpOnTerminal(
+    { prompt, answer }: { prompt: string; answer: string },
+    remote: string,
+    ...more: string[]
+  ): Promise<Typed> {
+    const typed = [process.execPath, resolve("dist/luksmith.mjs"), "remote", "setup", remote, ...withAdminKey, ...more];
+    const answered = new PassThrough();
+    let said = "";
+    const onStdout = (piece: Buffer) => {
+      const asked = said.split(prompt).length;
+      said += piece.toString();
+      if (said.split(prompt).length > asked) answered.write(`${answer}\n`);
+    };
+    const args = ["--quiet", "--return", "--command", typed.map((word) => `'${word}'`).join(" "), "/dev/null"];
+    const finished = await exec({ file: "script", args, stdin: answered, onStdout, deadlineMs });
+    return { ...finished, said: said.replaceAll("\r\n", "\n") };
   }
 
   /**
@@ -152,6 +172,8 @@ export async function stateOfHost(): Promise<string> {
     "/etc/gshadow-",
     "/etc/subuid-",
     "/etc/subgid-",
+    // whom sudo has lectured
+    "/var/lib/sudo",
   ];
   const skip = leftOut.flatMap((path, index) => [...(index === 0 ? [] : ["-o"]), "-path", path]);
   const args = [...places, "-xdev", "(", ...skip, ")", "-prune", "-o", "-printf", "%p %M %U %G %l\\n"];

@@ -206,11 +206,25 @@ jobs:
   ]);
 });
 
+test("a file system, and a size that is too small for it", () => {
+  const volumes = (settings: string) =>
+    `remotes: { v: { host: v, user: u } }\nvolumes: { a: { remote: v, image: a, ${settings} } }`;
+  assert.deepEqual(faultsOf(volumes("size: 64M, filesystem: btrfs")), [
+    "agent.yaml:2:44: volumes.a.size: must be at least 256 MiB for btrfs",
+  ]);
+  assert.equal(
+    parseAgentConfig(volumes("size: 256M, filesystem: btrfs"), "agent.yaml").volumes.get("a")?.filesystem,
+    "btrfs",
+  );
+  assert.equal(parseAgentConfig(volumes("size: 64M"), "agent.yaml").volumes.get("a")?.filesystem, "ext4");
+  assert.match(faultsOf(volumes("size: 64M, filesystem: xfs"))[0] ?? "", /^agent.yaml:2:\d+: volumes.a.filesystem: /);
+});
+
 test("what the format has and this version does not act on is refused", () => {
   const text = `
 remotes: { vault: { host: vault, user: u } }
 volumes:
-  a: { remote: vault, image: a, size: 64M, filesystem: btrfs }
+  a: { remote: vault, image: a, size: 64M }
   b: { remote: vault, image: b, size: 64M, key: { command: [/bin/pass] } }
   c: { remote: vault, image: c, size: 64M, key: { credential: c } }
 jobs:
@@ -224,7 +238,6 @@ controller: { address: "backup.example.net:7443" }
   const notYet = "not in this version yet: it would be ignored, and";
   const noFile = "is missing; leave out the whole of key to have one made";
   assert.deepEqual(faultsOf(text), [
-    "agent.yaml:4:56: volumes.a.filesystem: btrfs is not in this version yet: use ext4",
     `agent.yaml:5:51: volumes.b.key.command: ${notYet} the volume would get another key than the one the command prints; use file`,
     `agent.yaml:6:51: volumes.c.key.credential: ${notYet} the volume would get another key than the credential; use file`,
     `agent.yaml:11:5: jobs.home.keep: ${notYet} every snapshot would stay until you remove it with luksmith prune`,

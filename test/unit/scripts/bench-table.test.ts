@@ -72,10 +72,12 @@ test("the document keeps what was written by hand around the results", () => {
     command: "npm run bench",
     versions: { luksmith: "1.2.3", restic: "0.14.0" },
     programStartMs: { here: 15.04, lab: 93.2 },
+    nbdServerStartMs: { here: 452, lab: 7120 },
   });
   const made = withResults(document, text);
   assert.ok(made.startsWith("# Title\n\n<!-- bench -->\nMade by `npm run bench` of luksmith 1.2.3, restic 0.14.0."));
   assert.match(made, /93 ms in the lab, and 15\.0 ms on/);
+  assert.match(made, /nbd-server took 7\.1 s to its first word, and 0\.45 s\./);
   assert.ok(made.endsWith("\n<!-- /bench -->\n\nWhy.\n"));
   assert.doesNotMatch(made, /old|What failed/);
   assert.equal(withResults(made, text), made);

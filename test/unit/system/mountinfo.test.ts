@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseMountinfo } from "../../../agent/system/mountinfo.ts";
+import { blockDeviceOf, deviceNumber, parseMountinfo } from "../../../agent/system/mountinfo.ts";
 
 test("a line as the kernel writes it", () => {
   const [mount, ...others] = parseMountinfo(
@@ -15,6 +15,28 @@ test("a line as the kernel writes it", () => {
     hasFailed: false,
   });
   assert.deepEqual(others, []);
+});
+
+test("the device below, where the file system shows a number of its own", async () => {
+  const [ext4, btrfs, gone] = parseMountinfo(
+    [
+      "36 35 254:1 / /m rw - ext4 /dev/dm-1 rw",
+      "37 35 0:46 / /n rw,noatime - btrfs /dev/null rw,space_cache=v2,subvolid=5,subvol=/",
+      "38 35 0:47 / /o rw - btrfs /dev/no-such-device rw",
+    ].join("\n"),
+  );
+  assert.ok(ext4 && btrfs && gone);
+  assert.equal(await blockDeviceOf(ext4), "254:1");
+  // null(4)
+  assert.equal(await blockDeviceOf(btrfs), "1:3");
+  assert.equal(await blockDeviceOf(gone), undefined);
+});
+
+test("a device number with many bits", () => {
+  assert.equal(deviceNumber(0x103n), "1:3");
+  assert.equal(deviceNumber((254n << 8n) | 7n), "254:7");
+  // makedev(3): major 0x12345, minor 0x6789a
+  assert.equal(deviceNumber(0x1200_0678_3459an), `${0x12345}:${0x6789a}`);
 });
 
 test("the mount's own options, not those of its file system", () => {

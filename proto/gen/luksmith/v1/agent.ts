@@ -113,7 +113,7 @@ export interface CreateVolumeResponse {
 export interface CheckVolumeRequest {
   volume: string;
   acceptRollback: boolean;
-  /** Let e2fsck mend whatever it finds (-y), which may cost files. */
+  /** Let e2fsck mend whatever it finds (-y), which may cost files; of btrfs a damaged superblock alone is mended. */
   repair: boolean;
 }
 

@@ -1,0 +1,44 @@
+/** btrfs: checksums of everything; nothing is written over, so that a break leaves what was there before. */
+
+import { LuksmithError } from "../../common/errors.ts";
+import { checkBtrfs, growBtrfs, makeBtrfs, readBtrfsSuperblock, recoverBtrfsSuperblocks } from "../tools/btrfs.ts";
+import { FilesystemError } from "../tools/filesystem.ts";
+import type { FilesystemKind } from "./kind.ts";
+
+export const btrfs: FilesystemKind = {
+  // two copies of metadata, each in pieces of some size
+  leastImageBytes: 256 * 2 ** 20,
+  make: async (exec, device, _bytes, signal) => {
+    await makeBtrfs(exec, device, signal);
+    const superblock = await readBtrfsSuperblock(exec, device, signal);
+    if (superblock === undefined) throw new LuksmithError("tool_failed", "mkfs.btrfs has made no file system");
+    return superblock.uuid;
+  },
+  readSuperblock: readBtrfsSuperblock,
+  // the mount replays its log
+  recover: async () => undefined,
+  look: checkBtrfs,
+  repair: async (exec, device, signal) => {
+    const hadGoodSuperblocks = await recoverBtrfsSuperblocks(exec, device, signal);
+    try {
+      await checkBtrfs(exec, device, signal);
+      return hadGoodSuperblocks;
+    } catch (error) {
+      if (!(error instanceof FilesystemError)) throw error;
+      // btrfs-check(8): "Do not use --repair unless you are advised to do so by a developer or an experienced user"
+      throw new FilesystemError("tool_failed", `${error.message}; btrfs check --repair may make that worse`, {
+        hint: "copy the image on the backup host; read what can be read by hand (mount -o ro,rescue=usebackuproot, then ro,rescue=all); begin a new volume",
+        cause: error,
+      });
+    }
+  },
+  grow: (exec, _device, filesDir, signal) => growBtrfs(exec, filesDir, signal),
+  mountOptions: {
+    // from Linux 6.2 on it would discard by itself, whenever a device takes it: btrfs(5)
+    always: ["nodiscard"],
+    write: [],
+    asItIs: ["rescue=nologreplay"],
+  },
+  // of a range it knows by its own, logical addresses, and what is in no block group it trims whatever the range: fs/btrfs/extent-tree.c
+  trimRanges: () => [{ offset: 0, length: Number.MAX_SAFE_INTEGER }],
+};

@@ -1,0 +1,36 @@
+/** What luksmith asks of a file system in a volume, whichever it is. */
+
+import type { Exec } from "../../common/exec.ts";
+import type { Superblock } from "../tools/filesystem.ts";
+import type { TrimRange } from "../tools/fstrim.ts";
+import { btrfs } from "./btrfs.ts";
+import { ext4 } from "./ext4.ts";
+
+export const filesystemTypes = ["ext4", "btrfs"] as const;
+export type FilesystemType = (typeof filesystemTypes)[number];
+
+export interface FilesystemKind {
+  /** Of the image; below that it cannot be made, or is of no use. */
+  readonly leastImageBytes: number;
+  /** @param bytes of the device, whose image reads as zeros @returns the file system's UUID */
+  make(exec: Exec, device: string, bytes: number, signal: AbortSignal): Promise<string>;
+  /** @returns undefined when there is no such file system; reads nothing else @throws {LuksmithError} "tool_failed" */
+  readSuperblock(exec: Exec, device: string, signal: AbortSignal): Promise<Superblock | undefined>;
+  /**
+   * Puts right before a mount what an end without an unmount has left, where the mount itself does not.
+   * @throws {FilesystemError} when that is not to be done without asking
+   */
+  recover(exec: Exec, device: string, signal: AbortSignal): Promise<void>;
+  /** Changes nothing. @throws {FilesystemError} for what is wrong with it */
+  look(exec: Exec, device: string, signal: AbortSignal): Promise<void>;
+  /** Mends whatever can be mended. @returns whether it was in order from the start @throws {FilesystemError} */
+  repair(exec: Exec, device: string, signal: AbortSignal): Promise<boolean>;
+  /** To the size of its device; mounted. */
+  grow(exec: Exec, device: string, filesDir: string, signal: AbortSignal): Promise<void>;
+  /** For mount(8). `asItIs`: a journal is not replayed. */
+  readonly mountOptions: Readonly<Record<"always" | "write" | "asItIs", readonly string[]>>;
+  /** Of a device: in which pieces it is trimmed, between which a run can be cancelled and says how far it is. Pure. */
+  trimRanges(bytes: number): readonly TrimRange[];
+}
+
+export const filesystemKinds: Readonly<Record<FilesystemType, FilesystemKind>> = { ext4, btrfs };
