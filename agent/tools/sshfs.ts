@@ -10,6 +10,8 @@ export interface SshfsSpec {
   readonly path: string;
   readonly mountPoint: string;
   readonly fsname: string;
+  /** What is read of a file is not kept, which is how an image is written. */
+  readonly unbuffered: boolean;
 }
 
 /**
@@ -24,6 +26,9 @@ export function startSshfs(start: Start, spec: SshfsSpec): Child {
     // one file, no directory to remember
     "dir_cache=no",
     "sshfs_sync",
+    // Otherwise the kernel asks for the file's size before each read that follows a write, for fear of reading beyond its end:
+    // a round trip in which the loop device does nothing else (fuse_cache_read_iter() in fs/fuse/file.c)
+    ...(spec.unbuffered ? ["direct_io"] : []),
   ];
   const args = ["-f", "-F", spec.sshConfigFile, "-o", options.join(","), `${spec.alias}:${spec.path}`, spec.mountPoint];
   return start({ file: "sshfs", args, graceMs: 1000, endsItsGroup: true });

@@ -1,9 +1,11 @@
 /** `transport: auto`: by nbd where a helper answers, else by sshfs, which is said, and not asked again at every run. */
 
 import assert from "node:assert/strict";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { version } from "../../common/version.ts";
+import { bundlePath } from "../../helper/setup/paths.ts";
 import type { Followed } from "./harness/lab-agent.ts";
 import { assertDone, homeAndDocs, Scene } from "./harness/scene.ts";
 
@@ -17,7 +19,8 @@ const isByNbd = ({ events }: Followed) =>
 
 describe("transport: auto", () => {
   const scene = Scene.set({
-    remote: "transport: auto",
+    // the host serves nothing over TCP, whatever the machine trusts
+    remote: "transport: auto, trustedWire: true",
     helper: {},
     prepare: async () => {
       await mkdir(source, { recursive: true });
@@ -34,6 +37,21 @@ describe("transport: auto", () => {
     const backup = await scene.agent.backup("docs");
     assertDone(backup);
     assert.ok(isByNbd(backup), noted(backup));
+    assert.match(noted(backup), /^no direct export: the backup host does not serve over TCP .*: through the tunnel$/m);
+  });
+
+  it("says what to do where the helper is of another version", async () => {
+    const current = await readFile(bundlePath, "utf8");
+    const other = current.replace(`version: "${version}"`, 'version: "9.9.9"');
+    assert.notEqual(other, current);
+    await rm(bundlePath);
+    await writeFile(bundlePath, other, { mode: 0o755 });
+    const verified = await scene.agent.verify("docs");
+    assertDone(verified);
+    assert.match(
+      noted(verified),
+      /^the helper on vault is of version 9\.9\.9, this machine's luksmith of \S+: luksmith remote setup vault$/m,
+    );
   });
 
   it("goes by sshfs where none does, and says so", async () => {

@@ -56,6 +56,7 @@ export class SshfsMount {
    *
    * The mount stands before ssh has connected; only the answer to the first question says that the host is there and
    * lets us in. Until then every failure is one to connect, and sshfs' last words say why.
+   * @param unbuffered see {@link startSshfs}
    * @param onMounted called as soon as it can be lost; the image is looked at when it has resolved
    * @param beside also waits for the host's first answer, and follows no link
    * @throws {LuksmithError} "unreachable" with the reason; for a host key that is not trusted, both fingerprints
@@ -63,6 +64,7 @@ export class SshfsMount {
   async connect(
     remote: RemoteConfig,
     imagePath: string,
+    unbuffered: boolean,
     onMounted: (mounted: Mounted) => Promise<void>,
     beside: (signal: AbortSignal) => Promise<unknown>,
     signal: AbortSignal,
@@ -70,7 +72,7 @@ export class SshfsMount {
     const { clock, exec } = this.#host;
     const patience = AbortSignal.timeout(remote.connectTimeoutMs + connectExtraMs);
     try {
-      const mounted = await this.#mount(remote, AbortSignal.any([signal, patience]));
+      const mounted = await this.#mount(remote, unbuffered, AbortSignal.any([signal, patience]));
       await onMounted(mounted);
       const inTime = AbortSignal.any([signal, mounted.lost, patience]);
       // all wait for the host's first answer; a look at the image itself follows no link
@@ -106,7 +108,7 @@ export class SshfsMount {
     }
   }
 
-  async #mount(remote: RemoteConfig, signal: AbortSignal): Promise<Mounted> {
+  async #mount(remote: RemoteConfig, unbuffered: boolean, signal: AbortSignal): Promise<Mounted> {
     const { start, clock } = this.#host;
     const { remoteDir, fsname, sshConfigFile } = this.#names;
     await writeSshConfig(this.#host, remote, sshConfigFile);
@@ -118,6 +120,7 @@ export class SshfsMount {
       path: remote.path,
       mountPoint: remoteDir,
       fsname,
+      unbuffered,
     });
     this.#child = child;
     const onEnd = (said: string) => {

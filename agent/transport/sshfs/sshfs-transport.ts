@@ -76,7 +76,10 @@ export class SshfsTransport implements Transport {
         await prepared;
         isLeased = await lease.tryTake(inTime);
       };
-      const [connected] = await allOrFirstError(this.#mount.connect(remote, path, onMounted, take, signal), prepared);
+      const [connected] = await allOrFirstError(
+        this.#mount.connect(remote, path, request.mode === "write", onMounted, take, signal),
+        prepared,
+      );
       return connected;
     });
     const waitingMs = request.onConnected();

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { makeExec, mustRead } from "../../../common/exec.ts";
 
@@ -31,7 +31,8 @@ export class PackageArchive implements AsyncDisposable {
     const tree = join(root, "tree");
     await mkdir(join(tree, "DEBIAN"), { recursive: true });
     for (const path of (await run("dpkg-query", "--listfiles", name)).split("\n").filter(Boolean)) {
-      const found = await lstat(path).catch(() => undefined);
+      // packages list /bin, which is a link to a directory
+      const found = await stat(path).catch(() => undefined);
       if (found === undefined || found.isDirectory()) continue;
       await mkdir(join(tree, dirname(path)), { recursive: true });
       await run("cp", "--archive", path, join(tree, path));

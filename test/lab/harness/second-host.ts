@@ -336,7 +336,7 @@ export class SecondHost implements AsyncDisposable {
       `ListenAddress=${this.address}`,
       "UsePAM=no",
       "UseDNS=no",
-      "PidFile=none",
+      // and no PidFile: whoever sets the host up at its console finds sshd by the usual one
     ];
     return ["-f", "/etc/ssh/sshd_config", ...options.flatMap((option) => ["-o", option])];
   }

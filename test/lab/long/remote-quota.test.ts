@@ -12,12 +12,11 @@ const mebi = 2 ** 20;
 const quotaBytes = 40 * mebi;
 const large = join(setupSource, "large");
 
-for (const { type, reflinks, storageBytes, rootOf, limitOf } of [
+for (const { type, reflinks, storageBytes, limitOf } of [
   {
     type: "ext4",
     reflinks: false,
     storageBytes: 256 * mebi,
-    rootOf: (scene: SetupScene) => scene.host.storagePath,
     limitOf: async (scene: SetupScene, directory: string, uid: number) =>
       // quota(1) and repquota(8): blocks used, soft and hard limit
       new RegExp(`^#${uid}\\s+\\S+\\s+\\d+\\s+\\d+\\s+(\\d+)`, "m").exec(
@@ -28,7 +27,6 @@ for (const { type, reflinks, storageBytes, rootOf, limitOf } of [
     type: "btrfs",
     reflinks: true,
     storageBytes: 512 * mebi,
-    rootOf: (scene: SetupScene) => dirname(scene.host.checkpointsPath),
     limitOf: async (scene: SetupScene, directory: string) =>
       /^0\/\d+\s+\d+\s+\d+\s+(\d+)/m.exec(
         await scene.host.run("btrfs", "qgroup", "show", "--raw", "-r", "-f", directory),
@@ -40,7 +38,7 @@ for (const { type, reflinks, storageBytes, rootOf, limitOf } of [
     let directory = "";
 
     before(async () => {
-      const root = rootOf(scene);
+      const root = scene.host.storagePath;
       directory = join(root, "web01");
       // nobody but root may have a hand in what is above a machine's directory
       await chown(root, 0, 0);
