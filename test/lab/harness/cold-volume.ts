@@ -75,6 +75,12 @@ export function describeColdVolume(reached: Pick<SceneOptions, "remote" | "helpe
       assert.ok(roundTrips < directories * 0.6, `${roundTrips} round trips`);
     });
 
+    it("is verified in far fewer round trips than it has files", async () => {
+      const roundTrips = await roundTripsOf("compare", () => scene.agent.verify("docs"));
+      console.log(`verified in ${roundTrips} round trips: ${directories * filesEach} files`);
+      assert.ok(roundTrips < (directories * filesEach) / 3, `${roundTrips} round trips`);
+    });
+
     it("is given back in far fewer round trips than it has files", async () => {
       const roundTrips = await roundTripsOf("copy", async () => {
         await rm(target, { recursive: true, force: true });
