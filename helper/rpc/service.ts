@@ -39,7 +39,7 @@ export function helperService(helper: Helper): HelperServiceServer {
       const [noHoles, noData, noCheckpoints, nbdServer, noDirect] = await Promise.all([
         triesStorage ? whyNoHoles(exec, directory.path) : untried,
         triesStorage ? whyNoData(exec, directory.path, session.machine.owner) : untried,
-        checkpoints?.whyNot(directory.path) ?? "its helper.yaml says nothing of checkpoints",
+        whyNoCheckpoints(checkpoints, directory.path, triesStorage),
         session.nbdServerVersion(),
         whyNotDirect(session, triesStorage),
       ]);
@@ -53,6 +53,7 @@ export function helperService(helper: Helper): HelperServiceServer {
         noDataReason: noData ?? "",
         makesCheckpoints: noCheckpoints === undefined,
         noCheckpointsReason: noCheckpoints ?? "",
+        wantsCheckpoints: checkpoints !== undefined,
         allowsDirect: noDirect === undefined,
         noDirectReason: noDirect ?? "",
         freeBytes: bavail * bsize,
@@ -129,6 +130,15 @@ function call<Request, Response>(
       throw error;
     }
   });
+}
+
+async function whyNoCheckpoints(
+  store: CheckpointStore | undefined,
+  directory: string,
+  tries: boolean,
+): Promise<string | undefined> {
+  if (store === undefined) return "its helper.yaml says nothing of checkpoints";
+  return tries ? await store.whyNot(directory) : untried;
 }
 
 /** @param looks at the firewall too, which is a program to start */

@@ -29,6 +29,8 @@ import { NbdUnusableError } from "./unusable.ts";
 /** Beyond the time for which the helper may have to watch an expired lease: the start of nbd-server, and the end of an earlier one. */
 const openExtraMs = 180_000;
 const closeDeadlineMs = 15_000;
+/** A host may have to write out much before an image can be copied; that it can be waited for is known by its silence, not by a time. */
+const checkpointDeadlineMs = 180_000;
 const notReserved = { readOnly: true, lease: undefined, discardsBelow: 0 };
 
 /** Of an attachment that is being made or stands. */
@@ -188,16 +190,15 @@ export class NbdTransport implements Transport {
   }
 
   /** The image is closed. One that is not made is no failure of the run: it has done what it was to do. */
-  async #makeCheckpoint({ session, run, path, request, can }: Reached): Promise<void> {
-    if (!can.makesCheckpoints) return;
+  async #makeCheckpoint({ session, run, path, request }: Reached): Promise<void> {
     const { name } = request.remote;
     try {
-      const { checkpoint } = await session.call("createCheckpoint", { image: path }, session.lost);
-      run.note(`checkpoint ${checkpoint?.name} is kept on ${name}`);
+      const asked = session.call("createCheckpoint", { image: path }, session.lost, checkpointDeadlineMs);
+      run.note(`checkpoint ${(await asked).checkpoint?.name} is kept on ${name}`);
     } catch (error) {
       const { code, message } = asLuksmithError(error);
-      // the host makes no more of them than it wants
-      if (code === "exists") run.note(`no checkpoint on ${name}: ${message}`);
+      // the host makes no more of them than it wants, or has a storage that makes none
+      if (code === "exists" || code === "refused") run.note(`no checkpoint on ${name}: ${message}`);
       else run.warn(`no checkpoint on ${name}: ${message}`);
     }
   }
@@ -226,19 +227,24 @@ export class NbdTransport implements Transport {
     if (session === undefined || session.lost.aborted) return;
     const exported = this.#exported;
     this.#exported = undefined;
+    const reached = this.#reached;
+    const isToBeKept = this.#keepsCheckpoint && reached?.can.wantsCheckpoints === true;
     try {
       if (exported !== undefined) {
         // the helper ends nbd-server and gives the lease back
-        await session.call("closeExport", { export: exported.export }, session.lost, closeDeadlineMs);
+        const deadlineMs = isToBeKept ? checkpointDeadlineMs : closeDeadlineMs;
+        await session.call("closeExport", { export: exported.export }, session.lost, deadlineMs);
       }
-      if (this.#keepsCheckpoint && this.#reached) await this.#makeCheckpoint(this.#reached);
-      if (this.#reached?.image.isDiscarded) {
-        await session.call("discardImage", { image: this.#reached.path }, session.lost, closeDeadlineMs);
+      if (isToBeKept) await this.#makeCheckpoint(reached);
+      if (reached?.image.isDiscarded) {
+        await session.call("discardImage", { image: reached.path }, session.lost, closeDeadlineMs);
       }
     } catch (error) {
-      if (this.#reached?.image.isDiscarded) throw error;
+      if (reached?.image.isDiscarded) throw error;
       // it goes with the session, which ends now
       this.#host.log.warn({ err: error, volume: this.#names.volume }, "the export was not closed");
+      if (isToBeKept)
+        reached.run.warn(`no checkpoint on ${reached.request.remote.name}: ${asLuksmithError(error).message}`);
     }
   }
 

@@ -12,6 +12,7 @@ const everything = ProbeResponse.create({
   nbdServerVersion: "3.24",
   punchesHoles: true,
   makesCheckpoints: true,
+  wantsCheckpoints: true,
   allowsDirect: true,
   takesData: true,
   freeBytes: 2 ** 40,

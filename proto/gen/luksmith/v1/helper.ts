@@ -91,7 +91,7 @@ export interface ProbeResponse {
   /** The storage can give back what is discarded; otherwise why not. Only when it was to be tried out. */
   punchesHoles: boolean;
   noHolesReason: string;
-  /** The storage can copy an image in constant time; otherwise why not. */
+  /** The storage can copy an image in constant time; otherwise why not. Only when it was to be tried out. */
   makesCheckpoints: boolean;
   noCheckpointsReason: string;
   /** Exports may go over TCP for this machine; otherwise why not. */
@@ -105,6 +105,8 @@ export interface ProbeResponse {
   /** The storage takes what this machine writes; otherwise why not. Only when it was to be tried out. */
   takesData: boolean;
   noDataReason: string;
+  /** The host's administrator wants copies of images to be kept, whether the storage can or not. */
+  wantsCheckpoints: boolean;
 }
 
 export interface CreateImageRequest {
@@ -331,6 +333,7 @@ function createBaseProbeResponse(): ProbeResponse {
     directory: "",
     takesData: false,
     noDataReason: "",
+    wantsCheckpoints: false,
   };
 }
 
@@ -377,6 +380,9 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
     }
     if (message.noDataReason !== "") {
       writer.uint32(114).string(message.noDataReason);
+    }
+    if (message.wantsCheckpoints !== false) {
+      writer.uint32(120).bool(message.wantsCheckpoints);
     }
     return writer;
   },
@@ -506,6 +512,14 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
             message.noDataReason = reader.string();
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.wantsCheckpoints = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -578,6 +592,11 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
         : isSet(object.no_data_reason)
         ? globalThis.String(object.no_data_reason)
         : "",
+      wantsCheckpoints: isSet(object.wantsCheckpoints)
+        ? globalThis.Boolean(object.wantsCheckpoints)
+        : isSet(object.wants_checkpoints)
+        ? globalThis.Boolean(object.wants_checkpoints)
+        : false,
     };
   },
 
@@ -625,6 +644,9 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
     if (message.noDataReason !== "") {
       obj.noDataReason = message.noDataReason;
     }
+    if (message.wantsCheckpoints !== false) {
+      obj.wantsCheckpoints = message.wantsCheckpoints;
+    }
     return obj;
   },
 
@@ -647,6 +669,7 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
     message.directory = object.directory ?? "";
     message.takesData = object.takesData ?? false;
     message.noDataReason = object.noDataReason ?? "";
+    message.wantsCheckpoints = object.wantsCheckpoints ?? false;
     return message;
   },
 };
