@@ -1,5 +1,5 @@
-/** A volume with btrfs, by nbd; by sshfs it is in the long tier. */
+/** A volume with btrfs, by sshfs and trimmed by nbd; in the long tier all of it by nbd. */
 
 import { describeBtrfs } from "./harness/btrfs-volume.ts";
 
-describeBtrfs("nbd");
+describeBtrfs("sshfs");

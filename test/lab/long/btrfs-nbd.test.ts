@@ -1,5 +1,5 @@
-/** A volume with btrfs, by sshfs. */
+/** A volume with btrfs, by nbd. */
 
 import { describeBtrfs } from "../harness/btrfs-volume.ts";
 
-describeBtrfs("sshfs");
+describeBtrfs("nbd");
