@@ -32,7 +32,7 @@ async function fuse(): Promise<Finding> {
 
 /** A table with a crypt target needs dm-crypt; asking for its version loads the module where it is one. */
 async function deviceMapper(exec: Exec): Promise<Finding> {
-  await exec({ file: "modprobe", args: ["--quiet", "dm-crypt"], deadlineMs: toolDeadlineMs }).catch(() => undefined);
+  await loadModule(exec, "dm-crypt");
   const targets = await exec({ file: "dmsetup", args: ["targets"], deadlineMs: toolDeadlineMs }).catch(() => undefined);
   if (targets?.exitCode !== 0)
     return problem("device-mapper", "the kernel has no device-mapper", "modprobe dm-mod dm-crypt");
@@ -43,7 +43,7 @@ async function deviceMapper(exec: Exec): Promise<Finding> {
 }
 
 async function btrfs(exec: Exec): Promise<Finding> {
-  await exec({ file: "modprobe", args: ["--quiet", "btrfs"], deadlineMs: toolDeadlineMs }).catch(() => undefined);
+  await loadModule(exec, "btrfs");
   // filesystems(5)
   return /^\s*btrfs$/m.test(await readFile("/proc/filesystems", "utf8"))
     ? ok("btrfs", "the kernel has it")
@@ -65,6 +65,11 @@ async function fuseControl(): Promise<Finding> {
         "is not mounted: a hanging sshfs cannot be broken off at once",
         "mount -t fusectl fusectl /sys/fs/fuse/connections",
       );
+}
+
+/** Where it is one: what is built in needs none. Whether it is there is asked of the kernel afterwards. */
+async function loadModule(exec: Exec, name: string): Promise<void> {
+  await exec({ file: "modprobe", args: ["--quiet", name], deadlineMs: toolDeadlineMs }).catch(() => undefined);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -86,7 +86,7 @@ const btrfsTools: readonly Tool[] = [
     file: "btrfs",
     args: versionFlag,
     debianPackage: "btrfs-progs",
-    atLeast: { version: "5.15", because: "what mkfs.btrfs makes by default" },
+    atLeast: { version: "5.15", because: "free-space-tree among what mkfs.btrfs is told to make" },
   },
 ];
 
