@@ -103,9 +103,12 @@ export class VolumeNbdDevice {
   }
 
   async look(): Promise<IoState | "gone"> {
-    if (this.#path === undefined) return { pending: false, progress: "" };
-    if ((await this.#device()) === undefined) return "gone";
-    const io = await blockIo(this.#path);
+    const path = this.#path;
+    if (path === undefined) return { pending: false, progress: "" };
+    const isThere = (await this.#device()) !== undefined;
+    // which it is to be when it is released
+    if (!isThere && !this.#isReleasing) return "gone";
+    const io = isThere ? await blockIo(path) : undefined;
     return { pending: (io?.inFlight ?? 0) > 0, progress: `${io?.completed}` };
   }
 

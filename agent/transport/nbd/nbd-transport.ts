@@ -190,8 +190,9 @@ export class NbdTransport implements Transport {
   }
 
   /** The image is closed. One that is not made is no failure of the run: it has done what it was to do. */
-  async #makeCheckpoint({ session, run, path, request }: Reached): Promise<void> {
-    const { name } = request.remote;
+  async #makeCheckpoint(reached: Reached): Promise<void> {
+    const { session, run, path } = reached;
+    const { name } = reached.request.remote;
     try {
       const asked = session.call("createCheckpoint", { image: path }, session.lost, checkpointDeadlineMs);
       run.note(`checkpoint ${(await asked).checkpoint?.name} is kept on ${name}`);
@@ -199,7 +200,7 @@ export class NbdTransport implements Transport {
       const { code, message } = asLuksmithError(error);
       // the host makes no more of them than it wants, or has a storage that makes none
       if (code === "exists" || code === "refused") run.note(`no checkpoint on ${name}: ${message}`);
-      else run.warn(`no checkpoint on ${name}: ${message}`);
+      else warnOfNoCheckpoint(reached, error);
     }
   }
 
@@ -224,11 +225,15 @@ export class NbdTransport implements Transport {
   async releaseDevice(): Promise<void> {
     await this.#device.release();
     const session = this.#session;
-    if (session === undefined || session.lost.aborted) return;
+    if (session === undefined) return;
     const exported = this.#exported;
     this.#exported = undefined;
     const reached = this.#reached;
     const isToBeKept = this.#keepsCheckpoint && reached?.can.wantsCheckpoints === true;
+    if (session.lost.aborted) {
+      if (isToBeKept) warnOfNoCheckpoint(reached, session.lost.reason);
+      return;
+    }
     try {
       if (exported !== undefined) {
         // the helper ends nbd-server and gives the lease back
@@ -243,8 +248,7 @@ export class NbdTransport implements Transport {
       if (reached?.image.isDiscarded) throw error;
       // it goes with the session, which ends now
       this.#host.log.warn({ err: error, volume: this.#names.volume }, "the export was not closed");
-      if (isToBeKept)
-        reached.run.warn(`no checkpoint on ${reached.request.remote.name}: ${asLuksmithError(error).message}`);
+      if (isToBeKept) warnOfNoCheckpoint(reached, error);
     }
   }
 
@@ -253,6 +257,10 @@ export class NbdTransport implements Transport {
     this.#session = undefined;
     this.#reached = undefined;
   }
+}
+
+function warnOfNoCheckpoint({ run, request }: Reached, reason: unknown): void {
+  run.warn(`no checkpoint on ${request.remote.name}: ${asLuksmithError(reason).message}`);
 }
 
 /** Pure: as the helper names it, from its own directory on. @throws {NbdUnusableError} */
