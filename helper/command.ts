@@ -27,6 +27,9 @@ async function directFirewall(load: () => Promise<HelperConfig>): Promise<Firewa
   });
 }
 
+/** What a machine starts, what says nothing of this host, and what asks by itself who it is that wants it, before there is a configuration. */
+const forOthersToo = ["serve", "config-schema", "setup"];
+
 /** Its key starts `serve`; should a rule of sudo's let it start more, that is no verb for a machine. */
 async function requireNoMachine(load: () => Promise<HelperConfig>, user: string | undefined): Promise<void> {
   if (user === undefined || !(await load()).machines.has(user)) return;
@@ -42,8 +45,7 @@ export async function helperCommand(argv: readonly string[]): Promise<number> {
     .exitOverride();
   const load = () => loadHelperConfig(command.opts<{ config: string }>().config);
   command.hook("preAction", async (_, action) => {
-    if (action.name() !== "serve" && action.name() !== "config-schema")
-      await requireNoMachine(load, process.env.SUDO_USER);
+    if (!forOthersToo.includes(action.name())) await requireNoMachine(load, process.env.SUDO_USER);
   });
   command
     .command("serve")
