@@ -12,6 +12,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
+import { blockedTasks } from "./bench/blocked-tasks.ts";
 import { borg } from "./bench/borg.ts";
 import { byHand } from "./bench/by-hand.ts";
 import { emptied, type FileSet, fewBig, manySmall } from "./bench/file-set.ts";
@@ -21,7 +22,7 @@ import { MemoryWatch } from "./bench/memory-watch.ts";
 import { plainRsync } from "./bench/plain-rsync.ts";
 import { restic } from "./bench/restic.ts";
 import { cellDeadlineMs, type Place, type Tool } from "./bench/tool.ts";
-import { withDeadline } from "./harness/deadline.ts";
+import { DeadlineError, withDeadline } from "./harness/deadline.ts";
 import { identityFile } from "./harness/lab-agent.ts";
 import { assertNothingLeft } from "./harness/leak-check.ts";
 import { nbdServerStartMs } from "./harness/nbd-server-start.ts";
@@ -96,7 +97,10 @@ async function measure(
   const note = (error: unknown) => {
     failed = String(error instanceof Error ? error.message : error).slice(0, failureLength);
   };
-  await withDeadline(work(), cellDeadlineMs, row).catch(note);
+  await withDeadline(work(), cellDeadlineMs, row).catch(async (error: unknown) => {
+    note(error);
+    if (error instanceof DeadlineError) process.stderr.write(`${tool.name}: ${failed}\n${await blockedTasks()}`);
+  });
   const seconds = (performance.now() - began) / 1000;
   const peak = await memory.end();
   const after = await place.host.wireBytes();

@@ -6,7 +6,7 @@ import type { SecondHost } from "../harness/second-host.ts";
 
 const execute = promisify(execFile);
 /** A tool that hangs is one that failed, and not the end of the benchmark. */
-export const cellDeadlineMs = 10 * 60_000;
+export const cellDeadlineMs = 5 * 60_000;
 
 /** Where everybody finds what there is. */
 export interface Place {

@@ -5,6 +5,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before } from "node:test";
+import { stripVTControlCharacters } from "node:util";
 import { type Finished, makeExec, mustRead } from "../../../common/exec.ts";
 import { cheapKdf, identityFile, LabAgent } from "./lab-agent.ts";
 import { assertNothingLeft } from "./leak-check.ts";
@@ -104,7 +105,7 @@ export class SetupScene {
     };
     const args = ["--quiet", "--return", "--command", typed.map((word) => `'${word}'`).join(" "), "/dev/null"];
     const finished = await exec({ file: "script", args, stdin: answered, onStdout, deadlineMs });
-    return { ...finished, said: said.replaceAll("\r\n", "\n") };
+    return { ...finished, said: stripVTControlCharacters(said).replaceAll("\r\n", "\n") };
   }
 
   /**
