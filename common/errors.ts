@@ -6,6 +6,7 @@
  * travels beside them (common/error-wire.ts).
  */
 
+import { constants } from "node:os";
 import { Status } from "@grpc/grpc-js/build/src/constants.js";
 
 interface ErrorKind {
@@ -89,10 +90,16 @@ export function asLuksmithError(thrown: unknown): LuksmithError {
   });
 }
 
+const errnos: Readonly<Partial<Record<string, number>>> = constants.errno;
+
 /**
- * A file system or process error of Node's own: has `code` ("ENOENT"), `errno` and so on.
+ * A file system or process error of Node's own: has `code` ("ENOENT"), `errno` and so on. Of some numbers libuv has no name, EDQUOT
+ * among them; their code is "Unknown system error -122".
  * Source: https://nodejs.org/api/errors.html#class-systemerror
  */
 export function hasErrno(thrown: unknown, ...codes: string[]): thrown is NodeJS.ErrnoException {
-  return thrown instanceof Error && "code" in thrown && codes.includes(String(thrown.code));
+  if (!(thrown instanceof Error && "code" in thrown)) return false;
+  if (codes.includes(String(thrown.code))) return true;
+  const negated = "errno" in thrown ? thrown.errno : undefined;
+  return codes.some((code) => negated === -(errnos[code] ?? Number.NaN));
 }

@@ -76,6 +76,9 @@ test("errors of the file system by their code", () => {
   assert.ok(hasErrno(thrown, "EACCES", "ENOENT"));
   assert.ok(!hasErrno(thrown, "EACCES"));
   assert.ok(!hasErrno(thrown));
+  const unnamed = Object.assign(new Error("full"), { code: "Unknown system error -122", errno: -122 });
+  assert.ok(hasErrno(unnamed, "ENOSPC", "EDQUOT"));
+  assert.ok(!hasErrno(unnamed, "ENOSPC", "EOF"));
   for (const other of [undefined, null, "ENOENT", { code: "ENOENT" }, new Error("ENOENT")]) {
     assert.ok(!hasErrno(other, "ENOENT"));
   }
