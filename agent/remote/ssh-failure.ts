@@ -12,10 +12,11 @@ export function sshFailure(remote: RemoteConfig, said: string): LuksmithError {
     return new LuksmithError("refused", `the host key of ${remote.name} (${where}) is not trusted`, options(hint));
   }
   if (/permission denied \((publickey|password|keyboard)/i.test(said)) {
+    const byHand = `add the line in ${remote.identity}.pub to ~${remote.user}/.ssh/authorized_keys on ${remote.host}`;
     return new LuksmithError(
       "refused",
       `${where} does not accept the key ${remote.identity}`,
-      options(`add the line in ${remote.identity}.pub to ~${remote.user}/.ssh/authorized_keys on ${remote.host}`),
+      options(`luksmith remote setup ${remote.name}; or ${byHand}`),
     );
   }
   if (

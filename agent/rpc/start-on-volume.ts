@@ -9,7 +9,7 @@ import type { Agent } from "./agent.ts";
 /**
  * Tries again and has a deadline as the configuration says, unless `request` says otherwise.
  * @param work called for each attempt, with what is known of the volume then
- * @throws {LuksmithError} "not_found" when the volume has not been created on this machine; as {@link RunManager.start}
+ * @throws {LuksmithError} "not_found" when the volume is not configured, or has not been created on this machine; as {@link RunManager.start}
  */
 export async function startOnVolume(
   { config, pins, runs }: Agent,
@@ -17,7 +17,7 @@ export async function startOnVolume(
   work: (target: Target, run: RunContext) => Promise<RunResult>,
 ): Promise<{ run: Run }> {
   const { volume } = request;
-  await pins.require(volume);
+  await targetOf(config, pins, volume);
   const run = runs.start({ ...config.runs, ...request }, async (context) =>
     work(await targetOf(config, pins, volume), context),
   );

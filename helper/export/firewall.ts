@@ -13,6 +13,8 @@ import {
   tableName,
 } from "./firewall-rules.ts";
 
+/** ENOENT, in the words of the C locale. */
+const isNotThere = "No such file or directory";
 /** How long an admission outlives the helper that made it, should that be killed. */
 const admissionSeconds = 20;
 export const renewalMs = 5000;
@@ -67,7 +69,7 @@ export class Firewall {
   /** What nobody has let in, or in no table, is out. */
   async dismiss(admission: Admission): Promise<void> {
     const finished = await this.#tell(renderDismissal(admission));
-    if (finished.exitCode === 0 || finished.stderr.includes("No such file or directory")) return;
+    if (finished.exitCode === 0 || finished.stderr.includes(isNotThere)) return;
     throw failed("still lets the machine in", finished);
   }
 
@@ -76,6 +78,7 @@ export class Firewall {
     const listed = await this.#exec(list).catch((error: unknown) => asLuksmithError(error));
     // there is no nft, or it hangs
     if (listed instanceof LuksmithError) return `cannot be listed: ${listed.message}`;
+    if (listed.stderr.includes(isNotThere)) return "is not there";
     if (listed.exitCode !== 0) return `cannot be listed: ${firstLine(listed)}`;
     return isTableIntact(listed.stdout.toString(), this.#ports) ? undefined : "is not what it was made as";
   }

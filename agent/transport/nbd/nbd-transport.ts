@@ -140,12 +140,17 @@ export class NbdTransport implements Transport {
   async openDevice(bytes: number, run: RunContext, signal: AbortSignal): Promise<ImageDevice> {
     const reached = this.#reached;
     if (reached === undefined) throw new LuksmithError("internal", "no device without a connection");
-    const { request, session, path } = reached;
+    // an nbd-server takes seconds on a slow host before it says its first word
+    return await run.step("export", () => this.#openExport(reached, bytes, run, signal));
+  }
+
+  async #openExport(reached: Reached, bytes: number, run: RunContext, signal: AbortSignal): Promise<ImageDevice> {
+    const { request, session, path, opening } = reached;
     const { remote, image } = request;
-    const { exported, isReserved } = await run.step("export", () =>
-      (reached.opening ?? this.#open(session, request, path, run, signal)).catch((error: unknown) => {
+    const { exported, isReserved } = await (opening ?? this.#open(session, request, path, run, signal)).catch(
+      (error: unknown) => {
         throw asLuksmithError(error).code === "not_found" ? noImage(remote.name, image) : error;
-      }),
+      },
     );
     requireBytes(remote.name, image, exported.bytes, bytes);
     const relay = exported.address === "" ? undefined : await this.#tcpRelay(exported, remote);

@@ -28,7 +28,7 @@ describe("luksmith remote setup, taken back", () => {
     const before = await stateOfHost();
     const lab = { machine: SecondHost.user };
     const refused = await scene.setUpByHand(lab);
-    assert.equal(refused.exitCode, 1, refused.said);
+    assert.equal(refused.exitCode, 13, refused.said);
     assert.match(refused.said, /there is a user lm-lab on the backup host already\n.*--adopt-user/);
     assertSameState(await stateOfHost(), before);
     const adopted = await scene.setUpByHand({ ...lab, adoptUser: true });
