@@ -27,7 +27,7 @@ async function directFirewall(load: () => Promise<HelperConfig>): Promise<Firewa
   });
 }
 
-/** What a machine starts, what says nothing of this host, and what asks by itself who it is that wants it, before there is a configuration. */
+/** What a machine starts, what says nothing of this host, and what asks by itself who calls, where there may be no configuration yet. */
 const forOthersToo = ["serve", "config-schema", "setup"];
 
 /** Its key starts `serve`; should a rule of sudo's let it start more, that is no verb for a machine. */

@@ -9,7 +9,8 @@ import type { Agent } from "./agent.ts";
 /**
  * Tries again and has a deadline as the configuration says, unless `request` says otherwise.
  * @param work called for each attempt, with what is known of the volume then
- * @throws {LuksmithError} "not_found" when the volume is not configured, or has not been created on this machine; as {@link RunManager.start}
+ * @throws {LuksmithError} "not_found" when the volume is not configured, or has not been created on this machine; as
+ *   {@link RunManager.start}
  */
 export async function startOnVolume(
   { config, pins, runs }: Agent,

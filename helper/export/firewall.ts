@@ -78,8 +78,9 @@ export class Firewall {
     const listed = await this.#exec(list).catch((error: unknown) => asLuksmithError(error));
     // there is no nft, or it hangs
     if (listed instanceof LuksmithError) return `cannot be listed: ${listed.message}`;
-    if (listed.stderr.includes(isNotThere)) return "is not there";
-    if (listed.exitCode !== 0) return `cannot be listed: ${firstLine(listed)}`;
+    if (listed.exitCode !== 0) {
+      return listed.stderr.includes(isNotThere) ? "is not there" : `cannot be listed: ${firstLine(listed)}`;
+    }
     return isTableIntact(listed.stdout.toString(), this.#ports) ? undefined : "is not what it was made as";
   }
 

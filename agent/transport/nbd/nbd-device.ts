@@ -21,6 +21,7 @@ import { isInFirstPidNamespace } from "../../system/pid-namespace.ts";
 import { connectNbd, disconnectNbd } from "../../tools/nbd-client.ts";
 
 const goneDeadlineMs = 10_000;
+const idle: IoState = { pending: false, progress: "" };
 
 export class VolumeNbdDevice {
   readonly #host: Host;
@@ -104,11 +105,10 @@ export class VolumeNbdDevice {
 
   async look(): Promise<IoState | "gone"> {
     const path = this.#path;
-    if (path === undefined) return { pending: false, progress: "" };
-    const isThere = (await this.#device()) !== undefined;
-    // which it is to be when it is released
-    if (!isThere && !this.#isReleasing) return "gone";
-    const io = isThere ? await blockIo(path) : undefined;
+    if (path === undefined) return idle;
+    // gone it is to be when it is released
+    if ((await this.#device()) === undefined) return this.#isReleasing ? idle : "gone";
+    const io = await blockIo(path);
     return { pending: (io?.inFlight ?? 0) > 0, progress: `${io?.completed}` };
   }
 
