@@ -1,7 +1,7 @@
 /** ext4: snapshots share what has not changed by hard links; e2fsck mends it. */
 
 import { randomUUID } from "node:crypto";
-import { checkExt4, growExt4, makeExt4, readSuperblock } from "../tools/ext4.ts";
+import { checkExt4, growExt4, hasJournalToReplay, makeExt4, readSuperblock } from "../tools/ext4.ts";
 import type { TrimRange } from "../tools/fstrim.ts";
 import type { FilesystemKind } from "./kind.ts";
 
@@ -20,6 +20,20 @@ export const ext4: FilesystemKind = {
     return uuid;
   },
   readSuperblock,
+  /**
+   * e2fsck(8) would as well, but empties the journal whatever becomes of its writes (recover_ext3_journal in e2fsck/journal.c), and
+   * takes what has not arrived for damage: on a full backup host `e2fsck -p` removes what had been synced. The kernel leaves it
+   * in the journal (jbd2_journal_recover in fs/jbd2/recovery.c).
+   */
+  replay: async (exec, device, mountOnce, signal) => {
+    if (!(await hasJournalToReplay(exec, device, signal))) return;
+    try {
+      await mountOnce();
+    } catch (error) {
+      // a journal comes first in a mount: what fails after it is for e2fsck
+      if (signal.aborted || (await hasJournalToReplay(exec, device, signal))) throw error;
+    }
+  },
   recover: async (exec, device, signal) => {
     await checkExt4(exec, device, "preen", signal);
   },

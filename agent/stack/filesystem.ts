@@ -62,6 +62,32 @@ export async function mountVolume(
   await mountFilesystem(host.exec, spec.device, spec.names.filesDir, spec.pin.filesystem, options, signal);
 }
 
+/**
+ * Of a file system that is not mounted; the release must be registered before.
+ * @throws {LuksmithError} "tool_failed" when what is in the journal stays there
+ */
+export async function replayJournal(
+  { exec }: Host,
+  { device, names, pin }: { device: string; names: StackNames; pin: Pin },
+  signal: AbortSignal,
+): Promise<void> {
+  const kind = filesystemKinds[pin.filesystem];
+  const mountOnce = async () => {
+    const options = [...mountOptions, ...kind.mountOptions.always, "ro"];
+    await mountFilesystem(exec, device, names.filesDir, pin.filesystem, options, signal);
+    await unmount(exec, names.filesDir, flushDeadlineMs);
+  };
+  try {
+    await kind.replay(exec, device, mountOnce, signal);
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new LuksmithError("tool_failed", `the journal cannot be replayed: ${asLuksmithError(cause).message}`, {
+      hint: `nothing in it is lost. Has the backup host room? dmesg says more; if the journal is damaged: luksmith volume check ${names.volume} --repair`,
+      cause,
+    });
+  }
+}
+
 function needsRepair({ message }: FilesystemError, volume: string): LuksmithError {
   return new LuksmithError("tool_failed", message, {
     hint: `nothing was mounted or forced; copy the image on the backup host, then: luksmith volume check ${volume} --repair`,
@@ -87,6 +113,7 @@ async function recover(
   }
   run.note("the file system was not unmounted cleanly the last time: recovering it");
   try {
+    await replayJournal(host, { device, names, pin }, signal);
     await filesystemKinds[pin.filesystem].recover(host.exec, device, signal);
     return true;
   } catch (error) {

@@ -30,9 +30,30 @@ export async function makeExt4(exec: Exec, device: string, bytes: number, uuid: 
  * @throws {LuksmithError} "tool_failed" when the device cannot be read
  */
 export async function readSuperblock(exec: Exec, device: string, signal: AbortSignal): Promise<Superblock | undefined> {
+  const dump = await dumpSuperblock(exec, device, signal);
+  return dump === undefined ? undefined : parseSuperblock(dump);
+}
+
+/**
+ * Of a file system that is not mounted. @returns false as well when there is no journal that could be read
+ * @throws {LuksmithError} "tool_failed" when the device cannot be read
+ */
+export async function hasJournalToReplay(exec: Exec, device: string, signal: AbortSignal): Promise<boolean> {
+  return parseJournal((await dumpSuperblock(exec, device, signal)) ?? "");
+}
+
+/**
+ * Without the feature a mount would not replay but empty it: ext4_load_journal of fs/ext4/super.c. The journal starts at block 0
+ * when nothing is in it: journal_superblock_t of linux/jbd2.h, s_start.
+ */
+export function parseJournal(dump: string): boolean {
+  return /^Filesystem features:.*\sneeds_recovery(?:\s|$)/m.test(dump) && /^Journal start:[ \t]*[1-9]/m.test(dump);
+}
+
+async function dumpSuperblock(exec: Exec, device: string, signal: AbortSignal): Promise<string | undefined> {
   const args = ["-h", "--", device];
   const finished = await exec({ file: "dumpe2fs", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
-  if (finished.exitCode === 0) return parseSuperblock(finished.stdout.toString("latin1"));
+  if (finished.exitCode === 0) return finished.stdout.toString("latin1");
   // that it could not be read says nothing about what is there
   if (finished.stderr.includes("Input/output error")) {
     throw new LuksmithError("tool_failed", "the file system cannot be read: input/output error", { cause: finished });
@@ -52,6 +73,7 @@ export function parseSuperblock(text: string): Superblock | undefined {
 /**
  * Source: e2fsck(8), EXIT CODE: 1 = errors corrected, 2 = corrected and a reboot suggested (when mounted), 4 = errors
  * left uncorrected, 8 and up = it could not work.
+ * A journal must have been replayed before, see filesystem/ext4.ts.
  * @param how "repair" says yes to whatever e2fsck asks; "preen" repairs what is safe to repair; "look" (-n) changes nothing; "full" preens even what says it is clean
  * @returns whether the file system was in order from the start
  * @throws {FilesystemError} "tool_failed" when errors are left; {LuksmithError} "tool_failed" when it could not work

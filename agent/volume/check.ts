@@ -1,12 +1,13 @@
 /** Looking a volume over without changing it: stored header, file system, identity, snapshots. */
 
-import { LuksmithError } from "../../common/errors.ts";
+import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { lastWords } from "../../common/exec.ts";
 import { formatBytes, plural } from "../../common/units.ts";
 import { filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { listSnapshots } from "../snapshots/list.ts";
 import { withRelease } from "../stack/attach.ts";
+import { replayJournal } from "../stack/filesystem.ts";
 import { type Opened, Stack, type Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
 import { isLuks2 } from "../tools/cryptsetup.ts";
@@ -41,9 +42,7 @@ export async function checkVolume(
     if (options.repair) {
       // where it can still be read, nothing is written to a file system that is not the one that was made there
       if (opened.superblock !== undefined && opened.superblock.uuid !== pin.filesystemUuid) throw notThisFilesystem();
-      const wasSound = await run.step("repair", () =>
-        filesystemKinds[pin.filesystem].repair(host.exec, opened.device, opened.signal),
-      );
+      const wasSound = await run.step("repair", () => repairFilesystem(host, stack, target, opened, run));
       run.note(wasSound ? "there was nothing to repair" : "mended the file system: luksmith verify shows what it cost");
     } else await run.step("check the file system", () => checkFilesystem(host, target, opened, run, fault));
     await stack.mount(target, opened, "read", run);
@@ -95,10 +94,30 @@ function notThisFilesystem(): LuksmithError {
   });
 }
 
+/** @returns whether it was in order from the start */
+async function repairFilesystem(
+  host: Host,
+  { aftermath }: Stack,
+  { pin }: Target,
+  { device, names, signal }: Opened,
+  run: RunContext,
+): Promise<boolean> {
+  try {
+    await replayJournal(host, { device, names, pin }, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    // a repair gives up what is in the journal: not for a host that takes no data
+    const cause = await aftermath.rootCause(error);
+    if (cause !== error) throw cause;
+    run.warn(`${asLuksmithError(error).message}: what is in it, the newest changes, is given up`);
+  }
+  return filesystemKinds[pin.filesystem].repair(host.exec, device, signal);
+}
+
 async function checkFilesystem(
   host: Host,
   { pin }: Target,
-  { device, signal, isWritable }: Opened,
+  { device, names, signal, isWritable }: Opened,
   run: RunContext,
   fault: (what: string) => void,
 ) {
@@ -108,6 +127,7 @@ async function checkFilesystem(
   if (!superblock.clean && !isWritable) return;
   if (!superblock.clean) {
     run.note("the file system was not unmounted cleanly the last time");
+    await replayJournal(host, { device, names, pin }, signal);
     await kind.recover(host.exec, device, signal);
   }
   await kind.look(host.exec, device, signal).catch((error: unknown) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { truncateSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { checkExt4, growExt4, makeExt4, readSuperblock } from "../../../agent/tools/ext4.ts";
+import { checkExt4, growExt4, hasJournalToReplay, makeExt4, readSuperblock } from "../../../agent/tools/ext4.ts";
 import { makeExec, mustRead, mustRun } from "../../../common/exec.ts";
 import { scratch, writeFile } from "./scratch.ts";
 
@@ -51,6 +51,10 @@ test("one that was not cleanly unmounted", async (context) => {
   await makeExt4(exec, file, bytes, uuid, signal);
   await mustRun(exec, { file: "debugfs", args: ["-w", "-R", "feature needs_recovery", file] });
   assert.deepEqual(await readSuperblock(exec, file, signal), { uuid, clean: false });
+  assert.ok(!(await hasJournalToReplay(exec, file, signal)));
+  const write = "jo\njw -b 100 /etc/passwd\njc\n";
+  await mustRun(exec, { file: "debugfs", args: ["-w", "-f", "-", file], stdin: write });
+  assert.ok(await hasJournalToReplay(exec, file, signal));
 });
 
 test("no file, and a file of something else", async (context) => {

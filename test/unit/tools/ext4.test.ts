@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseSuperblock } from "../../../agent/tools/ext4.ts";
+import { parseJournal, parseSuperblock } from "../../../agent/tools/ext4.ts";
 
 const uuid = "0b8a2c3e-5d0b-4a3c-9c1e-6a2a8f5b7d11";
 
@@ -30,6 +30,16 @@ test("anything else is not clean", () => {
 test("a journal to replay", () => {
   assert.equal(parseSuperblock(superblock({ features: "has_journal needs_recovery extent" }))?.clean, false);
   assert.equal(parseSuperblock(superblock({ features: "has_journal needs_recovery_x extent" }))?.clean, true);
+});
+
+test("a journal is replayed when there is something in it, and the superblock says so", () => {
+  const features = "has_journal needs_recovery extent";
+  const start = (block: number) => `\nJournal sequence:         0x00000002\nJournal start:            ${block}\n`;
+  assert.ok(parseJournal(superblock({ features }) + start(1)));
+  assert.ok(!parseJournal(superblock({ features }) + start(0)));
+  assert.ok(!parseJournal(superblock({ features })));
+  assert.ok(!parseJournal(superblock({}) + start(1)));
+  assert.ok(!parseJournal(""));
 });
 
 test("an empty field does not take the next line for its value", () => {

@@ -1,10 +1,12 @@
 /** A backup host that answers, and does not do what it is asked to. */
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
+import { chmod, mkdir, open, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { promisify } from "node:util";
 import { RunState } from "../../../../proto/gen/luksmith/v1/types.ts";
 import {
   endlessFiles,
@@ -14,13 +16,17 @@ import {
   startEndlessBackup,
 } from "../../harness/endless-backup.ts";
 import { cheapKdf } from "../../harness/lab-agent.ts";
+import { byHand } from "../../harness/opened-by-hand.ts";
 import { type Over, sceneOver } from "../../harness/over.ts";
 import { limitOwner } from "../../harness/quota.ts";
 import { assertDone, Scene } from "../../harness/scene.ts";
 
+const exec = promisify(execFile);
 const big = "/tmp/host-trouble-source";
 const bigFiles = 18;
 const storageBytes = 112 * 2 ** 20;
+const inJournal = "in-the-journal";
+const journaledDirectories = 300;
 
 export function describeBackupHost(over: Over): void {
   describe(`a backup host ${over.way}`, () => {
@@ -66,6 +72,35 @@ jobs:
       assertDone(whole);
       assert.equal(whole.run.totals?.filesEqual, bigFiles);
       assert.deepEqual(await readdir(host.imagesPath), ["home.luks"]);
+    });
+
+    it("that is full when a journal is to be replayed loses nothing of it", async () => {
+      const { agent, host } = scene;
+      const keyFile = "/etc/luksmith/keys/home.key";
+      await leaveJournal(image(), keyFile);
+      const ballast = join(host.storagePath, "ballast");
+      const { bavail, bsize } = await statfs(host.storagePath);
+      await writeFile(ballast, Buffer.alloc(bavail * bsize - 128 * 2 ** 10, 1));
+
+      const verified = await agent.verify("docs");
+      assertDone(verified);
+      assert.match(verified.warnings.join("\n"), /reading without the newest changes/);
+      for (const { run } of [await agent.backup("docs"), await agent.check("home", { repair: true })]) {
+        assert.equal(run.state, RunState.FAILED);
+        assert.equal(run.error?.code, "full", run.error?.message);
+      }
+      const looked = (await agent.check("home")).run;
+      assert.equal(looked.state, RunState.FAILED);
+      assert.match(looked.error?.message ?? "", /the journal cannot be replayed/);
+      assert.match(looked.error?.hint ?? "", /nothing in it is lost/);
+
+      await rm(ballast);
+      assertDone(await agent.check("home"));
+      await byHand(image(), keyFile, async (directory) => {
+        assert.equal((await readdir(join(directory, inJournal))).length, journaledDirectories);
+        await rm(join(directory, inJournal), { recursive: true });
+      });
+      assertDone(await agent.backup("docs"));
     });
 
     it("where the user has used up a quota says so, and what is finished can be read", async () => {
@@ -144,4 +179,20 @@ jobs:
       assertDone(await agent.backup("docs"));
     });
   });
+}
+
+/** The image as it is when the machine goes down: what has been synced stands in the journal, and nowhere else. */
+async function leaveJournal(image: string, keyFile: string): Promise<void> {
+  const torn = "/tmp/torn.luks";
+  await byHand(image, keyFile, async (directory) => {
+    const journaled = join(directory, inJournal);
+    await mkdir(journaled);
+    for (let index = 0; index < journaledDirectories; index += 1) await mkdir(join(journaled, `d${index}`));
+    const last = await open(journaled);
+    await last.sync();
+    await last.close();
+    await exec("cp", ["--sparse=always", image, torn]);
+  });
+  await exec("cp", ["--sparse=always", torn, image]);
+  await rm(torn);
 }
