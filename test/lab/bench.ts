@@ -102,6 +102,7 @@ async function measure(
     if (!(error instanceof DeadlineError)) return;
     // what cannot be found out is not the end of the benchmark either
     process.stderr.write(`${tool.name}: ${failed}\n${await blockedTasks().catch(String)}\n`);
+    await tool.giveUp?.();
   });
   const seconds = (performance.now() - began) / 1000;
   const peak = await memory.end();

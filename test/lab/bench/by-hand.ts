@@ -28,6 +28,11 @@ export function byHand(place: Place): Tool {
     await close();
     await disconnect();
   };
+  /** Whatever waits for the host fails once sshfs is gone; then what it has left goes, from top to bottom. */
+  const giveUp = async () => {
+    const kill = () => type("pkill", "--signal", "KILL", "--full", `^sshfs .* ${mounted}$`);
+    for (const undo of [kill, () => type("umount", opened), close, disconnect]) await undo().catch(() => undefined);
+  };
   const kdf = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", `${kdfIterations}`];
   return {
     name: "by hand",
@@ -48,9 +53,7 @@ export function byHand(place: Place): Tool {
     restoredTo: target,
     oneRestoredTo: (one) => join(target, basename(one)),
     state: [join(host.imagesPath, imageName)],
-    tearDown: async () => {
-      // what a failure has left, from top to bottom
-      for (const undo of [() => type("umount", opened), close, disconnect]) await undo().catch(() => undefined);
-    },
+    giveUp,
+    tearDown: giveUp,
   };
 }

@@ -8,7 +8,7 @@ import { makeManyFiles } from "../harness/tree.ts";
 const smallBytes = 6000;
 const perDirectory = 100;
 const bigFiles = 4;
-const bigBytes = 16 * 2 ** 20;
+const bigBytes = 10 * 2 ** 20;
 const blockBytes = 4096;
 
 export interface FileSet {

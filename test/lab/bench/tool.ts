@@ -6,7 +6,7 @@ import type { SecondHost } from "../harness/second-host.ts";
 
 const execute = promisify(execFile);
 /** A tool that hangs is one that failed, and not the end of the benchmark. */
-export const cellDeadlineMs = 5 * 60_000;
+export const cellDeadlineMs = 10 * 60_000;
 
 /** Where everybody finds what there is. */
 export interface Place {
@@ -39,6 +39,8 @@ export interface Tool {
   readonly state: readonly string[];
   /** Processes that it has between what it does, too. */
   readonly residents?: () => readonly number[];
+  /** After a failure: ends what it still does, which would be in the others' way. */
+  readonly giveUp?: () => Promise<unknown>;
   /** Whatever has become of it. */
   readonly tearDown?: () => Promise<unknown>;
 }
