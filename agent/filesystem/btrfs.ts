@@ -15,8 +15,8 @@ export const btrfs: FilesystemKind = {
     return superblock.uuid;
   },
   readSuperblock: readBtrfsSuperblock,
-  // the mount does, and nothing else that is used here
-  replay: async () => undefined,
+  // nothing but a mount writes to it
+  hasJournalToReplay: async () => false,
   recover: async () => undefined,
   look: checkBtrfs,
   repair: async (exec, device, signal) => {

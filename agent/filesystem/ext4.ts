@@ -21,19 +21,11 @@ export const ext4: FilesystemKind = {
   },
   readSuperblock,
   /**
-   * e2fsck(8) would as well, but empties the journal whatever becomes of its writes (recover_ext3_journal in e2fsck/journal.c), and
-   * takes what has not arrived for damage: on a full backup host `e2fsck -p` removes what had been synced. The kernel leaves it
-   * in the journal (jbd2_journal_recover in fs/jbd2/recovery.c).
+   * e2fsck(8) would replay it as well, but empties the journal whatever becomes of its writes (recover_ext3_journal in
+   * e2fsck/journal.c), and takes what has not arrived for damage: on a full backup host `e2fsck -p` removes what had been synced.
+   * The kernel leaves in the journal what it could not write (jbd2_journal_load in fs/jbd2/journal.c: JBD2_ABORT stays set).
    */
-  replay: async (exec, device, mountOnce, signal) => {
-    if (!(await hasJournalToReplay(exec, device, signal))) return;
-    try {
-      await mountOnce();
-    } catch (error) {
-      // a journal comes first in a mount: what fails after it is for e2fsck
-      if (signal.aborted || (await hasJournalToReplay(exec, device, signal))) throw error;
-    }
-  },
+  hasJournalToReplay,
   recover: async (exec, device, signal) => {
     await checkExt4(exec, device, "preen", signal);
   },

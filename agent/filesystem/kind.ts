@@ -16,12 +16,8 @@ export interface FilesystemKind {
   make(exec: Exec, device: string, bytes: number, signal: AbortSignal): Promise<string>;
   /** @returns undefined when there is no such file system; reads nothing else @throws {LuksmithError} "tool_failed" */
   readSuperblock(exec: Exec, device: string, signal: AbortSignal): Promise<Superblock | undefined>;
-  /**
-   * Has the kernel write down what the journal holds; to be done before anything else writes to a file system that is not clean.
-   * @param mountOnce mounts it read-only, and unmounts it
-   * @throws when it was not all written down, and is still in the journal: the device takes no data, or the journal is damaged
-   */
-  replay(exec: Exec, device: string, mountOnce: () => Promise<void>, signal: AbortSignal): Promise<void>;
+  /** Whether a mount has to write down what the journal holds before anything else writes to the file system. */
+  hasJournalToReplay(exec: Exec, device: string, signal: AbortSignal): Promise<boolean>;
   /**
    * Puts right before a mount what an end without an unmount has left, where the mount itself does not.
    * @throws {FilesystemError} when that is not to be done without asking

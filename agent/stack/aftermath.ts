@@ -10,8 +10,8 @@ import { wipeDm } from "../tools/dmsetup.ts";
 import { noticeLoss, type RemoteImage, type Transport } from "../transport/transport.ts";
 import type { StackNames } from "./names.ts";
 
-/** What is attached for writing. */
-export interface Written {
+/** What is attached. */
+interface Reached {
   readonly image: RemoteImage;
   readonly transport: Transport;
 }
@@ -21,7 +21,8 @@ export class Aftermath {
   readonly #names: StackNames;
   readonly #breakTransport: () => Promise<void>;
   #lost: AbortSignal | undefined;
-  #writing: Written | undefined;
+  #reached: Reached | undefined;
+  #isWritten = false;
   #isImageGone = false;
 
   constructor(host: Host, names: StackNames, breakTransport: () => Promise<void>) {
@@ -35,8 +36,19 @@ export class Aftermath {
     this.#lost = lost;
   }
 
-  writes(writing: Written): void {
-    this.#writing = writing;
+  /** @param isWritten whether it is attached for writing */
+  attached(reached: Reached, isWritten: boolean): void {
+    this.#reached = reached;
+    this.#isWritten = isWritten;
+  }
+
+  /**
+   * What keeps the host from taking what is written; undefined when it takes it.
+   * @throws when that cannot be found out
+   */
+  async hostTrouble(): Promise<LuksmithError | undefined> {
+    if (this.#reached === undefined || this.#lost === undefined) return undefined;
+    return this.#reached.transport.trouble(this.#names.volume, this.#lost);
   }
 
   /**
@@ -50,9 +62,8 @@ export class Aftermath {
     if (error.code !== "tool_failed" && error.code !== "tampered") return error;
     if (await noticeLoss(this.#host.clock, lost)) return lost.reason;
     if (error.code === "tampered") return error;
-    const writing = this.#writing;
-    if (writing === undefined) return error;
-    const trouble = await writing.transport.trouble(this.#names.volume, lost).catch(() => undefined);
+    if (!this.#isWritten) return error;
+    const trouble = await this.hostTrouble().catch(() => undefined);
     return trouble === undefined ? error : new LuksmithError(trouble.code, trouble.message, withCause(trouble, error));
   }
 
@@ -61,7 +72,7 @@ export class Aftermath {
    * unmounting, would write down files as whole whose data were lost.
    */
   async stopWriting(error: unknown): Promise<void> {
-    if (this.#writing === undefined || this.#lost?.aborted || !mayBeFailedWrite(error)) return;
+    if (!this.#isWritten || this.#lost?.aborted || !mayBeFailedWrite(error)) return;
     const { exec, log } = this.#host;
     try {
       if ((await dmDevice(this.#names.mapping)) !== undefined) await wipeDm(exec, this.#names.mapping);
@@ -78,8 +89,8 @@ export class Aftermath {
 
   /** To be asked while the mount still is there. */
   async lookForImage(): Promise<void> {
-    const { image } = this.#writing ?? {};
-    if (image === undefined || this.#lost?.aborted) return;
+    const { image } = this.#reached ?? {};
+    if (image === undefined || !this.#isWritten || this.#lost?.aborted) return;
     this.#isImageGone = (await image.stat(this.#lost ?? new AbortController().signal)) === undefined;
   }
 }

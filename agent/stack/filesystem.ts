@@ -7,7 +7,7 @@ import type { RunContext } from "../runs/context.ts";
 import { dmDevice } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { blockDeviceOf, mountedAt } from "../system/mountinfo.ts";
-import { FilesystemError, type Superblock } from "../tools/filesystem.ts";
+import { FilesystemError, JournalError, type Superblock } from "../tools/filesystem.ts";
 import { mountFilesystem, unmount } from "../tools/mount.ts";
 import type { Pin } from "../volume/pin.ts";
 import { foreignMount } from "./held.ts";
@@ -62,30 +62,42 @@ export async function mountVolume(
   await mountFilesystem(host.exec, spec.device, spec.names.filesDir, spec.pin.filesystem, options, signal);
 }
 
+export interface Unmounted {
+  readonly device: string;
+  readonly names: StackNames;
+  readonly pin: Pin;
+}
+
 /**
- * Of a file system that is not mounted; the release must be registered before.
- * @throws {LuksmithError} "tool_failed" when what is in the journal stays there
+ * Has the kernel write down what the journal holds. The release must be registered before.
+ * @throws {JournalError} "tool_failed" when it stays there: the backup host does not take it, or the journal is damaged
  */
-export async function replayJournal(
-  { exec }: Host,
-  { device, names, pin }: { device: string; names: StackNames; pin: Pin },
-  signal: AbortSignal,
-): Promise<void> {
+export async function replayJournal(host: Host, { device, names, pin }: Unmounted, signal: AbortSignal): Promise<void> {
+  const { exec } = host;
   const kind = filesystemKinds[pin.filesystem];
-  const mountOnce = async () => {
+  if (!(await kind.hasJournalToReplay(exec, device, signal))) return;
+  try {
     const options = [...mountOptions, ...kind.mountOptions.always, "ro"];
     await mountFilesystem(exec, device, names.filesDir, pin.filesystem, options, signal);
-    await unmount(exec, names.filesDir, flushDeadlineMs);
-  };
-  try {
-    await kind.replay(exec, device, mountOnce, signal);
   } catch (cause) {
     signal.throwIfAborted();
-    throw new LuksmithError("tool_failed", `the journal cannot be replayed: ${asLuksmithError(cause).message}`, {
-      hint: `nothing in it is lost. Has the backup host room? dmesg says more; if the journal is damaged: luksmith volume check ${names.volume} --repair`,
+    // what fails once the journal is empty is for the check that follows
+    if (!(await kind.hasJournalToReplay(exec, device, signal))) return;
+    throw new JournalError("tool_failed", `the journal cannot be replayed: ${asLuksmithError(cause).message}`, {
+      hint: `nothing in it is lost. Does the backup host take data? If it does, the journal is damaged: copy the image there, then: luksmith volume check ${names.volume} --repair`,
       cause,
     });
   }
+  await unmountWhenFree(host, names.filesDir, () => signal.aborted);
+}
+
+/**
+ * Replays the journal, and mends what is safe to mend.
+ * @throws {JournalError | FilesystemError} "tool_failed"
+ */
+export async function recoverFilesystem(host: Host, unmounted: Unmounted, signal: AbortSignal): Promise<void> {
+  await replayJournal(host, unmounted, signal);
+  await filesystemKinds[unmounted.pin.filesystem].recover(host.exec, unmounted.device, signal);
 }
 
 function needsRepair({ message }: FilesystemError, volume: string): LuksmithError {
@@ -113,15 +125,16 @@ async function recover(
   }
   run.note("the file system was not unmounted cleanly the last time: recovering it");
   try {
-    await replayJournal(host, { device, names, pin }, signal);
-    await filesystemKinds[pin.filesystem].recover(host.exec, device, signal);
+    await recoverFilesystem(host, { device, names, pin }, signal);
     return true;
   } catch (error) {
     signal.throwIfAborted();
     // a host that takes no data, such as a full one, still gives back what it has
     if (error instanceof FilesystemError) throw needsRepair(error, names.volume);
     if (mode === "write") throw error;
-    run.warn(`${asLuksmithError(error).message}: reading without the newest changes, which nobody has finished`);
+    run.warn(
+      `${asLuksmithError(error).message}: reading without what is in the journal; the newest changes and snapshots may be missing`,
+    );
     return false;
   }
 }

@@ -363,9 +363,7 @@ export class Stack implements AsyncDisposable {
     if (!below.readOnly) await requireFlushes([unlocked.path, device]);
     await setReadAhead(device);
     const { image: remoteImage } = connected;
-    if (mode === "write" && this.#transport) {
-      this.aftermath.writes({ image: remoteImage, transport: this.#transport });
-    }
+    if (this.#transport) this.aftermath.attached({ image: remoteImage, transport: this.#transport }, mode === "write");
     const isWritable = below.isReserved && !below.readOnly;
     return { ...connected, device, imageDevice: unlocked.path, isWritable, superblock };
   }

@@ -10,3 +10,6 @@ export interface Superblock {
 
 /** It has errors, and nothing has mended them. */
 export class FilesystemError extends LuksmithError {}
+
+/** What is in the journal could not be written down, and is still there. */
+export class JournalError extends LuksmithError {}

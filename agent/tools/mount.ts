@@ -1,6 +1,7 @@
 /** mount(8) and umount(8) of util-linux. */
 
-import { type Exec, mustRun } from "../../common/exec.ts";
+import { LuksmithError } from "../../common/errors.ts";
+import { type Exec, type Finished, lastWords, mustRun } from "../../common/exec.ts";
 import { volumeDeadlineMs } from "./deadlines.ts";
 
 const remountDeadlineMs = 30_000;
@@ -14,7 +15,15 @@ export async function mountFilesystem(
   signal: AbortSignal,
 ): Promise<void> {
   const args = ["--types", type, "--options", options.join(","), "--", device, target];
-  await mustRun(exec, { file: "mount", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
+  const finished = await exec({ file: "mount", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
+  if (finished.exitCode === 0) return;
+  throw new LuksmithError("tool_failed", `mount failed: ${whyNotMounted(finished)}`, { cause: finished });
+}
+
+/** Its last words but for the advice to look at dmesg, which says nothing of what has happened. Pure. */
+export function whyNotMounted(finished: Finished): string {
+  const lines = finished.stderr.split("\n").filter((line) => !line.trimStart().startsWith("dmesg(1)"));
+  return lastWords({ ...finished, stderr: lines.join("\n") });
 }
 
 /** Shows a directory at a second place. */

@@ -1,17 +1,17 @@
 /** Looking a volume over without changing it: stored header, file system, identity, snapshots. */
 
-import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
+import { LuksmithError } from "../../common/errors.ts";
 import { lastWords } from "../../common/exec.ts";
 import { formatBytes, plural } from "../../common/units.ts";
 import { filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { listSnapshots } from "../snapshots/list.ts";
 import { withRelease } from "../stack/attach.ts";
-import { replayJournal } from "../stack/filesystem.ts";
+import { recoverFilesystem, replayJournal } from "../stack/filesystem.ts";
 import { type Opened, Stack, type Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
 import { isLuks2 } from "../tools/cryptsetup.ts";
-import { FilesystemError } from "../tools/filesystem.ts";
+import { FilesystemError, JournalError } from "../tools/filesystem.ts";
 import { statRemote } from "../tools/remote-file.ts";
 import { readIdentity, requireIdentity } from "./identity.ts";
 import type { PinStore } from "./pin.ts";
@@ -44,7 +44,7 @@ export async function checkVolume(
       if (opened.superblock !== undefined && opened.superblock.uuid !== pin.filesystemUuid) throw notThisFilesystem();
       const wasSound = await run.step("repair", () => repairFilesystem(host, stack, target, opened, run));
       run.note(wasSound ? "there was nothing to repair" : "mended the file system: luksmith verify shows what it cost");
-    } else await run.step("check the file system", () => checkFilesystem(host, target, opened, run, fault));
+    } else await run.step("check the file system", () => checkFilesystem(host, stack, target, opened, run, fault));
     await stack.mount(target, opened, "read", run);
     const { filesDir } = stack.names;
     const identity = await readIdentity(host.exec, filesDir, opened.signal);
@@ -94,7 +94,10 @@ function notThisFilesystem(): LuksmithError {
   });
 }
 
-/** @returns whether it was in order from the start */
+/**
+ * e2fsck empties the journal whatever becomes of what it writes, so that nothing of it is begun where the host takes no data.
+ * @returns whether it was in order from the start
+ */
 async function repairFilesystem(
   host: Host,
   { aftermath }: Stack,
@@ -102,20 +105,26 @@ async function repairFilesystem(
   { device, names, signal }: Opened,
   run: RunContext,
 ): Promise<boolean> {
+  const requireRoom = async () => {
+    const trouble = await aftermath.hostTrouble();
+    if (trouble !== undefined) throw trouble;
+  };
+  await requireRoom();
   try {
     await replayJournal(host, { device, names, pin }, signal);
   } catch (error) {
     signal.throwIfAborted();
-    // a repair gives up what is in the journal: not for a host that takes no data
-    const cause = await aftermath.rootCause(error);
-    if (cause !== error) throw cause;
-    run.warn(`${asLuksmithError(error).message}: what is in it, the newest changes, is given up`);
+    if (!(error instanceof JournalError)) throw error;
+    // a replay may have taken the last of it
+    await requireRoom();
+    run.warn(`${error.message}: what of it cannot be read is given up`);
   }
   return filesystemKinds[pin.filesystem].repair(host.exec, device, signal);
 }
 
 async function checkFilesystem(
   host: Host,
+  { aftermath }: Stack,
   { pin }: Target,
   { device, names, signal, isWritable }: Opened,
   run: RunContext,
@@ -123,12 +132,14 @@ async function checkFilesystem(
 ) {
   const kind = filesystemKinds[pin.filesystem];
   const superblock = await kind.readSuperblock(host.exec, device, signal);
-  if (superblock === undefined) throw notThisFilesystem();
+  if (superblock?.uuid !== pin.filesystemUuid) throw notThisFilesystem();
   if (!superblock.clean && !isWritable) return;
   if (!superblock.clean) {
     run.note("the file system was not unmounted cleanly the last time");
-    await replayJournal(host, { device, names, pin }, signal);
-    await kind.recover(host.exec, device, signal);
+    await recoverFilesystem(host, { device, names, pin }, signal).catch(async (error: unknown) => {
+      signal.throwIfAborted();
+      throw (error instanceof JournalError && (await aftermath.hostTrouble().catch(() => undefined))) || error;
+    });
   }
   await kind.look(host.exec, device, signal).catch((error: unknown) => {
     if (signal.aborted || !(error instanceof FilesystemError)) throw error;

@@ -84,15 +84,16 @@ jobs:
 
       const verified = await agent.verify("docs");
       assertDone(verified);
-      assert.match(verified.warnings.join("\n"), /reading without the newest changes/);
-      for (const { run } of [await agent.backup("docs"), await agent.check("home", { repair: true })]) {
+      assert.match(verified.warnings.join("\n"), /reading without what is in the journal/);
+      for (const work of [
+        () => agent.backup("docs"),
+        () => agent.check("home"),
+        () => agent.check("home", { repair: true }),
+      ]) {
+        const { run } = await work();
         assert.equal(run.state, RunState.FAILED);
         assert.equal(run.error?.code, "full", run.error?.message);
       }
-      const looked = (await agent.check("home")).run;
-      assert.equal(looked.state, RunState.FAILED);
-      assert.match(looked.error?.message ?? "", /the journal cannot be replayed/);
-      assert.match(looked.error?.hint ?? "", /nothing in it is lost/);
 
       await rm(ballast);
       assertDone(await agent.check("home"));
