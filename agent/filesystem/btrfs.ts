@@ -15,7 +15,7 @@ export const btrfs: FilesystemKind = {
     return superblock.uuid;
   },
   readSuperblock: readBtrfsSuperblock,
-  // nothing but a mount writes to it
+  // the mount replays its log, and nothing is mended before
   hasJournalToReplay: async () => false,
   recover: async () => undefined,
   look: checkBtrfs,

@@ -7,6 +7,7 @@ import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { dmDevice } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { wipeDm } from "../tools/dmsetup.ts";
+import { JournalError } from "../tools/filesystem.ts";
 import { noticeLoss, type RemoteImage, type Transport } from "../transport/transport.ts";
 import type { StackNames } from "./names.ts";
 
@@ -62,7 +63,8 @@ export class Aftermath {
     if (error.code !== "tool_failed" && error.code !== "tampered") return error;
     if (await noticeLoss(this.#host.clock, lost)) return lost.reason;
     if (error.code === "tampered") return error;
-    if (!this.#isWritten) return error;
+    // of what only reads, a replay is all that writes
+    if (!this.#isWritten && !(error instanceof JournalError)) return error;
     const trouble = await this.hostTrouble().catch(() => undefined);
     return trouble === undefined ? error : new LuksmithError(trouble.code, trouble.message, withCause(trouble, error));
   }

@@ -109,13 +109,7 @@ function needsRepair({ message }: FilesystemError, volume: string): LuksmithErro
 /** @returns false when the journal stays as it is: what is finished can be read without what is in it */
 async function recover(
   host: Host,
-  {
-    device,
-    names,
-    pin,
-    mode,
-    mayRepair,
-  }: { device: string; names: StackNames; pin: Pin; mode: "read" | "write"; mayRepair: boolean },
+  { mode, mayRepair, ...unmounted }: Unmounted & { mode: "read" | "write"; mayRepair: boolean },
   run: Pick<RunContext, "note" | "warn">,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -125,12 +119,12 @@ async function recover(
   }
   run.note("the file system was not unmounted cleanly the last time: recovering it");
   try {
-    await recoverFilesystem(host, { device, names, pin }, signal);
+    await recoverFilesystem(host, unmounted, signal);
     return true;
   } catch (error) {
     signal.throwIfAborted();
     // a host that takes no data, such as a full one, still gives back what it has
-    if (error instanceof FilesystemError) throw needsRepair(error, names.volume);
+    if (error instanceof FilesystemError) throw needsRepair(error, unmounted.names.volume);
     if (mode === "write") throw error;
     run.warn(
       `${asLuksmithError(error).message}: reading without what is in the journal; the newest changes and snapshots may be missing`,

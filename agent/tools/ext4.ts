@@ -47,7 +47,7 @@ export async function hasJournalToReplay(exec: Exec, device: string, signal: Abo
  * when nothing is in it: journal_superblock_t of linux/jbd2.h, s_start.
  */
 export function parseJournal(dump: string): boolean {
-  return /^Filesystem features:.*\sneeds_recovery(?:\s|$)/m.test(dump) && /^Journal start:[ \t]*[1-9]/m.test(dump);
+  return needsRecovery(dump) && Number(field(dump, "Journal start") ?? 0) > 0;
 }
 
 async function dumpSuperblock(exec: Exec, device: string, signal: AbortSignal): Promise<string | undefined> {
@@ -62,12 +62,18 @@ async function dumpSuperblock(exec: Exec, device: string, signal: AbortSignal): 
 }
 
 export function parseSuperblock(text: string): Superblock | undefined {
-  const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(text)?.[1]?.trim();
-  const uuid = field("Filesystem UUID");
-  const state = field("Filesystem state");
+  const uuid = field(text, "Filesystem UUID");
+  const state = field(text, "Filesystem state");
   if (uuid === undefined || state === undefined) return undefined;
-  const clean = state === "clean" && !field("Filesystem features")?.split(/\s+/).includes("needs_recovery");
-  return { uuid, clean };
+  return { uuid, clean: state === "clean" && !needsRecovery(text) };
+}
+
+function needsRecovery(dump: string): boolean {
+  return field(dump, "Filesystem features")?.split(/\s+/).includes("needs_recovery") ?? false;
+}
+
+function field(dump: string, name: string): string | undefined {
+  return new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(dump)?.[1]?.trim();
 }
 
 /**

@@ -44,7 +44,7 @@ export async function checkVolume(
       if (opened.superblock !== undefined && opened.superblock.uuid !== pin.filesystemUuid) throw notThisFilesystem();
       const wasSound = await run.step("repair", () => repairFilesystem(host, stack, target, opened, run));
       run.note(wasSound ? "there was nothing to repair" : "mended the file system: luksmith verify shows what it cost");
-    } else await run.step("check the file system", () => checkFilesystem(host, stack, target, opened, run, fault));
+    } else await run.step("check the file system", () => checkFilesystem(host, target, opened, run, fault));
     await stack.mount(target, opened, "read", run);
     const { filesDir } = stack.names;
     const identity = await readIdentity(host.exec, filesDir, opened.signal);
@@ -124,7 +124,6 @@ async function repairFilesystem(
 
 async function checkFilesystem(
   host: Host,
-  { aftermath }: Stack,
   { pin }: Target,
   { device, names, signal, isWritable }: Opened,
   run: RunContext,
@@ -136,10 +135,7 @@ async function checkFilesystem(
   if (!superblock.clean && !isWritable) return;
   if (!superblock.clean) {
     run.note("the file system was not unmounted cleanly the last time");
-    await recoverFilesystem(host, { device, names, pin }, signal).catch(async (error: unknown) => {
-      signal.throwIfAborted();
-      throw (error instanceof JournalError && (await aftermath.hostTrouble().catch(() => undefined))) || error;
-    });
+    await recoverFilesystem(host, { device, names, pin }, signal);
   }
   await kind.look(host.exec, device, signal).catch((error: unknown) => {
     if (signal.aborted || !(error instanceof FilesystemError)) throw error;
