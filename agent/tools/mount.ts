@@ -20,10 +20,11 @@ export async function mountFilesystem(
   throw new LuksmithError("tool_failed", `mount failed: ${whyNotMounted(finished)}`, { cause: finished });
 }
 
-/** Its last words but for the advice to look at dmesg, which says nothing of what has happened. Pure. */
+/** Its last words, but for its name, the full stop, and the advice to look at dmesg, which says nothing of what has happened. Pure. */
 export function whyNotMounted(finished: Finished): string {
   const lines = finished.stderr.split("\n").filter((line) => !line.trimStart().startsWith("dmesg(1)"));
-  return lastWords({ ...finished, stderr: lines.join("\n") });
+  const said = lastWords({ ...finished, stderr: lines.join("\n") });
+  return said.replace(/^mount: /, "").replace(/\.$/, "");
 }
 
 /** Shows a directory at a second place. */

@@ -9,7 +9,7 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { copyFile, type FileHandle, link, lstat, open, rm, rmdir, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Clock } from "../../common/clock.ts";
 import { syncDirectory } from "../../common/durable-file.ts";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
@@ -168,8 +168,8 @@ export class CheckpointStore {
       throw error;
     } finally {
       await rm(fresh, { force: true });
-      // not one that has something in it
-      await rmdir(directory).catch(() => undefined);
+      // not those that have something in them
+      for (const empty of [directory, dirname(directory)]) await rmdir(empty).catch(() => undefined);
     }
     await syncDirectory(directory);
     const made = await describe(name, path);

@@ -32,21 +32,25 @@ function run(file: string, ...args: string[]): void {
   assert.equal(status, 0, `${file} ${args.join(" ")}: ${stderr}`);
 }
 
-/** Both the machine's directory and the checkpoints on one btrfs. */
+/** Both the machine's directory and the checkpoints on one file system, which has reflinks unless it is said to be tmpfs. */
 class CheckpointScene extends HelperScene {
-  constructor(context: TestContext, settings = "") {
+  constructor(context: TestContext, settings = "", type: "btrfs" | "tmpfs" = "btrfs") {
     const mounted: string[] = [];
     // before the scene's own end, which would otherwise meet a mount
     context.after(() => {
       for (const path of mounted) run("umount", path);
     });
     super(context, {});
-    const disk = join(this.path, "disk");
-    run("truncate", "--size=256M", disk);
-    run("mkfs.btrfs", "--quiet", disk);
     const storage = join(this.path, "storage");
     mkdirSync(storage);
-    run("mount", "-o", "loop", disk, storage);
+    if (type === "btrfs") {
+      const disk = join(this.path, "disk");
+      run("truncate", "--size=256M", disk);
+      run("mkfs.btrfs", "--quiet", disk);
+      run("mount", "-o", "loop", disk, storage);
+    } else {
+      run("mount", "-t", type, type, storage);
+    }
     mounted.push(storage);
     mkdirSync(join(storage, "machine/images"), { recursive: true });
     for (const directory of ["machine", "machine/images"])
@@ -79,6 +83,16 @@ const nextSecond = async () => {
   const second = Math.floor(Date.now() / 1000);
   await until(async () => Math.floor(Date.now() / 1000) > second + 1, "a second has passed");
 };
+
+describe("checkpoints without reflinks", rootOnly, () => {
+  it("are refused, and what was prepared for them is gone again", async (t) => {
+    const scene = new CheckpointScene(t, "", "tmpfs");
+    scene.writeImage();
+    await using helper = await scene.start();
+    await assert.rejects(helper.call("createCheckpoint", { image }), { code: "refused" });
+    assert.deepEqual(readdirSync(scene.checkpoints), [".lock"]);
+  });
+});
 
 describe("checkpoints", { ...canMount, concurrency: 3 }, () => {
   it("are made one at a time, whoever asks, and never over one that is there", async (t) => {
