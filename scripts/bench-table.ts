@@ -7,6 +7,8 @@ export interface Measurement {
   readonly row: string;
   readonly rttMs: number;
   readonly seconds: number;
+  /** Of them, until the image was a device on the machine. Left out for what has none. */
+  readonly opening?: number;
   /** Bytes on the wire, as the machine's side counts them. */
   readonly sent: number;
   readonly received: number;
@@ -48,8 +50,8 @@ export function whereSlower(measurements: readonly Measurement[], rivals: readon
       .flatMap((ours) => {
         const theirs = quicker.filter(({ seconds }) => seconds < ours.seconds);
         if (theirs.length === 0) return [];
-        const said = theirs.map(({ tool, seconds }) => `${tool} ${seconds.toFixed(1)} s`).join(", ");
-        return [`- ${set}, ${rttMs} ms, ${row}: ${ours.tool} ${ours.seconds.toFixed(1)} s, ${said}`];
+        const said = [ours, ...theirs].map((one) => `${one.tool} ${inSeconds(one)}`).join(", ");
+        return [`- ${set}, ${rttMs} ms, ${row}: ${said}`];
       });
   });
   return lines.join("\n");
@@ -110,7 +112,7 @@ function table(rttMs: number, measurements: readonly Measurement[]): string {
     return `| ${row} | ${tools.map((tool) => cell(best.get(tool))).join(" | ")} |`;
   });
   return [
-    `**${rttMs} ms round trip** (seconds; MB sent / received; MB of memory)`,
+    `**${rttMs} ms round trip** (seconds, in brackets those of them until the image was opened; MB sent / received; MB of memory)`,
     "",
     `| | ${tools.join(" | ")} |`,
     `|---|${tools.map(() => "---:").join("|")}|`,
@@ -121,9 +123,15 @@ function table(rttMs: number, measurements: readonly Measurement[]): string {
 
 function cell(measurement: Measurement | undefined): string {
   if (measurement === undefined) return "–";
-  const { failed, seconds, sent, received, memory } = measurement;
+  const { failed, seconds, opening, sent, received, memory } = measurement;
   if (failed !== undefined) return "failed";
-  return `**${seconds.toFixed(1)}**; ${megabytes(sent, 1)} / ${megabytes(received, 1)}; ${megabytes(memory, 0)}`;
+  const opened = opening === undefined ? "" : ` (${opening.toFixed(1)})`;
+  return `**${seconds.toFixed(1)}**${opened}; ${megabytes(sent, 1)} / ${megabytes(received, 1)}; ${megabytes(memory, 0)}`;
+}
+
+function inSeconds({ seconds, opening }: Measurement): string {
+  const opened = opening === undefined ? "" : ` (${opening.toFixed(1)} of them until the image was opened)`;
+  return `${seconds.toFixed(1)} s${opened}`;
 }
 
 function megabytes(bytes: number, digits: number): string {

@@ -109,7 +109,8 @@ async function measure(
   const after = await place.host.wireBytes();
   if (failed === undefined) await check().catch(note);
   const wire = { sent: after.sent - before.sent, received: after.received - before.received };
-  print({ ...about, seconds, ...wire, memory: peak, ...(failed === undefined ? {} : { failed }) });
+  const opening = failed === undefined && tool.opening !== undefined ? { opening: tool.opening() } : {};
+  print({ ...about, seconds, ...opening, ...wire, memory: peak, ...(failed === undefined ? {} : { failed }) });
   if (failed !== undefined && row === "first backup") broken.set(tool, `no first backup: ${failed}`);
 }
 
@@ -257,7 +258,9 @@ async function bench(scene: Scene, tools: readonly Tool[]): Promise<void> {
 async function versions(): Promise<Record<string, string>> {
   const first = async (file: string, ...args: string[]) => {
     const { stdout, stderr } = await exec(file, args);
-    return /\d+(\.\d+)+[\w.+-]*/.exec(`${stdout}${stderr}`)?.[0] ?? "";
+    // sshfs names the version of fusermount3 before its own
+    const own = `${stdout}${stderr}`.replace(/^fusermount3.*$/gm, "");
+    return /\d+(\.\d+)+[\w.+-]*/.exec(own)?.[0] ?? "";
   };
   return {
     Linux: await first("uname", "-r"),

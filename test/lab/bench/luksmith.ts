@@ -35,12 +35,14 @@ stateDir: ${state}
 socket: { path: ${runtime}/agent.sock }
 `;
   let agent: LabAgent | undefined;
+  let opening = 0;
   const there = (): LabAgent => {
     if (agent === undefined) throw new Error("the agent has not started");
     return agent;
   };
   const must = async (followed: Promise<Followed>): Promise<void> => {
     const { run, events } = await followed;
+    opening = secondsToOpen(events);
     if (trace) printSteps(events);
     if (run.state !== RunState.DONE) throw new Error(run.error?.message ?? "it did not end well");
   };
@@ -54,6 +56,7 @@ socket: { path: ${runtime}/agent.sock }
     backup: () => must(there().backup("files")),
     restoreOne: (one) => must(there().restore("files", target, { paths: [Buffer.from(join(source, one))] })),
     restoreAll: () => must(there().restore("files", target)),
+    opening: () => opening,
     restoredTo: join(target, source),
     oneRestoredTo: (one) => join(target, source, one),
     // without the history, which the agent has open
@@ -61,6 +64,15 @@ socket: { path: ${runtime}/agent.sock }
     residents: () => (agent === undefined ? [] : [agent.pid]),
     tearDown: async () => agent?.stop(),
   };
+}
+
+/** A connection, and with it or after it a helper's and an nbd-server's start where there are any. */
+function secondsToOpen(events: Followed["events"]): number {
+  const started = events[0]?.time?.getTime() ?? 0;
+  const ended = events.flatMap(({ kind, time }) =>
+    kind?.$case === "stepEnded" && ["connect", "export"].includes(kind.value.step) ? [time?.getTime() ?? 0] : [],
+  );
+  return (Math.max(started, ...ended) - started) / 1000;
 }
 
 function printSteps(events: Followed["events"]): void {

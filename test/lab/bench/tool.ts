@@ -37,6 +37,8 @@ export interface Tool {
   readonly oneRestoredTo: (one: string) => string;
   /** All that it changes, here and on the host. */
   readonly state: readonly string[];
+  /** Seconds of what it did last until the image was a device here. */
+  readonly opening?: () => number;
   /** Processes that it has between what it does, too. */
   readonly residents?: () => readonly number[];
   /** After a failure: ends what it still does, which would be in the others' way. */

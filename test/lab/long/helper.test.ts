@@ -66,7 +66,11 @@ checkpoints: { directory: ${storage}/checkpoints, every: 8s, minAge: 0s, keep: {
     assert.equal(can.machine, machine);
     assert.deepEqual([can.punchesHoles, can.noHolesReason], [true, ""]);
     assert.deepEqual([can.makesCheckpoints, can.noCheckpointsReason], [true, ""]);
-    assert.deepEqual([can.allowsDirect, can.noDirectReason], [true, ""]);
+    assert.equal(can.allowsDirect, false);
+    assert.match(can.noDirectReason, /the firewall's table luksmith_helper on the backup host is not there/);
+    await askHelper(administrator, ["firewall", "apply"]);
+    const now = await helper.call("probe", { version: "0.1.0", triesStorage: false });
+    assert.deepEqual([now.allowsDirect, now.noDirectReason], [true, ""]);
     assert.equal(can.maxImageBytes, 1024 * mebi);
   });
 
