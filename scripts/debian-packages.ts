@@ -34,6 +34,7 @@ const helper: readonly DebianPackage[] = [
   { name: "nftables", because: "guarding the ports" },
   { name: "quota", because: "limiting what a machine may store" },
   { name: "btrfs-progs", because: "a volume's other file system, and storage with reflinks, for checkpoints" },
+  { name: "xfsprogs", because: "the other storage with reflinks" },
 ];
 
 const checks: readonly DebianPackage[] = [

@@ -22,19 +22,25 @@ import { until } from "../../lab/harness/until.ts";
 import { rootOnly } from "../tools/scratch.ts";
 import { HelperScene, image, machine, mebi, openRequest } from "./helper-scene.ts";
 
-const canMount =
-  rootOnly.skip === undefined && /\tbtrfs$/m.test(readFileSync("/proc/filesystems", "utf8"))
-    ? {}
-    : { skip: "needs root, and btrfs in this kernel" };
+function canMount(type: string) {
+  if (rootOnly.skip !== undefined) return rootOnly;
+  const isKnown = readFileSync("/proc/filesystems", "utf8").includes(`\t${type}\n`);
+  return isKnown ? {} : { skip: `needs ${type} in this kernel` };
+}
 
-function run(file: string, ...args: string[]): void {
+const reflinks = {
+  btrfs: ["mkfs.btrfs", "--quiet"],
+  xfs: ["mkfs.xfs", "-q", "-m", "reflink=1"],
+} as const;
+
+function run(...[file = "", ...args]: readonly string[]): void {
   const { status, stderr } = spawnSync(file, args);
   assert.equal(status, 0, `${file} ${args.join(" ")}: ${stderr}`);
 }
 
-/** Both the machine's directory and the checkpoints on one file system, which has reflinks unless it is said to be tmpfs. */
+/** Both the machine's directory and the checkpoints on one file system, which has reflinks unless it is tmpfs. */
 class CheckpointScene extends HelperScene {
-  constructor(context: TestContext, settings = "", type: "btrfs" | "tmpfs" = "btrfs") {
+  constructor(context: TestContext, settings = "", type: keyof typeof reflinks | "tmpfs" = "btrfs") {
     const mounted: string[] = [];
     // before the scene's own end, which would otherwise meet a mount
     context.after(() => {
@@ -43,13 +49,14 @@ class CheckpointScene extends HelperScene {
     super(context, {});
     const storage = join(this.path, "storage");
     mkdirSync(storage);
-    if (type === "btrfs") {
-      const disk = join(this.path, "disk");
-      run("truncate", "--size=256M", disk);
-      run("mkfs.btrfs", "--quiet", disk);
-      run("mount", "-o", "loop", disk, storage);
-    } else {
+    if (type === "tmpfs") {
       run("mount", "-t", type, type, storage);
+    } else {
+      const disk = join(this.path, "disk");
+      // the least that mkfs.xfs(8) takes
+      run("truncate", "--size=300M", disk);
+      run(...reflinks[type], disk);
+      run("mount", "-o", "loop", disk, storage);
     }
     mounted.push(storage);
     mkdirSync(join(storage, "machine/images"), { recursive: true });
@@ -94,7 +101,7 @@ describe("checkpoints without reflinks", rootOnly, () => {
   });
 });
 
-describe("checkpoints", { ...canMount, concurrency: 3 }, () => {
+describe("checkpoints", { ...canMount("btrfs"), concurrency: 3 }, () => {
   it("are made one at a time, whoever asks, and never over one that is there", async (t) => {
     const scene = new CheckpointScene(t);
     scene.writeImage();
@@ -182,8 +189,8 @@ describe("checkpoints", { ...canMount, concurrency: 3 }, () => {
     await assert.rejects(helper.call("createCheckpoint", { image }), { code: "locked" });
   });
 
-  it("come back in the image's place, which is never empty, and what was there is kept", async (t) => {
-    const scene = new CheckpointScene(t);
+  const comeBack = (type: keyof typeof reflinks) => async (t: TestContext) => {
+    const scene = new CheckpointScene(t, "", type);
     scene.writeImage();
     await using helper = await scene.start();
     const { checkpoint } = await helper.call("createCheckpoint", { image });
@@ -207,7 +214,9 @@ describe("checkpoints", { ...canMount, concurrency: 3 }, () => {
     await systemClock.sleep(0);
     assert.equal((await scene.restore(name)).exitCode, 0);
     assert.equal(statSync(scene.at(image)).size, mebi);
-  });
+  };
+  it("come back in the image's place, which is never empty, and what was there is kept", comeBack("btrfs"));
+  it("the same on xfs", canMount("xfs"), comeBack("xfs"));
 
   it("do not come back over what is no image", async (t) => {
     const scene = new CheckpointScene(t);
