@@ -168,7 +168,7 @@ export class CheckpointStore {
       throw error;
     } finally {
       await rm(fresh, { force: true });
-      // not those that have something in them
+      // what was prepared for nothing; those that have something in them stay, and an empty one does no harm either
       for (const empty of [directory, dirname(directory)]) await rmdir(empty).catch(() => undefined);
     }
     await syncDirectory(directory);

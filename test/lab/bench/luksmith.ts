@@ -66,19 +66,29 @@ socket: { path: ${runtime}/agent.sock }
   };
 }
 
+interface StepMoment {
+  readonly what: "stepBegan" | "stepEnded";
+  readonly step: string;
+  /** Since the run's first event. */
+  readonly seconds: number;
+}
+
+function stepMoments(events: Followed["events"]): StepMoment[] {
+  const started = events[0]?.time?.getTime() ?? 0;
+  return events.flatMap(({ kind, time }) => {
+    if (kind?.$case !== "stepBegan" && kind?.$case !== "stepEnded") return [];
+    return [{ what: kind.$case, step: kind.value.step, seconds: ((time?.getTime() ?? 0) - started) / 1000 }];
+  });
+}
+
 /** A connection, and with it or after it a helper's and an nbd-server's start where there are any. */
 function secondsToOpen(events: Followed["events"]): number {
-  const started = events[0]?.time?.getTime() ?? 0;
-  const ended = events.flatMap(({ kind, time }) =>
-    kind?.$case === "stepEnded" && ["connect", "export"].includes(kind.value.step) ? [time?.getTime() ?? 0] : [],
+  const opened = stepMoments(events).filter(
+    ({ what, step }) => what === "stepEnded" && ["connect", "export"].includes(step),
   );
-  return (Math.max(started, ...ended) - started) / 1000;
+  return Math.max(0, ...opened.map(({ seconds }) => seconds));
 }
 
 function printSteps(events: Followed["events"]): void {
-  const started = events[0]?.time?.getTime() ?? 0;
-  for (const { kind, time } of events) {
-    if (kind?.$case !== "stepBegan" && kind?.$case !== "stepEnded") continue;
-    process.stderr.write(`${((time?.getTime() ?? 0) - started) / 1000} ${kind.$case} ${kind.value.step}\n`);
-  }
+  for (const { what, step, seconds } of stepMoments(events)) process.stderr.write(`${seconds} ${what} ${step}\n`);
 }
