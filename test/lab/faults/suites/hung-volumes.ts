@@ -15,8 +15,9 @@ import { until } from "../../harness/until.ts";
 
 const hung = ["a", "b", "c", "d"];
 const answersWithinMs = 100;
-/** Of what the slowest question takes when nothing hangs: on a busy machine that may be more. */
+/** Of what the slowest question takes when nothing hangs: on a slow machine that may be more. */
 const timesIdle = 3;
+/** Also what telling a run to end may take, which begins to end it before it answers. */
 const neverOverMs = 300;
 const questions = 9;
 const overWithinMs = 10_000;
@@ -50,7 +51,7 @@ jobs:
       };
       assertDone(await agent.backup("well"));
       const idleMs = new Map<string, number>();
-      for (const [what, ask] of Object.entries(asked)) idleMs.set(what, median(await timesOf(ask)));
+      for (const [what, ask] of Object.entries(asked)) idleMs.set(what, quickest(await timesOf(ask)));
       const slow = Math.min(neverOverMs, timesIdle * Math.max(...idleMs.values()));
       const limitMs = Math.max(answersWithinMs, slow);
 
@@ -61,7 +62,7 @@ jobs:
       await until(async () => (await thatWait()).length === hung.length, "all hang");
 
       for (const [what, ask] of Object.entries(asked)) {
-        const ms = median(await timesOf(ask));
+        const ms = quickest(await timesOf(ask));
         context.diagnostic(`${what}: ${ms.toFixed(0)} ms, ${idleMs.get(what)?.toFixed(0)} ms when nothing hangs`);
         assert.ok(ms < limitMs, `${what} took ${ms.toFixed(0)} ms, the limit is ${limitMs.toFixed(0)} ms`);
       }
@@ -81,8 +82,8 @@ jobs:
       await assertNothingLeft(undefined, over.helper === undefined ? undefined : hostNoticesWithinMs);
       context.diagnostic(`cancel: ${cancelsMs.map((ms) => ms.toFixed(0)).join(", ")} ms`);
       context.diagnostic(`until the run is over: ${endsMs.map((ms) => (ms / 1000).toFixed(1)).join(", ")} s`);
-      const cancelMs = median(cancelsMs);
-      assert.ok(cancelMs < limitMs, `cancel took ${cancelMs.toFixed(0)} ms, the limit is ${limitMs.toFixed(0)} ms`);
+      const cancelMs = quickest(cancelsMs);
+      assert.ok(cancelMs < neverOverMs, `cancel took ${cancelMs.toFixed(0)} ms, the limit is ${neverOverMs} ms`);
       for (const ms of endsMs)
         assert.ok(ms < overWithinMs, `a hung run was over ${ms.toFixed(0)} ms after it was told to be`);
     });
@@ -116,6 +117,10 @@ async function timeOf(ask: () => Promise<unknown>): Promise<number> {
   return systemClock.monotonicMs() - beganMs;
 }
 
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
+/**
+ * What an answer costs when nothing else wants the machine. A busy machine only ever adds to it, by any amount,
+ * whereas an agent that waits for a hung volume is late with every answer.
+ */
+function quickest(times: readonly number[]): number {
+  return Math.min(...times);
 }
