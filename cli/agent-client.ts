@@ -25,12 +25,14 @@ import {
   type ListRunsRequest,
   type ListSnapshotsRequest,
   AgentServiceService as methods,
+  type PinSnapshotRequest,
   type PruneRequest,
   type ResizeVolumeRequest,
   type RestoreRequest,
   type ScanRemoteRequest,
   type TrimVolumeRequest,
   type TrustRemoteRequest,
+  type UnpinSnapshotRequest,
   type VerifyRequest,
   type WatchRunRequest,
 } from "../proto/gen/luksmith/v1/agent.ts";
@@ -85,6 +87,8 @@ export class AgentClient {
   restore = (request: RestoreRequest) => this.#call(methods.restore, request, slowMs);
   verify = (request: VerifyRequest) => this.#call(methods.verify, request, slowMs);
   prune = (request: PruneRequest) => this.#call(methods.prune, request, slowMs);
+  pinSnapshot = (request: PinSnapshotRequest) => this.#call(methods.pinSnapshot, request, slowMs);
+  unpinSnapshot = (request: UnpinSnapshotRequest) => this.#call(methods.unpinSnapshot, request, slowMs);
   scanRemote = (request: ScanRemoteRequest) => this.#call(methods.scanRemote, request, slowMs);
   trustRemote = (request: TrustRemoteRequest) => this.#call(methods.trustRemote, request, slowMs);
   describeRemote = (request: DescribeRemoteRequest) => this.#call(methods.describeRemote, request, quickMs);

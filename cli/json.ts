@@ -160,8 +160,9 @@ export function eventJson(runId: string, event: RunEvent): JsonObject | undefine
     case "note":
       return { type: "note", ...common, message: kind.value.message };
     case "item": {
-      const { action, path, size } = kind.value;
-      return { type: "item", ...common, action: enumName(Item_Action, action), ...name("path", path), size };
+      const { action, path, size, reason } = kind.value;
+      const what = { action: enumName(Item_Action, action), ...name("path", path), size };
+      return { type: "item", ...common, ...what, reason: textOrNull(reason) };
     }
     case "attemptFailed":
       return { type: "attempt_failed", ...common, retry: orNull(kind.value.retry, retryFields) };
@@ -215,6 +216,8 @@ export function snapshotJson(snapshot: Snapshot): JsonObject {
     bytesCopied: recorded ? snapshot.bytesCopied : null,
     warnings: recorded ? snapshot.warnings : null,
     runId: textOrNull(snapshot.runId),
+    pinned: snapshot.pinned,
+    note: textOrNull(snapshot.note),
   };
 }
 

@@ -9,6 +9,7 @@ import { addHelpCommand } from "./commands/help.ts";
 import { addJobsCommand } from "./commands/jobs.ts";
 import { addLogCommand } from "./commands/log.ts";
 import { addLsCommand } from "./commands/ls.ts";
+import { addPinCommand, addUnpinCommand } from "./commands/pin.ts";
 import { addPruneCommand } from "./commands/prune.ts";
 import { addRemoteCommand } from "./commands/remote.ts";
 import { addRestoreCommand } from "./commands/restore.ts";
@@ -84,6 +85,8 @@ export function makeProgram(invocation: Invocation, output: ProgramOutput): Comm
   addRestoreCommand(program, invocation);
   addVerifyCommand(program, invocation);
   addPruneCommand(program, invocation);
+  addPinCommand(program, invocation);
+  addUnpinCommand(program, invocation);
   addTrimCommand(program, invocation);
   addStatusCommand(program, invocation);
   addJobsCommand(program, invocation);

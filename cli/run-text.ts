@@ -3,7 +3,15 @@
 import { showName } from "../common/file-name.ts";
 import { escapeControls } from "../common/quote.ts";
 import { formatBytes, formatDuration, plural } from "../common/units.ts";
-import { Item_Action, type Retry, type Run, type RunEvent, RunState, Verb } from "../proto/gen/luksmith/v1/types.ts";
+import {
+  type Item,
+  Item_Action,
+  type Retry,
+  type Run,
+  type RunEvent,
+  RunState,
+  Verb,
+} from "../proto/gen/luksmith/v1/types.ts";
 import { enumName } from "./enum-name.ts";
 import { localTime } from "./local-time.ts";
 import { progressText } from "./progress.ts";
@@ -92,9 +100,10 @@ export function runRow(run: Run, now: Date): Cell[] {
 }
 
 /** "add       12.3 KiB  etc/hosts": one thing done to one file. */
-export function itemText(action: Item_Action, path: Uint8Array, size: number): string {
+export function itemText({ action, path, size, reason }: Item): string {
   const sized = action === Item_Action.ADD || action === Item_Action.CHANGE ? formatBytes(size) : "";
-  return `${enumName(Item_Action, action).padEnd(8)}  ${sized.padStart(8)}  ${showName(path)}`;
+  const why = reason === "" ? "" : `  (${escapeControls(reason)})`;
+  return `${enumName(Item_Action, action).padEnd(8)}  ${sized.padStart(8)}  ${showName(path)}${why}`;
 }
 
 export function warningText(message: string, path: Uint8Array): string {
@@ -125,7 +134,7 @@ export function eventText(event: RunEvent, now: Date): string | undefined {
     case "note":
       return `note: ${escapeControls(kind.value.message)}`;
     case "item":
-      return itemText(kind.value.action, kind.value.path, kind.value.size);
+      return itemText(kind.value);
     case "attemptFailed":
       // as it was when it was said: a log is read later
       return kind.value.retry === undefined ? undefined : attemptFailedText(kind.value.retry, event.time ?? now);

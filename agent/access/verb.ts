@@ -30,6 +30,7 @@ export const accessVerbs = {
   },
   verify: { target: "job", grants: "compare a snapshot with the source, which names files of anybody's that differ" },
   prune: { target: "job", grants: "remove snapshots of the job for good" },
+  pin: { target: "job", grants: "pin snapshots of the job, so that no rule removes them, and unpin them" },
   log: { target: "run", grants: "read and follow the events of runs" },
   cancel: { target: "run", grants: "cancel runs" },
 } as const satisfies Record<string, { target: TargetKind; grants: string }>;

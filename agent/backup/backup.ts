@@ -9,6 +9,7 @@ import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { mustRun } from "../../common/exec.ts";
 import { formatBytes, plural } from "../../common/units.ts";
 import type { JobConfig } from "../config/job.ts";
+import { pruneAfterBackup } from "../prune/by-policy.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { pointLatest } from "../snapshots/latest.ts";
 import { partialName } from "../snapshots/name.ts";
@@ -129,6 +130,7 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
   });
   const others = bases.filter((base) => base.endsWith(".partial"));
   for (const other of others) await removeTree(host.exec, join(jobDir, other), signal);
+  if (job.keep?.afterBackup === true) await pruneAfterBackup(host, job, attached, run);
 
   const left = warnings === 0 ? "" : `, ${plural(warnings, "file")} left out`;
   return {

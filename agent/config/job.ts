@@ -3,8 +3,10 @@
 import * as z from "zod";
 import { absolutePathFault, absolutePathSchema, nameSchema } from "../../common/config/names.ts";
 import { durationSchema, sizeSchema } from "../../common/config/quantity.ts";
+import { type KeepPolicy, keepSchema, toKeepPolicy } from "./keep.ts";
 import { notYet } from "./not-yet.ts";
 import { deadlineSchema } from "./runs.ts";
+import { timezoneSchema } from "./timezone.ts";
 import { uniqueList } from "./unique-list.ts";
 
 /** An argument vector: the program by its absolute path, then its arguments. Never given to a shell. */
@@ -26,6 +28,10 @@ export interface JobConfig {
   readonly oneFileSystem: boolean;
   /** Of a backup; undefined = as for every run. */
   readonly deadlineMs: number | undefined;
+  /** Undefined: nothing is removed by itself. */
+  readonly keep: KeepPolicy | undefined;
+  /** An IANA name: where the days of `keep` begin; undefined: where the machine is. */
+  readonly timezone: string | undefined;
 }
 
 /** A day more than any dump takes, and within what a timer of Node's can hold (2^31 ms). */
@@ -94,13 +100,34 @@ export const jobFileSchema = z.strictObject({
   bandwidthLimit: sizeSchema({ min: minBandwidthLimit }).optional().describe("Bytes per second, such as 5M"),
   oneFileSystem: z.boolean().default(true).describe("Do not descend into what is mounted below a source"),
   deadline: deadlineSchema.optional().describe("A backup that takes longer is ended; left out: runs.deadline"),
-  keep: notYet("every snapshot would stay until you remove it with luksmith prune"),
+  keep: keepSchema
+    .optional()
+    .describe("Which snapshots stay; left out: all, until luksmith prune is told what to remove"),
+  timezone: timezoneSchema
+    .optional()
+    .describe("Where the hours, days, weeks, months and years of keep begin; left out: the machine's own time zone"),
   schedule: notYet("no backup would ever start by itself; call luksmith backup from a systemd timer"),
 });
 
 export function toJobConfig(
   name: string,
-  { hookTimeout, bandwidthLimit, deadline, keep: _keep, schedule: _schedule, ...rest }: z.output<typeof jobFileSchema>,
+  {
+    hookTimeout,
+    bandwidthLimit,
+    deadline,
+    keep,
+    timezone,
+    schedule: _schedule,
+    ...rest
+  }: z.output<typeof jobFileSchema>,
 ): JobConfig {
-  return { name, ...rest, hookTimeoutMs: hookTimeout, bandwidthLimit, deadlineMs: deadline };
+  return {
+    name,
+    ...rest,
+    hookTimeoutMs: hookTimeout,
+    bandwidthLimit,
+    deadlineMs: deadline,
+    keep: keep && toKeepPolicy(keep),
+    timezone,
+  };
 }

@@ -1,8 +1,10 @@
 /** What a prune removes, as directory names. Pure. */
 
 import { LuksmithError } from "../../common/errors.ts";
+import { quoteText } from "../../common/quote.ts";
 import { parseSnapshotName, partialName } from "../snapshots/name.ts";
 import type { SnapshotEntry } from "../snapshots/select.ts";
+import type { Judgement } from "./retention.ts";
 
 export interface PrunePlan {
   readonly remove: readonly string[];
@@ -12,10 +14,14 @@ export interface PrunePlan {
   readonly empties: boolean;
 }
 
-/** @throws {LuksmithError} "not_found" when a named snapshot is not there: nothing is removed then */
+/**
+ * @param pinned names of snapshots that are to stay
+ * @throws {LuksmithError} "not_found" when a named snapshot is not there, "refused" when it is pinned: nothing is removed then
+ */
 export function planPrune(
   entries: readonly SnapshotEntry[],
   named: { partial: boolean; snapshots: readonly string[] },
+  pinned: ReadonlySet<string> = new Set(),
 ): PrunePlan {
   const finished = entries.filter((entry) => !entry.partial).map((entry) => entry.name);
   const unknown = named.snapshots.filter((name) => !finished.includes(name));
@@ -28,9 +34,30 @@ export function planPrune(
       },
     );
   }
+  const kept = named.snapshots.find((name) => pinned.has(name));
+  if (kept !== undefined) {
+    throw new LuksmithError("refused", `snapshot ${quoteText(kept)} is pinned`, {
+      hint: "luksmith unpin JOB@SNAPSHOT",
+    });
+  }
   const partial = named.partial ? entries.filter((entry) => entry.partial).map((entry) => partialName(entry.name)) : [];
-  const doomed = finished.filter((name) => named.snapshots.includes(name));
-  const kept = finished.filter((name) => !named.snapshots.includes(name));
+  return planOf(finished, (name) => named.snapshots.includes(name), partial);
+}
+
+/**
+ * @param judgements of all finished snapshots
+ * @param abandoned unfinished ones that no backup will go on with, by the names of what they would have become
+ */
+export function planByPolicy(judgements: readonly Judgement[], abandoned: readonly string[]): PrunePlan {
+  const doomed = new Set(judgements.filter(({ reasons }) => reasons.length === 0).map(({ name }) => name));
+  const finished = judgements.map(({ name }) => name);
+  return planOf(finished, (name) => doomed.has(name), abandoned.map(partialName));
+}
+
+/** @param finished oldest first */
+function planOf(finished: readonly string[], goes: (name: string) => boolean, partial: readonly string[]): PrunePlan {
+  const doomed = finished.filter(goes);
+  const kept = finished.filter((name) => !goes(name));
   const newestGoes = doomed.includes(finished.at(-1) ?? "");
   return {
     remove: [...doomed, ...partial],

@@ -1,26 +1,21 @@
-/** Removing what was named: an unfinished snapshot, or finished ones by name. */
+/** Removing snapshots: what was named, or, when nothing is, what the job's `keep` does not keep. */
 
-import { join } from "node:path";
-import { LuksmithError } from "../../common/errors.ts";
-import { mustRun } from "../../common/exec.ts";
 import { plural } from "../../common/units.ts";
 import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
-import { PartialStates } from "../backup/partial-states.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
-import { pointLatest } from "../snapshots/latest.ts";
-import { partialName } from "../snapshots/name.ts";
+import { readPinned } from "../snapshots/pinned.ts";
 import { type Attached, withVolume } from "../stack/attach.ts";
 import type { Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
-import { volumeDeadlineMs } from "../tools/deadlines.ts";
-import { removeTree } from "../tools/remove-tree.ts";
-import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "../volume/pin.ts";
+import { planPolicy, requireClocks, requireKeep, showPolicy, warnOfFuture } from "./by-policy.ts";
 import { type PrunePlan, planPrune, planRest } from "./plan.ts";
+import { removeSnapshots } from "./removal.ts";
 
 export interface PruneOptions {
   readonly partial: boolean;
+  /** With neither these nor `partial`, the job's policy decides. */
   readonly snapshots: readonly string[];
   readonly dryRun: boolean;
   /** The same for every attempt of a run. */
@@ -32,6 +27,14 @@ export class PruneBegun {
   remove: readonly string[] | undefined;
 }
 
+/** @throws {LuksmithError} "usage" when nothing says what to remove */
+export function requirePruneRequest(
+  job: JobConfig,
+  { partial, snapshots }: Pick<PruneOptions, "partial" | "snapshots">,
+) {
+  if (!partial && snapshots.length === 0) requireKeep(job);
+}
+
 export async function prune(
   host: Host,
   pins: PinStore,
@@ -40,20 +43,18 @@ export async function prune(
   options: PruneOptions,
   run: RunContext,
 ): Promise<RunResult> {
-  if (!options.partial && options.snapshots.length === 0) {
-    throw new LuksmithError("usage", "nothing was named to be removed", { hint: "--partial, or --snapshot NAME" });
-  }
   const attach = { mode: options.dryRun ? "read" : "write", acceptRollback: false, job: job.name } as const;
   return withVolume(host, pins, target, attach, run, async (attached) => {
-    const { begun } = options;
+    const { begun, dryRun } = options;
+    const { entries } = attached;
     const plan =
-      begun.remove === undefined ? planPrune(attached.entries, options) : planRest(attached.entries, begun.remove);
-    begun.remove ??= plan.remove;
-    for (const name of plan.remove)
-      run.item({ action: Item_Action.DELETE, path: Buffer.from(`${job.name}/${name}`), size: 0 });
-    if (!options.dryRun && plan.remove.length > 0) await run.step("remove", () => remove(host, job, attached, plan));
-    const verb = options.dryRun ? "would remove" : "removed";
+      begun.remove === undefined ? await planned(host, job, attached, options, run) : planRest(entries, begun.remove);
     const nothing = plan.remove.length === 0;
+    if (!dryRun && !nothing) {
+      begun.remove ??= plan.remove;
+      await run.step("remove", () => removeSnapshots(host, job, attached, entries, plan));
+    }
+    const verb = dryRun ? "would remove" : "removed";
     return {
       state: "done",
       summary: nothing
@@ -63,26 +64,26 @@ export async function prune(
   });
 }
 
-/** Each is renamed to unfinished first: cut short, what is left of it can never pass for a whole snapshot. */
-async function remove(host: Host, job: JobConfig, attached: Attached, plan: PrunePlan): Promise<void> {
-  const { filesDir, signal, entries } = attached;
-  const { exec, clock, stateDir } = host;
-  const states = await PartialStates.read({ exec, clock, stateDir, filesDir, signal }, job, entries);
-  const jobDir = join(filesDir, job.name);
-  const operate = (file: string, args: string[]) =>
-    mustRun(host.exec, { file, args, deadlineMs: volumeDeadlineMs, signal });
-  if (plan.latest !== undefined) {
-    await pointLatest(host.exec, jobDir, plan.latest, signal);
-  } else if (plan.empties) {
-    await operate("rm", ["--force", "--", join(jobDir, "latest")]);
+/** Says what it has found, and refuses what is not to be done. */
+async function planned(
+  host: Host,
+  job: JobConfig,
+  attached: Attached,
+  { partial, snapshots, dryRun }: PruneOptions,
+  run: RunContext,
+): Promise<PrunePlan> {
+  const { entries, filesDir, signal } = attached;
+  if (partial || snapshots.length > 0) {
+    const pinned = snapshots.length === 0 ? [] : (await readPinned(host.exec, filesDir, job.name, signal)).keys();
+    const plan = planPrune(entries, { partial, snapshots }, new Set(pinned));
+    for (const name of plan.remove) {
+      run.item({ action: Item_Action.DELETE, path: Buffer.from(`${job.name}/${name}`), size: 0, reason: "" });
+    }
+    return plan;
   }
-  for (const name of plan.remove) {
-    const doomed = name.endsWith(".partial") ? name : partialName(name);
-    // what is left of it, when this is cut short, must not be gone on with either
-    await states.forget(doomed);
-    if (doomed !== name) await operate("mv", ["--no-target-directory", "--", join(jobDir, name), join(jobDir, doomed)]);
-    await removeTree(host.exec, join(jobDir, doomed), signal);
-  }
-  await attached.recordGeneration();
-  await syncFilesystem(host.exec, filesDir, signal);
+  const policy = await planPolicy(host, job, attached, entries);
+  warnOfFuture(job, policy.judgements, run);
+  showPolicy(job, policy, run);
+  if (!dryRun && policy.plan.remove.length > 0) await requireClocks(host, attached);
+  return policy.plan;
 }

@@ -2,7 +2,8 @@ import { unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { backup } from "../backup/backup.ts";
-import { PruneBegun, prune } from "../prune/prune.ts";
+import { pinSnapshot, requireNote } from "../prune/pin.ts";
+import { PruneBegun, prune, requirePruneRequest } from "../prune/prune.ts";
 import { snapshotPath } from "../restore/paths.ts";
 import { RestoreBegun, requireTarget, restore } from "../restore/restore.ts";
 import { verify } from "../verify/verify.ts";
@@ -10,7 +11,10 @@ import { type Agent, rightsOf, toCaller } from "./agent.ts";
 import { authorizedJob } from "./authorized.ts";
 import { startOnVolume } from "./start-on-volume.ts";
 
-type Handlers = Pick<AgentServiceServer, "listJobs" | "backup" | "restore" | "verify" | "prune">;
+type Handlers = Pick<
+  AgentServiceServer,
+  "listJobs" | "backup" | "restore" | "verify" | "prune" | "pinSnapshot" | "unpinSnapshot"
+>;
 
 export function jobHandlers(agent: Agent): Handlers {
   const { access, config, host, pins } = agent;
@@ -59,11 +63,28 @@ export function jobHandlers(agent: Agent): Handlers {
 
     prune: unary(log, async ({ job: name, ...options }, peer) => {
       const { job, caller } = await authorizedJob(agent, peer, "prune", name);
+      requirePruneRequest(job, options);
       const { volume } = job;
       const { dryRun } = options;
       const request = { verb: Verb.PRUNE, volume, job: name, dryRun, caller: toCaller(caller) };
       const begun = new PruneBegun();
       return startOnVolume(agent, request, (target, run) => prune(host, pins, job, target, { ...options, begun }, run));
+    }),
+
+    pinSnapshot: unary(log, async ({ job: name, snapshot, note }, peer) => {
+      const { job, caller } = await authorizedJob(agent, peer, "pin", name);
+      requireNote(note);
+      const request = { verb: Verb.PIN, volume: job.volume, job: name, caller: toCaller(caller) };
+      return startOnVolume(agent, request, (target, run) =>
+        pinSnapshot(host, pins, job, target, { snapshot, note }, run),
+      );
+    }),
+
+    unpinSnapshot: unary(log, async ({ job: name, snapshot }, peer) => {
+      const { job, caller } = await authorizedJob(agent, peer, "pin", name);
+      const request = { verb: Verb.UNPIN, volume: job.volume, job: name, caller: toCaller(caller) };
+      const options = { snapshot, note: undefined };
+      return startOnVolume(agent, request, (target, run) => pinSnapshot(host, pins, job, target, options, run));
     }),
   };
 }

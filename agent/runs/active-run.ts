@@ -5,15 +5,8 @@ import type { Clock } from "../../common/clock.ts";
 import { toErrorDetail } from "../../common/error-wire.ts";
 import { asLuksmithError, type LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
-import {
-  type Caller,
-  type Item,
-  type Progress,
-  type Run,
-  RunState,
-  runStateToJSON,
-} from "../../proto/gen/luksmith/v1/types.ts";
-import type { RunContext, RunWork } from "./context.ts";
+import { type Caller, type Progress, type Run, RunState, runStateToJSON } from "../../proto/gen/luksmith/v1/types.ts";
+import type { NewItem, RunContext, RunWork } from "./context.ts";
 import { EventAllowance, type RationedKind } from "./event-allowance.ts";
 import type { EventKind, EventRecord } from "./event-record.ts";
 import { whole } from "./progress-meter.ts";
@@ -233,9 +226,9 @@ export class ActiveRun implements RunContext {
     this.#ration("note", message.length, { $case: "note", value: { message: message.slice(0, messageLimit) } });
   };
 
-  readonly item = (item: Item): void => {
-    const value = { action: item.action, path: Buffer.from(item.path), size: whole(item.size) };
-    this.#ration("item", item.path.length, { $case: "item", value });
+  readonly item = ({ action, path, size, reason = "" }: NewItem): void => {
+    const value = { action, path: Buffer.from(path), size: whole(size), reason: reason.slice(0, messageLimit) };
+    this.#ration("item", path.length + reason.length, { $case: "item", value });
   };
 
   #ration(kind: RationedKind, bytes: number, event: EventKind): void {

@@ -3,6 +3,8 @@
 import type { Caller, Item, Progress, Run, RunTotals } from "../../proto/gen/luksmith/v1/types.ts";
 import type { RetryPolicy } from "./retry.ts";
 
+export type NewItem = Omit<Item, "reason"> & Partial<Pick<Item, "reason">>;
+
 export interface RunContext {
   readonly runId: string;
   readonly caller: Caller;
@@ -18,7 +20,7 @@ export interface RunContext {
   warn(message: string, path?: Uint8Array): void;
   note(message: string): void;
   /** The first 10,000 are kept, the rest only counted. */
-  item(item: Item): void;
+  item(item: NewItem): void;
   /** Whether the run will try again after having failed like this. */
   willTryAgain(thrown: unknown): boolean;
 }

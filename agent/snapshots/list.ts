@@ -5,6 +5,7 @@ import type { Exec } from "../../common/exec.ts";
 import { Snapshot } from "../../proto/gen/luksmith/v1/types.ts";
 import { listDirectory } from "../tools/find.ts";
 import { parseSnapshotName } from "./name.ts";
+import { readPinned } from "./pinned.ts";
 import { readRecords, type SnapshotRecord } from "./record.ts";
 import type { SnapshotEntry } from "./select.ts";
 
@@ -29,11 +30,12 @@ export async function listSnapshots(
 ): Promise<Snapshot[]> {
   const perJob = await Promise.all(
     jobs.map(async (job) => {
-      const [entries, records] = await Promise.all([
+      const [entries, records, pinned] = await Promise.all([
         readJobDirectory(exec, filesDir, job, signal),
         readRecords(exec, filesDir, job, signal),
+        readPinned(exec, filesDir, job, signal),
       ]);
-      return describeSnapshots(job, entries, records);
+      return describeSnapshots(job, entries, records, pinned);
     }),
   );
   return perJob.flat();
@@ -44,6 +46,7 @@ export function describeSnapshots(
   job: string,
   entries: readonly SnapshotEntry[],
   records: ReadonlyMap<string, SnapshotRecord>,
+  pinned: ReadonlyMap<string, string> = new Map(),
 ): Snapshot[] {
   const newest = entries.findLast((entry) => !entry.partial)?.name;
   return entries.map(({ name, time, partial }) => {
@@ -60,6 +63,8 @@ export function describeSnapshots(
       bytesCopied: record?.bytesCopied ?? 0,
       warnings: record?.warnings ?? 0,
       runId: record?.run ?? "",
+      pinned: !partial && pinned.has(name),
+      note: (partial ? undefined : pinned.get(name)) ?? "",
     });
   });
 }

@@ -36,6 +36,8 @@ export interface ImageStat {
   readonly bytes: number;
   /** What it takes on the host's disk. */
   readonly allocatedBytes: number;
+  /** When it was last written to, by the host's clock; undefined when the host does not say. */
+  readonly writtenAt: Date | undefined;
 }
 
 /** The image on the backup host, while the connection stands. */

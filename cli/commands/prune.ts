@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { LuksmithError } from "../../common/errors.ts";
 import { addExamples, detach, groups } from "../help-text.ts";
 import { type Invocation, withSession } from "../invocation.ts";
 import { jobName, snapshotName } from "../names.ts";
@@ -16,7 +15,10 @@ export function addPruneCommand(program: Command, invocation: Invocation): void 
     .command("prune")
     .helpGroup(groups.backup)
     .summary("remove snapshots")
-    .description("Removes from JOB what is named, and nothing else. There is no way back.")
+    .description(
+      "Removes from JOB the snapshots that its `keep` does not keep, or, when something is named, what is named and " +
+        "nothing else. There is no way back: --dry-run shows every snapshot with the rule that keeps it.",
+    )
     .argument("<job>", "the job", jobName)
     .option("--partial", "the unfinished snapshot of an interrupted backup")
     .option(
@@ -25,15 +27,10 @@ export function addPruneCommand(program: Command, invocation: Invocation): void 
       (name: string, before: string[]) => [...before, snapshotName(name)],
       [],
     )
-    .option("--dry-run", "say what would be removed, and change nothing")
+    .option("--dry-run", "say what would be removed and what keeps the rest, and change nothing")
     .option(...detach)
-    .action((job: string, options: Options, self: Command) => {
-      if (!options.partial && options.snapshot.length === 0) {
-        throw new LuksmithError("usage", "say what to remove: --partial or --snapshot NAME", {
-          hint: `luksmith snapshots ${job} lists what there is`,
-        });
-      }
-      return withSession(invocation, self, (session) =>
+    .action((job: string, options: Options, self: Command) =>
+      withSession(invocation, self, (session) =>
         session.run(
           () =>
             session.agent.prune({
@@ -44,9 +41,11 @@ export function addPruneCommand(program: Command, invocation: Invocation): void 
             }),
           { detach: options.detach === true },
         ),
-      );
-    });
+      ),
+    );
   addExamples(command, [
+    ["luksmith prune home --dry-run", "which snapshots would go, and what keeps the others"],
+    ["luksmith prune home", "remove what no rule keeps"],
     ["luksmith prune home --snapshot 2026-11-23T02-00-00Z", "one snapshot"],
     ["luksmith prune home --partial", "make room after a backup that filled the volume"],
   ]);

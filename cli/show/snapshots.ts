@@ -41,6 +41,7 @@ function snapshotRow(snapshot: Snapshot): Cell[] {
     snapshot.incomplete
       ? `incomplete${snapshot.warnings > 0 ? `: ${formatCount(snapshot.warnings)} warnings` : ""}`
       : "",
+    snapshot.pinned ? ["pinned", snapshot.note].filter(Boolean).join(": ") : "",
   ].filter((note) => note !== "");
   const figure = (text: string): Cell => ({
     text: snapshot.files > 0 || snapshot.runId !== "" ? text : "-",

@@ -15,7 +15,7 @@ export function showMessage(terminal: Terminal, event: RunEvent): void {
       break;
     }
     case "item":
-      terminal.outLine(itemText(kind.value.action, kind.value.path, kind.value.size));
+      terminal.outLine(itemText(kind.value));
       break;
     case "warning":
       terminal.errLine(

@@ -62,8 +62,8 @@ export async function statImage(
   signal: AbortSignal,
 ): Promise<ImageStat | undefined> {
   try {
-    const { bytes, allocatedBytes } = await session.call("statImage", { image }, signal);
-    return { bytes, allocatedBytes };
+    const { bytes, allocatedBytes, modifiedAt } = await session.call("statImage", { image }, signal);
+    return { bytes, allocatedBytes, writtenAt: modifiedAt };
   } catch (error) {
     if (asLuksmithError(error).code === "not_found") return undefined;
     throw error;

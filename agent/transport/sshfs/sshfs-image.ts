@@ -30,8 +30,9 @@ export class SshfsImage implements RemoteImage {
     this.isThere = spec.isThere;
   }
 
-  stat(signal: AbortSignal): Promise<ImageStat | undefined> {
-    return statRemote(this.#host.exec, this.#spec.path, signal);
+  async stat(signal: AbortSignal): Promise<ImageStat | undefined> {
+    const found = await statRemote(this.#host.exec, this.#spec.path, signal);
+    return found && { ...found, writtenAt: new Date(found.writtenSeconds * 1000) };
   }
 
   async create(bytes: number): Promise<void> {

@@ -134,6 +134,8 @@ test("what was typed arrives", async () => {
     backup: begin,
     verify: begin,
     prune: begin,
+    pinSnapshot: begin,
+    unpinSnapshot: begin,
     checkVolume: begin,
     resizeVolume: begin,
   });
@@ -143,6 +145,9 @@ test("what was typed arrives", async () => {
     "verify home@2026-11-23 --detach",
     "prune home --partial --dry-run --detach",
     "prune home --snapshot one two --snapshot three --detach",
+    "prune home --detach",
+    "pin home@2026-11-23 --note upgrade --detach",
+    "unpin home@latest --detach",
     "volume check home --accept-rollback --detach",
     "--json volume resize home --detach",
   ];
@@ -153,6 +158,9 @@ test("what was typed arrives", async () => {
     { job: "home", snapshot: "2026-11-23", acceptRollback: false },
     { job: "home", partial: true, snapshots: [], dryRun: true },
     { job: "home", partial: false, snapshots: ["one", "two", "three"], dryRun: false },
+    { job: "home", partial: false, snapshots: [], dryRun: false },
+    { job: "home", snapshot: "2026-11-23", note: "upgrade" },
+    { job: "home", snapshot: "latest" },
     { volume: "home", acceptRollback: true, repair: false },
     { volume: "home" },
   ]);

@@ -57,7 +57,12 @@ const defaultPlace: AgentPlace = { configPath, runtimeDir };
 interface LaunchOptions {
   readonly onLog?: (text: string) => void;
   readonly place?: AgentPlace;
+  /** How far its clock is from the machine's, and from the backup host's: "-8d". Default: as it is. */
+  readonly clock?: string;
 }
+
+/** Of libfaketime, which stands between the agent and the system's clock; its children have the right one. */
+const faketime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
 export class LabAgent implements AsyncDisposable {
   readonly #child: Child;
@@ -93,7 +98,7 @@ export class LabAgent implements AsyncDisposable {
     for (const path of [stateDir, "/etc/luksmith/keys"]) await rm(path, { recursive: true, force: true });
   }
 
-  private constructor({ onLog, place = defaultPlace }: LaunchOptions) {
+  private constructor({ onLog, place = defaultPlace, clock }: LaunchOptions) {
     const { configPath, runtimeDir } = place;
     if (onLog !== undefined) this.#listeners.add(onLog);
     this.#child = start({
@@ -107,6 +112,9 @@ export class LabAgent implements AsyncDisposable {
         "--config",
         configPath,
       ],
+      ...(clock === undefined
+        ? {}
+        : { env: { LD_PRELOAD: faketime, FAKETIME: clock, FAKETIME_DONT_FAKE_MONOTONIC: "1" } }),
       onStderr: (chunk) => {
         const text = chunk.toString();
         this.log.push(text);
@@ -222,7 +230,15 @@ export class LabAgent implements AsyncDisposable {
     return this.#start((done) => this.#client.verify({ job, snapshot, acceptRollback: false }, done));
   }
 
-  async prune(job: string, options: Partial<Agent.PruneRequest>): Promise<Followed> {
+  async pin(job: string, snapshot: string, note = ""): Promise<Followed> {
+    return this.follow(await this.#start((done) => this.#client.pinSnapshot({ job, snapshot, note }, done)));
+  }
+
+  async unpin(job: string, snapshot: string): Promise<Followed> {
+    return this.follow(await this.#start((done) => this.#client.unpinSnapshot({ job, snapshot }, done)));
+  }
+
+  async prune(job: string, options: Partial<Agent.PruneRequest> = {}): Promise<Followed> {
     return this.follow(await this.startPrune(job, options));
   }
 

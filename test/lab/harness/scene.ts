@@ -92,9 +92,10 @@ export class Scene {
     return this.#agent;
   }
 
-  /** In place of one that the test has stopped. @param change what is another in the configuration from now on */
-  async startAgent(change: (config: string) => string = (config) => config): Promise<void> {
-    this.#agent = await LabAgent.start(`${this.#settings}\n${change(this.#config)}`);
+  /** In place of one that the test has stopped. @param change what is another in the configuration from now on; @param clock as {@link LabAgent.start} has it */
+  async startAgent(change: (config: string) => string = (config) => config, clock?: string): Promise<void> {
+    const config = `${this.#settings}\n${change(this.#config)}`;
+    this.#agent = await LabAgent.start(config, clock === undefined ? {} : { clock });
   }
 }
 

@@ -14,6 +14,8 @@ const job: JobConfig = {
   bandwidthLimit: undefined,
   oneFileSystem: true,
   deadlineMs: undefined,
+  keep: undefined,
+  timezone: "UTC",
 };
 
 const runtimeDir = "/run/luksmith";

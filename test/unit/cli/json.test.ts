@@ -155,7 +155,7 @@ const samples: Record<JsonType, JsonObject[]> = {
     event({ $case: "warning", value: { message: "slow", path: Buffer.alloc(0) } }),
   ],
   note: [event({ $case: "note", value: { message: "going on" } })],
-  item: [event({ $case: "item", value: { action: Item_Action.ADD, path: notUtf8, size: 3 } })],
+  item: [event({ $case: "item", value: { action: Item_Action.ADD, path: notUtf8, size: 3, reason: "why" } })],
   attempt_failed: [
     event({ $case: "attemptFailed", value: { retry } }),
     event({ $case: "attemptFailed", value: { retry: undefined } }),

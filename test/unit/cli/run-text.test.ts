@@ -51,9 +51,12 @@ test("the end of a run in one line", () => {
 });
 
 test("what was done to a file", () => {
-  assert.equal(itemText(Item_Action.ADD, Buffer.from("etc/hosts"), 1234), "add       1.21 KiB  etc/hosts");
-  assert.equal(itemText(Item_Action.DELETE, Buffer.from("a\nb"), 1234), "delete              $'a\\nb'");
-  assert.equal(itemText(Item_Action.DIFFERS, Buffer.from([0xff]), 0), "differs             $'\\xff'");
+  const text = (action: Item_Action, path: Buffer, size: number, reason = "") =>
+    itemText({ action, path, size, reason });
+  assert.equal(text(Item_Action.ADD, Buffer.from("etc/hosts"), 1234), "add       1.21 KiB  etc/hosts");
+  assert.equal(text(Item_Action.DELETE, Buffer.from("a\nb"), 1234), "delete              $'a\\nb'");
+  assert.equal(text(Item_Action.DIFFERS, Buffer.from([0xff]), 0), "differs             $'\\xff'");
+  assert.equal(text(Item_Action.KEEP, Buffer.from("home/x"), 0, "daily"), "keep                home/x  (daily)");
 });
 
 test("warnings name the file first", () => {

@@ -94,7 +94,7 @@ export function backupEvents(ended: Run = sampleRun()): RunEvent[] {
     { $case: "progress", value: sampleProgress() },
     { $case: "note", value: { message: "continuing the unfinished snapshot" } },
     { $case: "warning", value: { message: "permission denied", path: Buffer.from("home/bob/secret") } },
-    { $case: "item", value: { action: Item_Action.ADD, path: Buffer.from("etc/hosts"), size: 1234 } },
+    { $case: "item", value: { action: Item_Action.ADD, path: Buffer.from("etc/hosts"), size: 1234, reason: "" } },
     { $case: "stepEnded", value: { step: "copy", durationMs: 28_000, error: undefined } },
     { $case: "ended", value: { run: ended } },
   ];
@@ -149,6 +149,8 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     bytesCopied: 1_048_576,
     warnings: 0,
     runId: "7f3a9c21",
+    pinned: false,
+    note: "",
     ...changes,
   };
 }

@@ -41,6 +41,8 @@ jobs:
     bandwidthLimit: 5M
     oneFileSystem: false
     deadline: 12h
+    keep: { last: 2, hourly: 24, within: 14d, minAge: 6h, afterBackup: false }
+    timezone: Asia/Tokyo
 access:
   - { users: [alice, 'EXAMPLE\\bob'], groups: [wheel, domain users], volumes: [home], jobs: ["*"], allow: [backup] }
 `,
@@ -99,6 +101,8 @@ access:
           bandwidthLimit: 5 * 2 ** 20,
           oneFileSystem: false,
           deadlineMs: 43_200_000,
+          keep: { counts: { last: 2, hourly: 24 }, withinMs: 1_209_600_000, minAgeMs: 21_600_000, afterBackup: false },
+          timezone: "Asia/Tokyo",
         },
       ],
     ]),
@@ -165,6 +169,8 @@ test("what is left out", () => {
     bandwidthLimit: undefined,
     oneFileSystem: true,
     deadlineMs: undefined,
+    keep: undefined,
+    timezone: undefined,
   });
 });
 
@@ -220,6 +226,34 @@ test("a file system, and a size that is too small for it", () => {
   assert.match(faultsOf(volumes("size: 64M, filesystem: xfs"))[0] ?? "", /^agent.yaml:2:\d+: volumes.a.filesystem: /);
 });
 
+test("which snapshots stay, and where their days begin", () => {
+  const job = (settings: string) =>
+    `remotes: { v: { host: v, user: u } }\nvolumes: { a: { remote: v, image: a, size: 64M } }\njobs:\n  home: { volume: a, sources: [/home], ${settings} }`;
+  const read = (settings: string) => parseAgentConfig(job(settings), "agent.yaml").jobs.get("home");
+  const { keep, timezone } = read("keep: { last: 3, daily: 7, within: 2d, minAge: 0s }, timezone: Europe/Berlin") ?? {};
+  assert.equal(timezone, "Europe/Berlin");
+  assert.deepEqual(keep, { counts: { last: 3, daily: 7 }, withinMs: 172_800_000, minAgeMs: 0, afterBackup: true });
+  assert.equal(read("keep: { yearly: 1, afterBackup: false }")?.keep?.minAgeMs, 86_400_000);
+  assert.equal(read("keep: { yearly: 1, afterBackup: false }")?.keep?.afterBackup, false);
+  assert.equal(read("exclude: []")?.keep, undefined);
+
+  const faults = (settings: string) =>
+    faultsOf(job(settings)).map((fault) => fault.replace(/^agent\.yaml:4:\d+: /, ""));
+  const nothing =
+    "jobs.home.keep: would remove everything but the newest snapshot; give at least one of last, hourly, daily, weekly, monthly, yearly, within";
+  assert.deepEqual(faults("keep: {}"), [nothing]);
+  assert.deepEqual(faults("keep: { minAge: 1d }"), [nothing]);
+  const count = "must be a whole number from 1 on; left out, the rule keeps nothing";
+  assert.deepEqual(faults("keep: { last: 0 }"), [`jobs.home.keep.last: ${count}`]);
+  assert.deepEqual(faults("keep: { daily: -1 }"), [`jobs.home.keep.daily: ${count}`]);
+  assert.deepEqual(faults("keep: { daily: 1.5 }"), [`jobs.home.keep.daily: ${count}`]);
+  assert.deepEqual(faults("keep: { dayly: 7, last: 1 }"), ['jobs.home.keep.dayly: unknown key; did you mean "daily"?']);
+  const zone = "jobs.home.timezone: there is no such time zone;";
+  assert.deepEqual(faults("timezone: Europe/Berln"), [`${zone} did you mean "Europe/Berlin"?`]);
+  assert.deepEqual(faults("timezone: Mars/Olympus"), [`${zone} such as "Europe/Berlin" or "UTC"`]);
+  assert.deepEqual(faults('timezone: "+02:00"'), [`${zone} such as "Europe/Berlin" or "UTC"`]);
+});
+
 test("what the format has and this version does not act on is refused", () => {
   const text = `
 remotes: { vault: { host: vault, user: u } }
@@ -231,7 +265,6 @@ jobs:
   home:
     volume: a
     sources: [/home]
-    keep: { last: 3 }
     schedule: { cron: "0 2 * * *" }
 controller: { address: "backup.example.net:7443" }
 `;
@@ -240,9 +273,8 @@ controller: { address: "backup.example.net:7443" }
   assert.deepEqual(faultsOf(text), [
     `agent.yaml:5:51: volumes.b.key.command: ${notYet} the volume would get another key than the one the command prints; use file`,
     `agent.yaml:6:51: volumes.c.key.credential: ${notYet} the volume would get another key than the credential; use file`,
-    `agent.yaml:11:5: jobs.home.keep: ${notYet} every snapshot would stay until you remove it with luksmith prune`,
-    `agent.yaml:12:5: jobs.home.schedule: ${notYet} no backup would ever start by itself; call luksmith backup from a systemd timer`,
-    `agent.yaml:13:1: controller: ${notYet} no controller would know of this machine, nor miss its backups`,
+    `agent.yaml:11:5: jobs.home.schedule: ${notYet} no backup would ever start by itself; call luksmith backup from a systemd timer`,
+    `agent.yaml:12:1: controller: ${notYet} no controller would know of this machine, nor miss its backups`,
   ]);
   assert.deepEqual(
     faultsOf("remotes: { v: { host: v, user: u } }\nvolumes: { a: { remote: v, image: a, size: 64M, key: {} } }"),

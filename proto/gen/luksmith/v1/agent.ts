@@ -204,7 +204,7 @@ export interface VerifyResponse {
   run: Run | undefined;
 }
 
-/** Removes what is named, nothing else. */
+/** Removes what is named, and nothing else; when nothing is, what the job's `keep` does not keep. */
 export interface PruneRequest {
   job: string;
   /** Remove the unfinished snapshot, whose room is then free. */
@@ -215,6 +215,27 @@ export interface PruneRequest {
 }
 
 export interface PruneResponse {
+  run: Run | undefined;
+}
+
+export interface PinSnapshotRequest {
+  job: string;
+  /** As in ListFilesRequest. */
+  snapshot: string;
+  /** Why, in a line of at most 200 characters; may be empty. */
+  note: string;
+}
+
+export interface PinSnapshotResponse {
+  run: Run | undefined;
+}
+
+export interface UnpinSnapshotRequest {
+  job: string;
+  snapshot: string;
+}
+
+export interface UnpinSnapshotResponse {
   run: Run | undefined;
 }
 
@@ -3316,6 +3337,326 @@ export const PruneResponse: MessageFns<PruneResponse> = {
   },
 };
 
+function createBasePinSnapshotRequest(): PinSnapshotRequest {
+  return { job: "", snapshot: "", note: "" };
+}
+
+export const PinSnapshotRequest: MessageFns<PinSnapshotRequest> = {
+  encode(message: PinSnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== "") {
+      writer.uint32(10).string(message.job);
+    }
+    if (message.snapshot !== "") {
+      writer.uint32(18).string(message.snapshot);
+    }
+    if (message.note !== "") {
+      writer.uint32(26).string(message.note);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinSnapshotRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinSnapshotRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.snapshot = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PinSnapshotRequest {
+    return {
+      job: isSet(object.job) ? globalThis.String(object.job) : "",
+      snapshot: isSet(object.snapshot) ? globalThis.String(object.snapshot) : "",
+      note: isSet(object.note) ? globalThis.String(object.note) : "",
+    };
+  },
+
+  toJSON(message: PinSnapshotRequest): unknown {
+    const obj: any = {};
+    if (message.job !== "") {
+      obj.job = message.job;
+    }
+    if (message.snapshot !== "") {
+      obj.snapshot = message.snapshot;
+    }
+    if (message.note !== "") {
+      obj.note = message.note;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PinSnapshotRequest>): PinSnapshotRequest {
+    return PinSnapshotRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PinSnapshotRequest>): PinSnapshotRequest {
+    const message = createBasePinSnapshotRequest();
+    message.job = object.job ?? "";
+    message.snapshot = object.snapshot ?? "";
+    message.note = object.note ?? "";
+    return message;
+  },
+};
+
+function createBasePinSnapshotResponse(): PinSnapshotResponse {
+  return { run: undefined };
+}
+
+export const PinSnapshotResponse: MessageFns<PinSnapshotResponse> = {
+  encode(message: PinSnapshotResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinSnapshotResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinSnapshotResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = Run.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PinSnapshotResponse {
+    return { run: isSet(object.run) ? Run.fromJSON(object.run) : undefined };
+  },
+
+  toJSON(message: PinSnapshotResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = Run.toJSON(message.run);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PinSnapshotResponse>): PinSnapshotResponse {
+    return PinSnapshotResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PinSnapshotResponse>): PinSnapshotResponse {
+    const message = createBasePinSnapshotResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
+    return message;
+  },
+};
+
+function createBaseUnpinSnapshotRequest(): UnpinSnapshotRequest {
+  return { job: "", snapshot: "" };
+}
+
+export const UnpinSnapshotRequest: MessageFns<UnpinSnapshotRequest> = {
+  encode(message: UnpinSnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== "") {
+      writer.uint32(10).string(message.job);
+    }
+    if (message.snapshot !== "") {
+      writer.uint32(18).string(message.snapshot);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnpinSnapshotRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnpinSnapshotRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.snapshot = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UnpinSnapshotRequest {
+    return {
+      job: isSet(object.job) ? globalThis.String(object.job) : "",
+      snapshot: isSet(object.snapshot) ? globalThis.String(object.snapshot) : "",
+    };
+  },
+
+  toJSON(message: UnpinSnapshotRequest): unknown {
+    const obj: any = {};
+    if (message.job !== "") {
+      obj.job = message.job;
+    }
+    if (message.snapshot !== "") {
+      obj.snapshot = message.snapshot;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UnpinSnapshotRequest>): UnpinSnapshotRequest {
+    return UnpinSnapshotRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnpinSnapshotRequest>): UnpinSnapshotRequest {
+    const message = createBaseUnpinSnapshotRequest();
+    message.job = object.job ?? "";
+    message.snapshot = object.snapshot ?? "";
+    return message;
+  },
+};
+
+function createBaseUnpinSnapshotResponse(): UnpinSnapshotResponse {
+  return { run: undefined };
+}
+
+export const UnpinSnapshotResponse: MessageFns<UnpinSnapshotResponse> = {
+  encode(message: UnpinSnapshotResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnpinSnapshotResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnpinSnapshotResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = Run.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UnpinSnapshotResponse {
+    return { run: isSet(object.run) ? Run.fromJSON(object.run) : undefined };
+  },
+
+  toJSON(message: UnpinSnapshotResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = Run.toJSON(message.run);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UnpinSnapshotResponse>): UnpinSnapshotResponse {
+    return UnpinSnapshotResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnpinSnapshotResponse>): UnpinSnapshotResponse {
+    const message = createBaseUnpinSnapshotResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
+    return message;
+  },
+};
+
 function createBaseListRunsRequest(): ListRunsRequest {
   return { limit: 0, job: "", volume: "" };
 }
@@ -5250,6 +5591,26 @@ export const AgentServiceService = {
     responseSerialize: (value: PruneResponse): Buffer => Buffer.from(PruneResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PruneResponse => PruneResponse.decode(value),
   },
+  /** Keeps a snapshot whatever the rules say, and no longer. */
+  pinSnapshot: {
+    path: "/luksmith.v1.AgentService/PinSnapshot" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PinSnapshotRequest): Buffer => Buffer.from(PinSnapshotRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PinSnapshotRequest => PinSnapshotRequest.decode(value),
+    responseSerialize: (value: PinSnapshotResponse): Buffer => Buffer.from(PinSnapshotResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PinSnapshotResponse => PinSnapshotResponse.decode(value),
+  },
+  unpinSnapshot: {
+    path: "/luksmith.v1.AgentService/UnpinSnapshot" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UnpinSnapshotRequest): Buffer => Buffer.from(UnpinSnapshotRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UnpinSnapshotRequest => UnpinSnapshotRequest.decode(value),
+    responseSerialize: (value: UnpinSnapshotResponse): Buffer =>
+      Buffer.from(UnpinSnapshotResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UnpinSnapshotResponse => UnpinSnapshotResponse.decode(value),
+  },
   listRuns: {
     path: "/luksmith.v1.AgentService/ListRuns" as const,
     requestStream: false as const,
@@ -5354,6 +5715,9 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   restore: handleUnaryCall<RestoreRequest, RestoreResponse>;
   verify: handleUnaryCall<VerifyRequest, VerifyResponse>;
   prune: handleUnaryCall<PruneRequest, PruneResponse>;
+  /** Keeps a snapshot whatever the rules say, and no longer. */
+  pinSnapshot: handleUnaryCall<PinSnapshotRequest, PinSnapshotResponse>;
+  unpinSnapshot: handleUnaryCall<UnpinSnapshotRequest, UnpinSnapshotResponse>;
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
   watchRun: handleServerStreamingCall<WatchRunRequest, WatchRunResponse>;
@@ -5550,6 +5914,37 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PruneResponse) => void,
+  ): ClientUnaryCall;
+  /** Keeps a snapshot whatever the rules say, and no longer. */
+  pinSnapshot(
+    request: PinSnapshotRequest,
+    callback: (error: ServiceError | null, response: PinSnapshotResponse) => void,
+  ): ClientUnaryCall;
+  pinSnapshot(
+    request: PinSnapshotRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PinSnapshotResponse) => void,
+  ): ClientUnaryCall;
+  pinSnapshot(
+    request: PinSnapshotRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PinSnapshotResponse) => void,
+  ): ClientUnaryCall;
+  unpinSnapshot(
+    request: UnpinSnapshotRequest,
+    callback: (error: ServiceError | null, response: UnpinSnapshotResponse) => void,
+  ): ClientUnaryCall;
+  unpinSnapshot(
+    request: UnpinSnapshotRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UnpinSnapshotResponse) => void,
+  ): ClientUnaryCall;
+  unpinSnapshot(
+    request: UnpinSnapshotRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UnpinSnapshotResponse) => void,
   ): ClientUnaryCall;
   listRuns(
     request: ListRunsRequest,

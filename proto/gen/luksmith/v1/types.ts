@@ -25,6 +25,8 @@ export const Verb = {
   VERIFY: 8,
   PRUNE: 9,
   TRIM: 10,
+  PIN: 11,
+  UNPIN: 12,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -42,6 +44,8 @@ export namespace Verb {
   export type VERIFY = typeof Verb.VERIFY;
   export type PRUNE = typeof Verb.PRUNE;
   export type TRIM = typeof Verb.TRIM;
+  export type PIN = typeof Verb.PIN;
+  export type UNPIN = typeof Verb.UNPIN;
   export type UNRECOGNIZED = typeof Verb.UNRECOGNIZED;
 }
 
@@ -80,6 +84,12 @@ export function verbFromJSON(object: any): Verb {
     case 10:
     case "VERB_TRIM":
       return Verb.TRIM;
+    case 11:
+    case "VERB_PIN":
+      return Verb.PIN;
+    case 12:
+    case "VERB_UNPIN":
+      return Verb.UNPIN;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -111,6 +121,10 @@ export function verbToJSON(object: Verb): string {
       return "VERB_PRUNE";
     case Verb.TRIM:
       return "VERB_TRIM";
+    case Verb.PIN:
+      return "VERB_PIN";
+    case Verb.UNPIN:
+      return "VERB_UNPIN";
     case Verb.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -341,6 +355,8 @@ export interface Item {
   action: Item_Action;
   path: Buffer;
   size: number;
+  /** Why, in words, where that is not plain; may be empty. */
+  reason: string;
 }
 
 export const Item_Action = {
@@ -351,6 +367,8 @@ export const Item_Action = {
   DIFFERS: 4,
   LINK: 5,
   METADATA: 6,
+  /** KEEP - Of a prune that only shows: it stays. */
+  KEEP: 7,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -364,6 +382,7 @@ export namespace Item_Action {
   export type DIFFERS = typeof Item_Action.DIFFERS;
   export type LINK = typeof Item_Action.LINK;
   export type METADATA = typeof Item_Action.METADATA;
+  export type KEEP = typeof Item_Action.KEEP;
   export type UNRECOGNIZED = typeof Item_Action.UNRECOGNIZED;
 }
 
@@ -390,6 +409,9 @@ export function item_ActionFromJSON(object: any): Item_Action {
     case 6:
     case "ACTION_METADATA":
       return Item_Action.METADATA;
+    case 7:
+    case "ACTION_KEEP":
+      return Item_Action.KEEP;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -413,6 +435,8 @@ export function item_ActionToJSON(object: Item_Action): string {
       return "ACTION_LINK";
     case Item_Action.METADATA:
       return "ACTION_METADATA";
+    case Item_Action.KEEP:
+      return "ACTION_KEEP";
     case Item_Action.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -448,6 +472,10 @@ export interface Snapshot {
   bytesCopied: number;
   warnings: number;
   runId: string;
+  /** No rule removes it. */
+  pinned: boolean;
+  /** Why somebody pinned it; may be empty. */
+  note: string;
 }
 
 export interface FileEntry {
@@ -2247,7 +2275,7 @@ export const Note: MessageFns<Note> = {
 };
 
 function createBaseItem(): Item {
-  return { action: 0, path: Buffer.alloc(0), size: 0 };
+  return { action: 0, path: Buffer.alloc(0), size: 0, reason: "" };
 }
 
 export const Item: MessageFns<Item> = {
@@ -2260,6 +2288,9 @@ export const Item: MessageFns<Item> = {
     }
     if (message.size !== 0) {
       writer.uint32(24).uint64(message.size);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
     }
     return writer;
   },
@@ -2301,6 +2332,14 @@ export const Item: MessageFns<Item> = {
             message.size = longToNumber(reader.uint64());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2318,6 +2357,7 @@ export const Item: MessageFns<Item> = {
       action: isSet(object.action) ? item_ActionFromJSON(object.action) : 0,
       path: isSet(object.path) ? Buffer.from(bytesFromBase64(object.path)) : Buffer.alloc(0),
       size: isSet(object.size) ? globalThis.Number(object.size) : 0,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
     };
   },
 
@@ -2332,6 +2372,9 @@ export const Item: MessageFns<Item> = {
     if (message.size !== 0) {
       obj.size = Math.round(message.size);
     }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
     return obj;
   },
 
@@ -2343,6 +2386,7 @@ export const Item: MessageFns<Item> = {
     message.action = object.action ?? 0;
     message.path = object.path ?? Buffer.alloc(0);
     message.size = object.size ?? 0;
+    message.reason = object.reason ?? "";
     return message;
   },
 };
@@ -2494,6 +2538,8 @@ function createBaseSnapshot(): Snapshot {
     bytesCopied: 0,
     warnings: 0,
     runId: "",
+    pinned: false,
+    note: "",
   };
 }
 
@@ -2531,6 +2577,12 @@ export const Snapshot: MessageFns<Snapshot> = {
     }
     if (message.runId !== "") {
       writer.uint32(90).string(message.runId);
+    }
+    if (message.pinned !== false) {
+      writer.uint32(96).bool(message.pinned);
+    }
+    if (message.note !== "") {
+      writer.uint32(106).string(message.note);
     }
     return writer;
   },
@@ -2636,6 +2688,22 @@ export const Snapshot: MessageFns<Snapshot> = {
             message.runId = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.pinned = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2669,6 +2737,8 @@ export const Snapshot: MessageFns<Snapshot> = {
         : isSet(object.run_id)
         ? globalThis.String(object.run_id)
         : "",
+      pinned: isSet(object.pinned) ? globalThis.Boolean(object.pinned) : false,
+      note: isSet(object.note) ? globalThis.String(object.note) : "",
     };
   },
 
@@ -2707,6 +2777,12 @@ export const Snapshot: MessageFns<Snapshot> = {
     if (message.runId !== "") {
       obj.runId = message.runId;
     }
+    if (message.pinned !== false) {
+      obj.pinned = message.pinned;
+    }
+    if (message.note !== "") {
+      obj.note = message.note;
+    }
     return obj;
   },
 
@@ -2726,6 +2802,8 @@ export const Snapshot: MessageFns<Snapshot> = {
     message.bytesCopied = object.bytesCopied ?? 0;
     message.warnings = object.warnings ?? 0;
     message.runId = object.runId ?? "";
+    message.pinned = object.pinned ?? false;
+    message.note = object.note ?? "";
     return message;
   },
 };
