@@ -20,6 +20,7 @@ import {
   type CreateVolumeRequest,
   type DescribeRemoteRequest,
   type DoctorRequest,
+  type DrillRequest,
   type GetRunRequest,
   type ListFilesRequest,
   type ListRunsRequest,
@@ -86,6 +87,7 @@ export class AgentClient {
   backup = (request: BackupRequest) => this.#call(methods.backup, request, slowMs);
   restore = (request: RestoreRequest) => this.#call(methods.restore, request, slowMs);
   verify = (request: VerifyRequest) => this.#call(methods.verify, request, slowMs);
+  drill = (request: DrillRequest) => this.#call(methods.drill, request, slowMs);
   prune = (request: PruneRequest) => this.#call(methods.prune, request, slowMs);
   pinSnapshot = (request: PinSnapshotRequest) => this.#call(methods.pinSnapshot, request, slowMs);
   unpinSnapshot = (request: UnpinSnapshotRequest) => this.#call(methods.unpinSnapshot, request, slowMs);

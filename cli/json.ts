@@ -98,6 +98,7 @@ export function statusJson(status: GetStatusResponse): JsonObject {
       volume: job.volume,
       lastGood: orNull(job.lastGood, runFields),
       last: orNull(job.last, runFields),
+      lastDrill: orNull(job.lastDrill, runFields),
     })),
   };
 }
@@ -318,6 +319,8 @@ function totalsFields(totals: RunTotals) {
     filesEqual: totals.filesEqual,
     filesDiffering: totals.filesDiffering,
     filesChangedSince: totals.filesChangedSince,
+    copyMs: totals.copyMs || null,
+    projectedMs: totals.projectedMs || null,
     warnings: totals.warnings,
   };
 }

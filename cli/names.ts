@@ -59,6 +59,12 @@ export function byteSize(text: string): number {
   throw new LuksmithError("usage", `${quoteText(text)} is not a size`, { hint: 'such as "500G" (powers of 1024)' });
 }
 
+/** What a random choice begins with: any short line. */
+export function sampleSeed(text: string): string {
+  if (/^[^\p{Cc}]{1,64}$/u.test(text)) return text;
+  throw new LuksmithError("usage", `${quoteText(text)} is no seed`, { hint: "1 to 64 characters, such as 7f3a9c21" });
+}
+
 /** A whole number from 1 to `max`. */
 export function countUpTo(max: number): (text: string) => number {
   return (text) => {

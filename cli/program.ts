@@ -5,6 +5,7 @@ import { addBackupCommand } from "./commands/backup.ts";
 import { addCancelCommand } from "./commands/cancel.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
+import { addDrillCommand } from "./commands/drill.ts";
 import { addHelpCommand } from "./commands/help.ts";
 import { addJobsCommand } from "./commands/jobs.ts";
 import { addLogCommand } from "./commands/log.ts";
@@ -84,6 +85,7 @@ export function makeProgram(invocation: Invocation, output: ProgramOutput): Comm
   addLsCommand(program, invocation);
   addRestoreCommand(program, invocation);
   addVerifyCommand(program, invocation);
+  addDrillCommand(program, invocation);
   addPruneCommand(program, invocation);
   addPinCommand(program, invocation);
   addUnpinCommand(program, invocation);

@@ -29,6 +29,10 @@ export const accessVerbs = {
     grants: "bring files of the job back: those the caller may read, to where the caller may write",
   },
   verify: { target: "job", grants: "compare a snapshot with the source, which names files of anybody's that differ" },
+  drill: {
+    target: "job",
+    grants: "have a part of a snapshot restored to scratch and compared, which names files of anybody's that differ",
+  },
   prune: { target: "job", grants: "remove snapshots of the job for good" },
   pin: { target: "job", grants: "pin snapshots of the job, so that no rule removes them, and unpin them" },
   log: { target: "run", grants: "read and follow the events of runs" },

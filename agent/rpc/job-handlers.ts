@@ -2,18 +2,20 @@ import { unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { backup } from "../backup/backup.ts";
+import { drill } from "../drill/drill.ts";
 import { pinSnapshot, requireNote } from "../prune/pin.ts";
 import { PruneBegun, prune, requirePruneRequest } from "../prune/prune.ts";
 import { snapshotPath } from "../restore/paths.ts";
 import { RestoreBegun, requireTarget, restore } from "../restore/restore.ts";
-import { verify } from "../verify/verify.ts";
+import { verifyAt } from "../verify/levels.ts";
+import { requireSampleOptions } from "../verify/spot.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
 import { authorizedJob } from "./authorized.ts";
 import { startOnVolume } from "./start-on-volume.ts";
 
 type Handlers = Pick<
   AgentServiceServer,
-  "listJobs" | "backup" | "restore" | "verify" | "prune" | "pinSnapshot" | "unpinSnapshot"
+  "listJobs" | "backup" | "restore" | "verify" | "drill" | "prune" | "pinSnapshot" | "unpinSnapshot"
 >;
 
 export function jobHandlers(agent: Agent): Handlers {
@@ -57,8 +59,24 @@ export function jobHandlers(agent: Agent): Handlers {
       const { job, caller } = await authorizedJob(agent, peer, "verify", name);
       const { volume } = job;
       if (options.acceptRollback) await access.authorize(peer, "check", { volume });
+      requireSampleOptions(options);
       const request = { verb: Verb.VERIFY, volume, job: name, caller: toCaller(caller) };
-      return startOnVolume(agent, request, (target, run) => verify(host, pins, job, target, options, run));
+      return startOnVolume(agent, request, (target, run) => verifyAt(host, pins, job, target, options, run));
+    }),
+
+    drill: unary(log, async ({ job: name, scratch, ...options }, peer) => {
+      const { job, caller } = await authorizedJob(agent, peer, "drill", name);
+      const { volume } = job;
+      if (options.acceptRollback) await access.authorize(peer, "check", { volume });
+      // what is made there, and removed again, is root's
+      if (scratch.length > 0) access.requireRoot(caller);
+      requireSampleOptions(options);
+      snapshotPath(options.path);
+      const where = scratch.length === 0 ? undefined : requireTarget(scratch);
+      const request = { verb: Verb.DRILL, volume, job: name, caller: toCaller(caller) };
+      return startOnVolume(agent, request, (target, run) =>
+        drill(host, pins, job, target, { ...options, scratch: where }, run),
+      );
     }),
 
     prune: unary(log, async ({ job: name, ...options }, peer) => {

@@ -23,11 +23,11 @@ export function statusHandlers({ access, config, configPath, host, runs, started
         access.permits(caller, "status", { job: name, volume }),
       );
       const jobs = mine.map(({ name: job, volume }) => {
-        const backups = runs
-          .list({ job, limit: runsLookedAt })
-          .filter((run) => run.verb === Verb.BACKUP && !run.dryRun && run.state !== RunState.RUNNING);
+        const ended = runs.list({ job, limit: runsLookedAt }).filter((run) => run.state !== RunState.RUNNING);
+        const backups = ended.filter((run) => run.verb === Verb.BACKUP && !run.dryRun);
         const good = backups.find((run) => run.state === RunState.DONE || run.state === RunState.INCOMPLETE);
-        return { job, volume, last: backups[0], lastGood: good };
+        const lastDrill = ended.find((run) => run.verb === Verb.DRILL);
+        return { job, volume, last: backups[0], lastGood: good, lastDrill };
       });
       return {
         version,

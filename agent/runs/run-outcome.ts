@@ -116,5 +116,7 @@ function totalsOf(figures: Partial<RunTotals> | undefined, warnings: WarningCoun
     filesDiffering: whole(totals.filesDiffering),
     filesChangedSince: whole(totals.filesChangedSince),
     warnings: totals.warnings,
+    copyMs: whole(totals.copyMs),
+    projectedMs: whole(totals.projectedMs),
   };
 }

@@ -41,8 +41,8 @@ export interface PastRun {
 
 /**
  * A run is kept while it is among the newest 1,000 or younger than 90 days: a machine that is backed up once a week
- * still sees its last years, one that is backed up every ten minutes its last three months. The newest good backup of
- * each job is kept for ever: "when was the last one?" must always have an answer.
+ * still sees its last years, one that is backed up every ten minutes its last three months. The newest good backup
+ * and drill of each job are kept for ever: "when was the last one?" must always have an answer.
  */
 const keptRuns = 1000;
 const keptMs = 90 * 24 * 3_600_000;
@@ -275,9 +275,9 @@ function prepare(database: DatabaseSync): Queries {
   const finished = `state <> '${runStateToJSON(RunState.RUNNING)}'`;
   const mayGo = `${finished} and id not in (
     select max(id) from runs
-    where verb = '${verbToJSON(Verb.BACKUP)}' and dry_run = 0
+    where verb in ('${verbToJSON(Verb.BACKUP)}', '${verbToJSON(Verb.DRILL)}') and dry_run = 0
       and state in ('${runStateToJSON(RunState.DONE)}', '${runStateToJSON(RunState.INCOMPLETE)}')
-    group by volume, job)`;
+    group by verb, volume, job)`;
   return {
     putRun: database.prepare(
       `insert into runs (id, verb, volume, job, snapshot, state, dry_run, started_ms, finished_ms, uid, user_name,

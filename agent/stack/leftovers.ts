@@ -1,5 +1,6 @@
 /** What an agent that was killed, or a machine that lost its power, left behind: found by name, and released. */
 
+import { removeScratches } from "../drill/scratch.ts";
 import type { Host } from "../system/host.ts";
 import { allHeldVolumes, heldVolumes } from "./held.ts";
 import { Stack } from "./stack.ts";
@@ -7,6 +8,9 @@ import { releaseViews } from "./view.ts";
 
 /** Before any work is accepted. A leftover that does not go is logged and left to `doctor`: the other volumes can work. */
 export async function releaseLeftovers(host: Host): Promise<void> {
+  await removeScratches(host).catch((error: unknown) => {
+    host.log.error({ err: error }, "could not remove what an interrupted drill restored");
+  });
   await releaseViews(host).catch((error: unknown) => host.log.error({ err: error }, "could not close every view"));
   const held = await allHeldVolumes(host).catch((error: unknown) => {
     // whoever has no device-mapper is told so by the doctor, which needs an agent

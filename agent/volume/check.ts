@@ -6,6 +6,7 @@ import { formatBytes, plural } from "../../common/units.ts";
 import { filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { listSnapshots } from "../snapshots/list.ts";
+import { findOddities } from "../snapshots/structure.ts";
 import { withRelease } from "../stack/attach.ts";
 import { recoverFilesystem, replayJournal } from "../stack/filesystem.ts";
 import { type Opened, Stack, type Target } from "../stack/stack.ts";
@@ -50,6 +51,9 @@ export async function checkVolume(
     const identity = await readIdentity(host.exec, filesDir, opened.signal);
     requireIdentity(identity, pin, volume.name, options.acceptRollback);
     const snapshots = await listSnapshots(host.exec, filesDir, options.jobs, opened.signal);
+    for (const job of options.jobs) {
+      for (const oddity of await findOddities(host.exec, filesDir, job, opened.signal)) run.warn(oddity);
+    }
     const stat = await opened.image.stat(opened.signal);
     return { generation: identity.generation, snapshots, allocated: stat?.allocatedBytes ?? 0 };
   });

@@ -1,9 +1,16 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { LuksmithError } from "../../common/errors.ts";
+import { VerifyLevel } from "../../proto/gen/luksmith/v1/agent.ts";
 import { acceptRollback, addExamples, detach, groups, snapshotHelp } from "../help-text.ts";
 import { type Invocation, withSession } from "../invocation.ts";
+import { byteSize, sampleSeed } from "../names.ts";
 import { parseSnapshotReference, type SnapshotReference } from "../snapshot-reference.ts";
 
 interface Options {
+  quick?: true;
+  spot?: true;
+  sample?: number;
+  seed?: string;
   acceptRollback?: true;
   detach?: true;
 }
@@ -15,18 +22,35 @@ export function addVerifyCommand(program: Command, invocation: Invocation): void
     .summary("compare a snapshot with its source")
     .description(
       "Reads a snapshot back and compares the content of every file that has not changed since with its source. Says " +
-        "how many are equal, and which differ.",
+        "how many are equal, and which differ. --spot does so for a random part, and also reads back whole what has changed " +
+        "since; --quick looks the volume over, and reads no file.",
     )
     .argument("<snapshot>", "JOB or JOB@SNAPSHOT", parseSnapshotReference)
+    .addOption(new Option("--quick", "the volume's header, file system and structure alone").conflicts("spot"))
+    .option("--spot", "a random sample of the files")
+    .option("--sample <size>", "how much that may be (default: 1G)", byteSize)
+    .option("--seed <text>", "choose the same files again: the seed that a run has named", sampleSeed)
     .option(...acceptRollback)
     .option(...detach)
     .addHelpText("after", snapshotHelp)
-    .action(({ job, snapshot }: SnapshotReference, options: Options, self: Command) =>
-      withSession(invocation, self, (session) =>
-        session.run(() => session.agent.verify({ job, snapshot, acceptRollback: options.acceptRollback === true }), {
+    .action(({ job, snapshot }: SnapshotReference, options: Options, self: Command) => {
+      if (options.spot !== true && (options.sample !== undefined || options.seed !== undefined)) {
+        throw new LuksmithError("usage", "--sample and --seed are for --spot", {
+          hint: `luksmith verify ${job} --spot`,
+        });
+      }
+      const level = options.quick ? VerifyLevel.QUICK : options.spot ? VerifyLevel.SPOT : VerifyLevel.FULL;
+      const sample = { sampleBytes: options.sample ?? 0, seed: options.seed ?? "" };
+      const acceptsRollback = options.acceptRollback === true;
+      return withSession(invocation, self, (session) =>
+        session.run(() => session.agent.verify({ job, snapshot, acceptRollback: acceptsRollback, level, ...sample }), {
           detach: options.detach === true,
         }),
-      ),
-    );
-  addExamples(command, [["luksmith verify home", "is the newest snapshot of the job home what is on the disk?"]]);
+      );
+    });
+  addExamples(command, [
+    ["luksmith verify home", "is the newest snapshot of the job home what is on the disk?"],
+    ["luksmith verify home --spot --sample 5G", "the same of a random part, each time another one"],
+    ["luksmith verify home --quick", "are header, file system and snapshots as they should be? Seconds"],
+  ]);
 }

@@ -38,14 +38,14 @@ export function statusText(status: GetStatusResponse, now: Date, paint: Paint): 
     status.jobs.length === 0
       ? "no job is configured\n"
       : table(
-          ["JOB", "VOLUME", "LAST GOOD BACKUP", "LAST RUN"],
+          ["JOB", "VOLUME", "LAST GOOD BACKUP", "LAST RUN", "LAST DRILL"],
           status.jobs.map((job) => jobRow(job, now)),
           paint,
         );
   return `${lines.join("\n")}\n${running}\n${jobs}`;
 }
 
-function jobRow({ job, volume, last, lastGood }: JobStatus, now: Date): Cell[] {
+function jobRow({ job, volume, last, lastGood, lastDrill }: JobStatus, now: Date): Cell[] {
   const good: Cell = lastGood === undefined ? { text: "never", style: "yellow" } : ago(lastGood, now);
   const lastCell: Cell =
     last === undefined
@@ -54,7 +54,15 @@ function jobRow({ job, volume, last, lastGood }: JobStatus, now: Date): Cell[] {
           text: `${stateText(last.state)}${last.id === lastGood?.id ? "" : ` ${ago(last, now)}`}`,
           style: stateStyle(last.state),
         };
-  return [job, volume, good, lastCell];
+  return [job, volume, good, lastCell, drillCell(lastDrill, now)];
+}
+
+/** Did it work, when, and how long would everything take? */
+function drillCell(drill: Run | undefined, now: Date): Cell {
+  if (drill === undefined) return "never";
+  const projected = drill.totals?.projectedMs ?? 0;
+  const everything = projected === 0 ? "" : `; all in about ${formatDuration(projected)}`;
+  return { text: `${stateText(drill.state)} ${ago(drill, now)}${everything}`, style: stateStyle(drill.state) };
 }
 
 function ago(run: Run, now: Date): string {

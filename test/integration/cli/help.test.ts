@@ -13,6 +13,7 @@ const commands = [
   "cancel",
   "completion",
   "doctor",
+  "drill",
   "help",
   "jobs",
   "log",

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { jsonTypes } from "../../../cli/json.ts";
 import { errorCodes, LuksmithError } from "../../../common/errors.ts";
+import { VerifyLevel } from "../../../proto/gen/luksmith/v1/agent.ts";
 import { type Run, RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import { backupEvents, runningRun, sampleEvent, sampleRun } from "../../unit/cli/samples.ts";
 import { jsonLines, runCli, startCli } from "./cli-process.ts";
@@ -134,6 +135,7 @@ test("what was typed arrives", async () => {
     backup: begin,
     verify: begin,
     prune: begin,
+    drill: begin,
     pinSnapshot: begin,
     unpinSnapshot: begin,
     checkVolume: begin,
@@ -143,6 +145,9 @@ test("what was typed arrives", async () => {
     "backup home --detach",
     "backup srv --dry-run --accept-rollback --detach",
     "verify home@2026-11-23 --detach",
+    "verify home --quick --detach",
+    "verify home --spot --sample 5G --seed 7f3a --detach",
+    "drill home /home/alice --sample 2G --scratch /mnt --detach",
     "prune home --partial --dry-run --detach",
     "prune home --snapshot one two --snapshot three --detach",
     "prune home --detach",
@@ -155,7 +160,16 @@ test("what was typed arrives", async () => {
   assert.deepEqual(requests, [
     { job: "home", dryRun: false, acceptRollback: false },
     { job: "srv", dryRun: true, acceptRollback: true },
-    { job: "home", snapshot: "2026-11-23", acceptRollback: false },
+    { job: "home", snapshot: "2026-11-23", acceptRollback: false, level: VerifyLevel.FULL, sampleBytes: 0, seed: "" },
+    { job: "home", snapshot: "", acceptRollback: false, level: VerifyLevel.QUICK, sampleBytes: 0, seed: "" },
+    {
+      ...{ job: "home", snapshot: "", acceptRollback: false, level: VerifyLevel.SPOT },
+      ...{ sampleBytes: 5 * 2 ** 30, seed: "7f3a" },
+    },
+    {
+      ...{ job: "home", snapshot: "", path: Buffer.from("/home/alice"), sampleBytes: 2 * 2 ** 30, seed: "" },
+      ...{ scratch: Buffer.from("/mnt"), acceptRollback: false },
+    },
     { job: "home", partial: true, snapshots: [], dryRun: true },
     { job: "home", partial: false, snapshots: ["one", "two", "three"], dryRun: false },
     { job: "home", partial: false, snapshots: [], dryRun: false },

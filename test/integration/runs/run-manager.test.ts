@@ -53,6 +53,8 @@ test("a run is on record from the start of its work to its result", async (t) =>
       filesDiffering: 0,
       filesChangedSince: 0,
       warnings: 0,
+      copyMs: 0,
+      projectedMs: 0,
     },
   });
   assert.deepEqual(runs.get(started.id), ended);

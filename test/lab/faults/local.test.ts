@@ -143,7 +143,7 @@ jobs:
     const snapshots = await scene.agent.snapshots("docs");
     // by name: the first and the last of those that were made while the clock was wrong
     for (const { name } of [snapshots[0], snapshots.at(-1)].flatMap((snapshot) => snapshot ?? [])) {
-      assertDone(await scene.agent.verify("docs", name));
+      assertDone(await scene.agent.verify("docs", { snapshot: name }));
     }
   });
 

@@ -8,7 +8,7 @@ import { systemClock } from "../../../common/clock.ts";
 import { fromErrorDetail, fromServiceError } from "../../../common/error-wire.ts";
 import { type Child, type Finished, makeExec, mustRun } from "../../../common/exec.ts";
 import type * as Agent from "../../../proto/gen/luksmith/v1/agent.ts";
-import { AgentServiceClient } from "../../../proto/gen/luksmith/v1/agent.ts";
+import { AgentServiceClient, VerifyLevel } from "../../../proto/gen/luksmith/v1/agent.ts";
 import {
   type FileEntry,
   type Run,
@@ -222,12 +222,24 @@ export class LabAgent implements AsyncDisposable {
     return this.#start((done) => this.#client.restore(request, done));
   }
 
-  async verify(job: string, snapshot = ""): Promise<Followed> {
-    return this.follow(await this.startVerify(job, snapshot));
+  async verify(job: string, options: Partial<Agent.VerifyRequest> = {}): Promise<Followed> {
+    return this.follow(await this.startVerify(job, options));
   }
 
-  startVerify(job: string, snapshot = ""): Promise<string> {
-    return this.#start((done) => this.#client.verify({ job, snapshot, acceptRollback: false }, done));
+  startVerify(job: string, options: Partial<Agent.VerifyRequest> = {}): Promise<string> {
+    const sample = { sampleBytes: 0, seed: "" };
+    const request = { job, snapshot: "", acceptRollback: false, level: VerifyLevel.FULL, ...sample, ...options };
+    return this.#start((done) => this.#client.verify(request, done));
+  }
+
+  async drill(job: string, options: Partial<Agent.DrillRequest> = {}): Promise<Followed> {
+    return this.follow(await this.startDrill(job, options));
+  }
+
+  startDrill(job: string, options: Partial<Agent.DrillRequest> = {}): Promise<string> {
+    const sample = { path: Buffer.alloc(0), sampleBytes: 0, seed: "", scratch: Buffer.alloc(0) };
+    const request = { job, snapshot: "", acceptRollback: false, ...sample, ...options };
+    return this.#start((done) => this.#client.drill(request, done));
   }
 
   async pin(job: string, snapshot: string, note = ""): Promise<Followed> {

@@ -120,7 +120,7 @@ const samples: Record<JsonType, JsonObject[]> = {
     statusJson(
       sampleStatus({
         startedAt: undefined,
-        jobs: [{ job: "home", volume: "home", last: undefined, lastGood: undefined }],
+        jobs: [{ job: "home", volume: "home", last: undefined, lastGood: undefined, lastDrill: undefined }],
       }),
     ),
   ],

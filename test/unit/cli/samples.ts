@@ -51,6 +51,8 @@ export function sampleRun(changes: Partial<Run> = {}): Run {
       filesDiffering: 0,
       filesChangedSince: 0,
       warnings: 0,
+      copyMs: 0,
+      projectedMs: 0,
     },
     ...changes,
   };
@@ -129,7 +131,7 @@ export function sampleStatus(changes: Partial<GetStatusResponse> = {}): GetStatu
     hostname: "web01",
     startedAt: start,
     running: [],
-    jobs: [{ job: "home", volume: "home", lastGood: sampleRun(), last: sampleRun() }],
+    jobs: [{ job: "home", volume: "home", lastGood: sampleRun(), last: sampleRun(), lastDrill: undefined }],
     configPath: "/etc/luksmith/agent.yaml",
     memoryBytes: 62 * 2 ** 20,
     ...changes,

@@ -11,7 +11,7 @@ import { statusText } from "../../../cli/show/status.ts";
 import { scanText } from "../../../cli/show/trust.ts";
 import { volumesText } from "../../../cli/show/volumes.ts";
 import { Finding_Level, RemoteFinding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
-import { FileEntry_Type, RunState } from "../../../proto/gen/luksmith/v1/types.ts";
+import { FileEntry_Type, RunState, RunTotals, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import {
   after,
   runningRun,
@@ -32,11 +32,13 @@ const plain = (_style: string, text: string) => text;
 
 test("status", () => {
   const failed = sampleRun({ id: "bb02", state: RunState.FAILED, finishedAt: after(60) });
+  const drilled = sampleRun({ verb: Verb.DRILL });
+  const sampleDrill = { ...drilled, totals: RunTotals.create({ projectedMs: 7_200_000 }) };
   const status = sampleStatus({
     running: [runningRun()],
     jobs: [
-      { job: "home", volume: "home", lastGood: sampleRun(), last: failed },
-      { job: "srv", volume: "home", lastGood: undefined, last: undefined },
+      { job: "home", volume: "home", lastGood: sampleRun(), last: failed, lastDrill: sampleDrill },
+      { job: "srv", volume: "home", lastGood: undefined, last: undefined, lastDrill: undefined },
     ],
   });
   assert.equal(
@@ -47,9 +49,9 @@ configuration /etc/luksmith/agent.yaml
 RUN       VERB    OF    STATE    STARTED              DURATION  SUMMARY
 7f3a9c21  backup  home  running  2026-11-23 02:00:00       1 h
 
-JOB   VOLUME  LAST GOOD BACKUP               LAST RUN
-home  home    2026-11-23 02:00:31 (1 h ago)  failed 2026-11-23 02:01:00 (59 min 31 s ago)
-srv   home    never                          -
+JOB   VOLUME  LAST GOOD BACKUP               LAST RUN                                      LAST DRILL
+home  home    2026-11-23 02:00:31 (1 h ago)  failed 2026-11-23 02:01:00 (59 min 31 s ago)  done 2026-11-23 02:00:31 (1 h ago); all in about 2 h
+srv   home    never                          -                                             never
 `,
   );
 });

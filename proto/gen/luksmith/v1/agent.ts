@@ -27,6 +27,66 @@ export const protobufPackage = "luksmith.v1";
 
 export const protobufFileName = "luksmith/v1/agent.proto";
 
+/** How closely a snapshot is looked at. */
+export const VerifyLevel = {
+  /** UNSPECIFIED - As FULL. */
+  UNSPECIFIED: 0,
+  /** QUICK - The volume's header, file system (read-only), identity and structure; of files nothing is read. */
+  QUICK: 1,
+  /** SPOT - A random sample: compared with the source, or read back whole where that has changed since. */
+  SPOT: 2,
+  /** FULL - Every file that has not changed since is compared with its source. */
+  FULL: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type VerifyLevel = typeof VerifyLevel[keyof typeof VerifyLevel];
+
+export namespace VerifyLevel {
+  export type UNSPECIFIED = typeof VerifyLevel.UNSPECIFIED;
+  export type QUICK = typeof VerifyLevel.QUICK;
+  export type SPOT = typeof VerifyLevel.SPOT;
+  export type FULL = typeof VerifyLevel.FULL;
+  export type UNRECOGNIZED = typeof VerifyLevel.UNRECOGNIZED;
+}
+
+export function verifyLevelFromJSON(object: any): VerifyLevel {
+  switch (object) {
+    case 0:
+    case "VERIFY_LEVEL_UNSPECIFIED":
+      return VerifyLevel.UNSPECIFIED;
+    case 1:
+    case "VERIFY_LEVEL_QUICK":
+      return VerifyLevel.QUICK;
+    case 2:
+    case "VERIFY_LEVEL_SPOT":
+      return VerifyLevel.SPOT;
+    case 3:
+    case "VERIFY_LEVEL_FULL":
+      return VerifyLevel.FULL;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return VerifyLevel.UNRECOGNIZED;
+  }
+}
+
+export function verifyLevelToJSON(object: VerifyLevel): string {
+  switch (object) {
+    case VerifyLevel.UNSPECIFIED:
+      return "VERIFY_LEVEL_UNSPECIFIED";
+    case VerifyLevel.QUICK:
+      return "VERIFY_LEVEL_QUICK";
+    case VerifyLevel.SPOT:
+      return "VERIFY_LEVEL_SPOT";
+    case VerifyLevel.FULL:
+      return "VERIFY_LEVEL_FULL";
+    case VerifyLevel.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export interface GetStatusRequest {
 }
 
@@ -48,7 +108,11 @@ export interface JobStatus {
     | Run
     | undefined;
   /** The newest backup run of any outcome. */
-  last: Run | undefined;
+  last:
+    | Run
+    | undefined;
+  /** The newest restore drill that has ended. */
+  lastDrill: Run | undefined;
 }
 
 export interface ListVolumesRequest {
@@ -198,9 +262,32 @@ export interface VerifyRequest {
   job: string;
   snapshot: string;
   acceptRollback: boolean;
+  level: VerifyLevel;
+  /** SPOT: how much the sample may be; 0 = 1 GiB. */
+  sampleBytes: number;
+  /** SPOT: the same chooses the same files; empty = another each time, which the summary names. */
+  seed: string;
 }
 
 export interface VerifyResponse {
+  run: Run | undefined;
+}
+
+export interface DrillRequest {
+  job: string;
+  /** As in ListFilesRequest. */
+  snapshot: string;
+  /** Empty for a random sample of everything. */
+  path: Buffer;
+  /** As in VerifyRequest. */
+  sampleBytes: number;
+  seed: string;
+  /** Where the part is restored to, for root to choose: an existing directory. Empty = the agent's state directory. */
+  scratch: Buffer;
+  acceptRollback: boolean;
+}
+
+export interface DrillResponse {
   run: Run | undefined;
 }
 
@@ -696,7 +783,7 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
 };
 
 function createBaseJobStatus(): JobStatus {
-  return { job: "", volume: "", lastGood: undefined, last: undefined };
+  return { job: "", volume: "", lastGood: undefined, last: undefined, lastDrill: undefined };
 }
 
 export const JobStatus: MessageFns<JobStatus> = {
@@ -712,6 +799,9 @@ export const JobStatus: MessageFns<JobStatus> = {
     }
     if (message.last !== undefined) {
       Run.encode(message.last, writer.uint32(34).fork()).join();
+    }
+    if (message.lastDrill !== undefined) {
+      Run.encode(message.lastDrill, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -761,6 +851,14 @@ export const JobStatus: MessageFns<JobStatus> = {
             message.last = Run.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.lastDrill = Run.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -783,6 +881,11 @@ export const JobStatus: MessageFns<JobStatus> = {
         ? Run.fromJSON(object.last_good)
         : undefined,
       last: isSet(object.last) ? Run.fromJSON(object.last) : undefined,
+      lastDrill: isSet(object.lastDrill)
+        ? Run.fromJSON(object.lastDrill)
+        : isSet(object.last_drill)
+        ? Run.fromJSON(object.last_drill)
+        : undefined,
     };
   },
 
@@ -800,6 +903,9 @@ export const JobStatus: MessageFns<JobStatus> = {
     if (message.last !== undefined) {
       obj.last = Run.toJSON(message.last);
     }
+    if (message.lastDrill !== undefined) {
+      obj.lastDrill = Run.toJSON(message.lastDrill);
+    }
     return obj;
   },
 
@@ -814,6 +920,9 @@ export const JobStatus: MessageFns<JobStatus> = {
       ? Run.fromPartial(object.lastGood)
       : undefined;
     message.last = (object.last !== undefined && object.last !== null) ? Run.fromPartial(object.last) : undefined;
+    message.lastDrill = (object.lastDrill !== undefined && object.lastDrill !== null)
+      ? Run.fromPartial(object.lastDrill)
+      : undefined;
     return message;
   },
 };
@@ -2976,7 +3085,7 @@ export const RestoreResponse: MessageFns<RestoreResponse> = {
 };
 
 function createBaseVerifyRequest(): VerifyRequest {
-  return { job: "", snapshot: "", acceptRollback: false };
+  return { job: "", snapshot: "", acceptRollback: false, level: 0, sampleBytes: 0, seed: "" };
 }
 
 export const VerifyRequest: MessageFns<VerifyRequest> = {
@@ -2989,6 +3098,15 @@ export const VerifyRequest: MessageFns<VerifyRequest> = {
     }
     if (message.acceptRollback !== false) {
       writer.uint32(24).bool(message.acceptRollback);
+    }
+    if (message.level !== 0) {
+      writer.uint32(32).int32(message.level);
+    }
+    if (message.sampleBytes !== 0) {
+      writer.uint32(40).uint64(message.sampleBytes);
+    }
+    if (message.seed !== "") {
+      writer.uint32(50).string(message.seed);
     }
     return writer;
   },
@@ -3030,6 +3148,30 @@ export const VerifyRequest: MessageFns<VerifyRequest> = {
             message.acceptRollback = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sampleBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.seed = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3051,6 +3193,13 @@ export const VerifyRequest: MessageFns<VerifyRequest> = {
         : isSet(object.accept_rollback)
         ? globalThis.Boolean(object.accept_rollback)
         : false,
+      level: isSet(object.level) ? verifyLevelFromJSON(object.level) : 0,
+      sampleBytes: isSet(object.sampleBytes)
+        ? globalThis.Number(object.sampleBytes)
+        : isSet(object.sample_bytes)
+        ? globalThis.Number(object.sample_bytes)
+        : 0,
+      seed: isSet(object.seed) ? globalThis.String(object.seed) : "",
     };
   },
 
@@ -3065,6 +3214,15 @@ export const VerifyRequest: MessageFns<VerifyRequest> = {
     if (message.acceptRollback !== false) {
       obj.acceptRollback = message.acceptRollback;
     }
+    if (message.level !== 0) {
+      obj.level = verifyLevelToJSON(message.level);
+    }
+    if (message.sampleBytes !== 0) {
+      obj.sampleBytes = Math.round(message.sampleBytes);
+    }
+    if (message.seed !== "") {
+      obj.seed = message.seed;
+    }
     return obj;
   },
 
@@ -3076,6 +3234,9 @@ export const VerifyRequest: MessageFns<VerifyRequest> = {
     message.job = object.job ?? "";
     message.snapshot = object.snapshot ?? "";
     message.acceptRollback = object.acceptRollback ?? false;
+    message.level = object.level ?? 0;
+    message.sampleBytes = object.sampleBytes ?? 0;
+    message.seed = object.seed ?? "";
     return message;
   },
 };
@@ -3142,6 +3303,254 @@ export const VerifyResponse: MessageFns<VerifyResponse> = {
   },
   fromPartial(object: DeepPartial<VerifyResponse>): VerifyResponse {
     const message = createBaseVerifyResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
+    return message;
+  },
+};
+
+function createBaseDrillRequest(): DrillRequest {
+  return {
+    job: "",
+    snapshot: "",
+    path: Buffer.alloc(0),
+    sampleBytes: 0,
+    seed: "",
+    scratch: Buffer.alloc(0),
+    acceptRollback: false,
+  };
+}
+
+export const DrillRequest: MessageFns<DrillRequest> = {
+  encode(message: DrillRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== "") {
+      writer.uint32(10).string(message.job);
+    }
+    if (message.snapshot !== "") {
+      writer.uint32(18).string(message.snapshot);
+    }
+    if (message.path.length !== 0) {
+      writer.uint32(26).bytes(message.path);
+    }
+    if (message.sampleBytes !== 0) {
+      writer.uint32(32).uint64(message.sampleBytes);
+    }
+    if (message.seed !== "") {
+      writer.uint32(42).string(message.seed);
+    }
+    if (message.scratch.length !== 0) {
+      writer.uint32(50).bytes(message.scratch);
+    }
+    if (message.acceptRollback !== false) {
+      writer.uint32(56).bool(message.acceptRollback);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrillRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrillRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.snapshot = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sampleBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.seed = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.scratch = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.acceptRollback = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DrillRequest {
+    return {
+      job: isSet(object.job) ? globalThis.String(object.job) : "",
+      snapshot: isSet(object.snapshot) ? globalThis.String(object.snapshot) : "",
+      path: isSet(object.path) ? Buffer.from(bytesFromBase64(object.path)) : Buffer.alloc(0),
+      sampleBytes: isSet(object.sampleBytes)
+        ? globalThis.Number(object.sampleBytes)
+        : isSet(object.sample_bytes)
+        ? globalThis.Number(object.sample_bytes)
+        : 0,
+      seed: isSet(object.seed) ? globalThis.String(object.seed) : "",
+      scratch: isSet(object.scratch) ? Buffer.from(bytesFromBase64(object.scratch)) : Buffer.alloc(0),
+      acceptRollback: isSet(object.acceptRollback)
+        ? globalThis.Boolean(object.acceptRollback)
+        : isSet(object.accept_rollback)
+        ? globalThis.Boolean(object.accept_rollback)
+        : false,
+    };
+  },
+
+  toJSON(message: DrillRequest): unknown {
+    const obj: any = {};
+    if (message.job !== "") {
+      obj.job = message.job;
+    }
+    if (message.snapshot !== "") {
+      obj.snapshot = message.snapshot;
+    }
+    if (message.path.length !== 0) {
+      obj.path = base64FromBytes(message.path);
+    }
+    if (message.sampleBytes !== 0) {
+      obj.sampleBytes = Math.round(message.sampleBytes);
+    }
+    if (message.seed !== "") {
+      obj.seed = message.seed;
+    }
+    if (message.scratch.length !== 0) {
+      obj.scratch = base64FromBytes(message.scratch);
+    }
+    if (message.acceptRollback !== false) {
+      obj.acceptRollback = message.acceptRollback;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DrillRequest>): DrillRequest {
+    return DrillRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrillRequest>): DrillRequest {
+    const message = createBaseDrillRequest();
+    message.job = object.job ?? "";
+    message.snapshot = object.snapshot ?? "";
+    message.path = object.path ?? Buffer.alloc(0);
+    message.sampleBytes = object.sampleBytes ?? 0;
+    message.seed = object.seed ?? "";
+    message.scratch = object.scratch ?? Buffer.alloc(0);
+    message.acceptRollback = object.acceptRollback ?? false;
+    return message;
+  },
+};
+
+function createBaseDrillResponse(): DrillResponse {
+  return { run: undefined };
+}
+
+export const DrillResponse: MessageFns<DrillResponse> = {
+  encode(message: DrillResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrillResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrillResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = Run.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DrillResponse {
+    return { run: isSet(object.run) ? Run.fromJSON(object.run) : undefined };
+  },
+
+  toJSON(message: DrillResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = Run.toJSON(message.run);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DrillResponse>): DrillResponse {
+    return DrillResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrillResponse>): DrillResponse {
+    const message = createBaseDrillResponse();
     message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
     return message;
   },
@@ -5582,6 +5991,16 @@ export const AgentServiceService = {
     responseSerialize: (value: VerifyResponse): Buffer => Buffer.from(VerifyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): VerifyResponse => VerifyResponse.decode(value),
   },
+  /** Restores a part to a scratch directory and compares it: can it be done, and how long would everything take? */
+  drill: {
+    path: "/luksmith.v1.AgentService/Drill" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DrillRequest): Buffer => Buffer.from(DrillRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DrillRequest => DrillRequest.decode(value),
+    responseSerialize: (value: DrillResponse): Buffer => Buffer.from(DrillResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DrillResponse => DrillResponse.decode(value),
+  },
   prune: {
     path: "/luksmith.v1.AgentService/Prune" as const,
     requestStream: false as const,
@@ -5714,6 +6133,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   listFiles: handleServerStreamingCall<ListFilesRequest, ListFilesResponse>;
   restore: handleUnaryCall<RestoreRequest, RestoreResponse>;
   verify: handleUnaryCall<VerifyRequest, VerifyResponse>;
+  /** Restores a part to a scratch directory and compares it: can it be done, and how long would everything take? */
+  drill: handleUnaryCall<DrillRequest, DrillResponse>;
   prune: handleUnaryCall<PruneRequest, PruneResponse>;
   /** Keeps a snapshot whatever the rules say, and no longer. */
   pinSnapshot: handleUnaryCall<PinSnapshotRequest, PinSnapshotResponse>;
@@ -5899,6 +6320,22 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: VerifyResponse) => void,
+  ): ClientUnaryCall;
+  /** Restores a part to a scratch directory and compares it: can it be done, and how long would everything take? */
+  drill(
+    request: DrillRequest,
+    callback: (error: ServiceError | null, response: DrillResponse) => void,
+  ): ClientUnaryCall;
+  drill(
+    request: DrillRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DrillResponse) => void,
+  ): ClientUnaryCall;
+  drill(
+    request: DrillRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DrillResponse) => void,
   ): ClientUnaryCall;
   prune(
     request: PruneRequest,

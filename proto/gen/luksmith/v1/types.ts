@@ -27,6 +27,7 @@ export const Verb = {
   TRIM: 10,
   PIN: 11,
   UNPIN: 12,
+  DRILL: 13,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -46,6 +47,7 @@ export namespace Verb {
   export type TRIM = typeof Verb.TRIM;
   export type PIN = typeof Verb.PIN;
   export type UNPIN = typeof Verb.UNPIN;
+  export type DRILL = typeof Verb.DRILL;
   export type UNRECOGNIZED = typeof Verb.UNRECOGNIZED;
 }
 
@@ -90,6 +92,9 @@ export function verbFromJSON(object: any): Verb {
     case 12:
     case "VERB_UNPIN":
       return Verb.UNPIN;
+    case 13:
+    case "VERB_DRILL":
+      return Verb.DRILL;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -125,6 +130,8 @@ export function verbToJSON(object: Verb): string {
       return "VERB_PIN";
     case Verb.UNPIN:
       return "VERB_UNPIN";
+    case Verb.DRILL:
+      return "VERB_DRILL";
     case Verb.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -291,6 +298,9 @@ export interface RunTotals {
   filesChangedSince: number;
   /** How many warnings the run gave. */
   warnings: number;
+  /** drill: how long the part took to restore, and everything would take by that; milliseconds. */
+  copyMs: number;
+  projectedMs: number;
 }
 
 /** One event of a run. `seq` counts from 1 without a gap within the run. */
@@ -1206,6 +1216,8 @@ function createBaseRunTotals(): RunTotals {
     filesDiffering: 0,
     filesChangedSince: 0,
     warnings: 0,
+    copyMs: 0,
+    projectedMs: 0,
   };
 }
 
@@ -1234,6 +1246,12 @@ export const RunTotals: MessageFns<RunTotals> = {
     }
     if (message.warnings !== 0) {
       writer.uint32(64).uint64(message.warnings);
+    }
+    if (message.copyMs !== 0) {
+      writer.uint32(72).uint64(message.copyMs);
+    }
+    if (message.projectedMs !== 0) {
+      writer.uint32(80).uint64(message.projectedMs);
     }
     return writer;
   },
@@ -1315,6 +1333,22 @@ export const RunTotals: MessageFns<RunTotals> = {
             message.warnings = longToNumber(reader.uint64());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.copyMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.projectedMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1357,6 +1391,16 @@ export const RunTotals: MessageFns<RunTotals> = {
         ? globalThis.Number(object.files_changed_since)
         : 0,
       warnings: isSet(object.warnings) ? globalThis.Number(object.warnings) : 0,
+      copyMs: isSet(object.copyMs)
+        ? globalThis.Number(object.copyMs)
+        : isSet(object.copy_ms)
+        ? globalThis.Number(object.copy_ms)
+        : 0,
+      projectedMs: isSet(object.projectedMs)
+        ? globalThis.Number(object.projectedMs)
+        : isSet(object.projected_ms)
+        ? globalThis.Number(object.projected_ms)
+        : 0,
     };
   },
 
@@ -1386,6 +1430,12 @@ export const RunTotals: MessageFns<RunTotals> = {
     if (message.warnings !== 0) {
       obj.warnings = Math.round(message.warnings);
     }
+    if (message.copyMs !== 0) {
+      obj.copyMs = Math.round(message.copyMs);
+    }
+    if (message.projectedMs !== 0) {
+      obj.projectedMs = Math.round(message.projectedMs);
+    }
     return obj;
   },
 
@@ -1402,6 +1452,8 @@ export const RunTotals: MessageFns<RunTotals> = {
     message.filesDiffering = object.filesDiffering ?? 0;
     message.filesChangedSince = object.filesChangedSince ?? 0;
     message.warnings = object.warnings ?? 0;
+    message.copyMs = object.copyMs ?? 0;
+    message.projectedMs = object.projectedMs ?? 0;
     return message;
   },
 };
