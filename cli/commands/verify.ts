@@ -1,6 +1,5 @@
 import { type Command, Option } from "commander";
 import { LuksmithError } from "../../common/errors.ts";
-import { VerifyLevel } from "../../proto/gen/luksmith/v1/agent.ts";
 import { acceptRollback, addExamples, detach, groups, snapshotHelp } from "../help-text.ts";
 import { type Invocation, withSession } from "../invocation.ts";
 import { byteSize, sampleSeed } from "../names.ts";
@@ -39,14 +38,14 @@ export function addVerifyCommand(program: Command, invocation: Invocation): void
           hint: `luksmith verify ${job} --spot`,
         });
       }
-      const level = options.quick ? VerifyLevel.QUICK : options.spot ? VerifyLevel.SPOT : VerifyLevel.FULL;
       const sample = { sampleBytes: options.sample ?? 0, seed: options.seed ?? "" };
       const acceptsRollback = options.acceptRollback === true;
-      return withSession(invocation, self, (session) =>
-        session.run(() => session.agent.verify({ job, snapshot, acceptRollback: acceptsRollback, level, ...sample }), {
-          detach: options.detach === true,
-        }),
-      );
+      return withSession(invocation, self, async (session) => {
+        const { VerifyLevel } = await import("../../proto/gen/luksmith/v1/agent.ts");
+        const level = options.quick ? VerifyLevel.QUICK : options.spot ? VerifyLevel.SPOT : VerifyLevel.FULL;
+        const request = { job, snapshot, acceptRollback: acceptsRollback, level, ...sample };
+        await session.run(() => session.agent.verify(request), { detach: options.detach === true });
+      });
     });
   addExamples(command, [
     ["luksmith verify home", "is the newest snapshot of the job home what is on the disk?"],
