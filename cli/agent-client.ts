@@ -37,6 +37,12 @@ import {
   type VerifyRequest,
   type WatchRunRequest,
 } from "../proto/gen/luksmith/v1/agent.ts";
+import type {
+  DiffSnapshotsRequest,
+  FindFilesRequest,
+  MeasureSnapshotsRequest,
+  ReadFileRequest,
+} from "../proto/gen/luksmith/v1/looking.ts";
 import { explainUnreachable } from "./unreachable.ts";
 
 interface Method<Request, Response> {
@@ -99,6 +105,12 @@ export class AgentClient {
 
   watchRun = (request: WatchRunRequest, signal: AbortSignal) => this.#stream(methods.watchRun, request, signal);
   listFiles = (request: ListFilesRequest, signal: AbortSignal) => this.#stream(methods.listFiles, request, signal);
+  diffSnapshots = (request: DiffSnapshotsRequest, signal: AbortSignal) =>
+    this.#stream(methods.diffSnapshots, request, signal);
+  findFiles = (request: FindFilesRequest, signal: AbortSignal) => this.#stream(methods.findFiles, request, signal);
+  measureSnapshots = (request: MeasureSnapshotsRequest, signal: AbortSignal) =>
+    this.#stream(methods.measureSnapshots, request, signal);
+  readFile = (request: ReadFileRequest, signal: AbortSignal) => this.#stream(methods.readFile, request, signal);
   listSnapshots = (request: ListSnapshotsRequest, signal: AbortSignal) =>
     this.#stream(methods.listSnapshots, request, signal);
 

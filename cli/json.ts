@@ -20,6 +20,7 @@ import {
   type ScanRemoteResponse,
   type Volume,
 } from "../proto/gen/luksmith/v1/agent.ts";
+import type { Difference, FoundPath, SnapshotSize } from "../proto/gen/luksmith/v1/looking.ts";
 import {
   type ErrorDetail,
   type FileEntry,
@@ -54,6 +55,9 @@ export const jsonTypes = [
   "volume_created",
   "snapshot",
   "file",
+  "difference",
+  "found",
+  "snapshot_size",
   "remote",
   "remote_trusted",
   "setup_step",
@@ -223,17 +227,37 @@ export function snapshotJson(snapshot: Snapshot): JsonObject {
 }
 
 export function fileJson(entry: FileEntry): JsonObject {
+  return { type: "file", ...fileFields(entry) };
+}
+
+export function differenceJson({ before, after, ...differs }: Difference): JsonObject {
+  const path = (after ?? before)?.path ?? Buffer.alloc(0);
   return {
-    type: "file",
-    ...name("path", entry.path),
-    kind: enumName(FileEntry_Type, entry.type),
-    mode: entry.mode.toString(8).padStart(4, "0"),
-    uid: entry.uid,
-    gid: entry.gid,
-    size: entry.size,
-    modified: time(entry.modified),
-    ...name("target", entry.target),
+    type: "difference",
+    ...name("path", path),
+    change: before === undefined ? "added" : after === undefined ? "removed" : "changed",
+    differs: Object.entries(differs).flatMap(([what, does]) => (does ? [what] : [])),
+    before: orNull(before, fileFields),
+    after: orNull(after, fileFields),
   };
+}
+
+export function foundJson({ path, versions, goneIn }: FoundPath): JsonObject {
+  return {
+    type: "found",
+    ...name("path", path),
+    versions: versions.map((version) => ({
+      kind: enumName(FileEntry_Type, version.type),
+      size: version.size,
+      modified: time(version.modified),
+      snapshots: version.snapshots,
+    })),
+    goneIn: textOrNull(goneIn),
+  };
+}
+
+export function snapshotSizeJson({ snapshot, partial, bytes, ownBytes }: SnapshotSize): JsonObject {
+  return { type: "snapshot_size", snapshot: textOrNull(snapshot), partial, bytes, ownBytes };
 }
 
 export function remoteJson(scan: ScanRemoteResponse): JsonObject {
@@ -327,6 +351,21 @@ function totalsFields(totals: RunTotals) {
 
 function errorFields(error: ErrorDetail) {
   return { code: error.code, message: error.message, hint: textOrNull(error.hint) };
+}
+
+function fileFields(entry: FileEntry) {
+  return {
+    ...name("path", entry.path),
+    kind: enumName(FileEntry_Type, entry.type),
+    mode: entry.mode.toString(8).padStart(4, "0"),
+    uid: entry.uid,
+    gid: entry.gid,
+    owner: textOrNull(entry.owner),
+    group: textOrNull(entry.group),
+    size: entry.size,
+    modified: time(entry.modified),
+    ...name("target", entry.target),
+  };
 }
 
 function hostKeyFields(key: HostKey) {

@@ -3,9 +3,13 @@
 import { Command, CommanderError } from "commander";
 import { addBackupCommand } from "./commands/backup.ts";
 import { addCancelCommand } from "./commands/cancel.ts";
+import { addCatCommand } from "./commands/cat.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
+import { addDiffCommand } from "./commands/diff.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addDrillCommand } from "./commands/drill.ts";
+import { addDuCommand } from "./commands/du.ts";
+import { addFindCommand } from "./commands/find.ts";
 import { addHelpCommand } from "./commands/help.ts";
 import { addJobsCommand } from "./commands/jobs.ts";
 import { addLogCommand } from "./commands/log.ts";
@@ -83,6 +87,10 @@ export function makeProgram(invocation: Invocation, output: ProgramOutput): Comm
   addBackupCommand(program, invocation);
   addSnapshotsCommand(program, invocation);
   addLsCommand(program, invocation);
+  addFindCommand(program, invocation);
+  addDiffCommand(program, invocation);
+  addDuCommand(program, invocation);
+  addCatCommand(program, invocation);
   addRestoreCommand(program, invocation);
   addVerifyCommand(program, invocation);
   addDrillCommand(program, invocation);

@@ -21,6 +21,11 @@ export function parseSnapshotReference(text: string): SnapshotReference {
       hint: `${job} alone means the newest; luksmith snapshots ${job} lists them all`,
     });
   }
+  return { job, snapshot: snapshotOf(which) };
+}
+
+/** What stands behind the "@", by itself. @throws {LuksmithError} "usage" */
+export function snapshotOf(text: string): string {
   // date and time with a blank between them is how most programs print it
-  return { job, snapshot: snapshotName(which.replace(/^(\d{4}-\d{2}-\d{2}) (?=\d)/, "$1T")) };
+  return snapshotName(text.replace(/^(\d{4}-\d{2}-\d{2}) (?=\d)/, "$1T"));
 }

@@ -51,6 +51,16 @@ export class StandardStream implements Screen {
     }
   }
 
+  /** Resolves when there is room for more. */
+  async drained(): Promise<void> {
+    const stream = this.#stream;
+    if (stream?.writableNeedDrain !== true) return;
+    // one that fails has been told to #onError, and drains no more
+    await new Promise<void>((resolve) => {
+      stream.once("drain", resolve).once("close", resolve);
+    });
+  }
+
   #opened(): NodeJS.WriteStream {
     if (this.#stream === undefined) {
       this.#stream = this.#fd === 1 ? process.stdout : process.stderr;

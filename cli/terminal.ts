@@ -13,6 +13,7 @@ export interface Screen {
   readonly columns?: number | undefined;
   write(data: string | Uint8Array): boolean;
   open?(): void;
+  drained?(): Promise<void>;
 }
 
 export interface Environment {
@@ -56,6 +57,11 @@ export class Terminal {
   out(data: string | Uint8Array): void {
     this.clear();
     this.#stdout.write(data);
+  }
+
+  /** Resolves when whoever reads the results can take more. */
+  async outDrained(): Promise<void> {
+    await this.#stdout.drained?.();
   }
 
   outLine(line: string): void {

@@ -23,10 +23,15 @@ export const accessVerbs = {
   resize: { target: "volume", grants: "grow the volume to its configured size" },
   trim: { target: "volume", grants: "give what is free in the volume back to the backup host" },
   backup: { target: "job", grants: "run the job's backup now, with its hooks" },
-  ls: { target: "job", grants: "list the files of the job's snapshots, as far as the caller's own rights to them go" },
+  ls: {
+    target: "job",
+    grants:
+      "list, find, compare and measure what is in the job's snapshots, as far as the caller's own rights to it go",
+  },
   restore: {
     target: "job",
-    grants: "bring files of the job back: those the caller may read, to where the caller may write",
+    grants:
+      "bring files of the job back: those the caller may read, to where the caller may write or to standard output",
   },
   verify: { target: "job", grants: "compare a snapshot with the source, which names files of anybody's that differ" },
   drill: {

@@ -1,7 +1,15 @@
 /** btrfs: checksums of everything; nothing is written over, so that a break leaves what was there before. */
 
 import { LuksmithError } from "../../common/errors.ts";
-import { checkBtrfs, growBtrfs, makeBtrfs, readBtrfsSuperblock, recoverBtrfsSuperblocks } from "../tools/btrfs.ts";
+import {
+  checkBtrfs,
+  growBtrfs,
+  isSubvolume,
+  makeBtrfs,
+  readBtrfsSuperblock,
+  recoverBtrfsSuperblocks,
+  treeUse,
+} from "../tools/btrfs.ts";
 import { FilesystemError } from "../tools/filesystem.ts";
 import type { FilesystemKind } from "./kind.ts";
 
@@ -34,6 +42,9 @@ export const btrfs: FilesystemKind = {
     }
   },
   grow: (exec, _device, filesDir, signal) => growBtrfs(exec, filesDir, signal),
+  // snapshots that are subvolumes share extents; those that are directories of one share inodes
+  useOfTree: async (exec, tree, signal) =>
+    (await isSubvolume(exec, tree.cwd, signal)) ? treeUse(exec, tree, signal) : undefined,
   mountOptions: {
     // from Linux 6.2 on it would discard by itself, whenever a device takes it: btrfs(5)
     always: ["nodiscard"],

@@ -1,6 +1,6 @@
 /** What luksmith asks of a file system in a volume, whichever it is. */
 
-import type { Exec } from "../../common/exec.ts";
+import type { Command, Exec } from "../../common/exec.ts";
 import type { Superblock } from "../tools/filesystem.ts";
 import type { TrimRange } from "../tools/fstrim.ts";
 import { btrfs } from "./btrfs.ts";
@@ -29,6 +29,15 @@ export interface FilesystemKind {
   repair(exec: Exec, device: string, signal: AbortSignal): Promise<boolean>;
   /** To the size of its device; mounted. */
   grow(exec: Exec, device: string, filesDir: string, signal: AbortSignal): Promise<void>;
+  /**
+   * What the tree at `path` of a snapshot takes, and what of it nothing else has. Undefined, or not there, where snapshots share
+   * inodes: whoever asks counts those.
+   */
+  useOfTree?(
+    exec: Exec,
+    tree: { readonly cwd: string; readonly path: Buffer; readonly as: Command["as"] },
+    signal: AbortSignal,
+  ): Promise<{ readonly bytes: number; readonly ownBytes: number } | undefined>;
   /** For mount(8). `asItIs`: a journal is not replayed. */
   readonly mountOptions: Readonly<Record<"always" | "write" | "asItIs", readonly string[]>>;
   /** Of a device: in which pieces it is trimmed, between which a run can be cancelled and says how far it is. Pure. */

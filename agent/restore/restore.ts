@@ -1,14 +1,14 @@
 /** Bringing files back: never over what is there, unless that was asked for; as the user who asks. */
 
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { allOrFirstError } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
-import { type Command, type Exec, lastWords, type Running } from "../../common/exec.ts";
+import { type Command, type Exec, lastWords } from "../../common/exec.ts";
 import { showName, utf8Name } from "../../common/file-name.ts";
 import { formatBytes, plural } from "../../common/units.ts";
-import { copyProgress } from "../backup/copy-progress.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
+import { readRecords } from "../snapshots/record.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { type Attached, withVolume } from "../stack/attach.ts";
 import type { Target } from "../stack/stack.ts";
@@ -16,14 +16,15 @@ import { withView } from "../stack/view.ts";
 import type { Host } from "../system/host.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { existing } from "../tools/existing.ts";
-import { listDirectory } from "../tools/find.ts";
-import { archiveArgs, copy } from "../tools/rsync.ts";
-import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { noticeLoss } from "../transport/transport.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { withWarming } from "../warm/warming.ts";
-import { requireNoLinkAbove, snapshotPath, withAncestors, withoutNested } from "./paths.ts";
-import { filesFrom, planRestore, type RestoreBatch } from "./plan.ts";
+import { copyBatch, differingThere } from "./batch.ts";
+import { deletionRoots, realPaths, removeExtra, requireDeletable } from "./deletion.ts";
+import { snapshotPath, withAncestors, withoutNested } from "./paths.ts";
+import { planRestore, type RestoreBatch } from "./plan.ts";
+import { isAsItWas, type RestoreCommand, type UnfinishedRestore, UnfinishedRestores } from "./unfinished.ts";
+import { wantedPaths } from "./wanted.ts";
 
 const shownConflicts = 10;
 
@@ -34,6 +35,10 @@ export interface RestoreOptions {
   /** Absolute. */
   readonly target: Uint8Array;
   readonly overwrite: boolean;
+  /** What is in the directories that are restored, and not in the snapshot, is removed. */
+  readonly delete: boolean;
+  /** Absolute: what of luksmith itself must not be removed. */
+  readonly own: readonly string[];
   readonly dryRun: boolean;
   readonly acceptRollback: boolean;
   /** Reads the snapshot and writes the files with this user's rights; undefined for root. */
@@ -63,6 +68,24 @@ export function requireTarget(target: Uint8Array): string {
   return text;
 }
 
+/**
+ * At first sight, by the names alone. @throws {LuksmithError} "usage"
+ */
+export function requireDeletableTarget({ delete: deletes, overwrite, target, paths, own }: RestoreOptions): void {
+  if (!deletes) return;
+  if (!overwrite) {
+    throw new LuksmithError("usage", "--delete needs --overwrite: what is there already is replaced", {
+      hint: "--delete --overwrite --dry-run shows what would be removed and replaced",
+    });
+  }
+  const into = Buffer.from(requireTarget(target)).toString("latin1");
+  const asked = withoutNested(paths.map(snapshotPath)).map((path) => path.toString("latin1"));
+  requireDeletable(
+    (asked.length === 0 ? [""] : asked).map((path) => resolve(into, path)),
+    own,
+  );
+}
+
 export async function restore(
   host: Host,
   pins: PinStore,
@@ -74,32 +97,66 @@ export async function restore(
   const into = requireTarget(options.target);
   const asked = withoutNested(options.paths.map(snapshotPath));
   const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name } as const;
+  const { begun, as, dryRun, overwrite } = options;
+  const unfinished = new UnfinishedRestores(host.stateDir);
+  const { uid } = run.caller;
+  const command = { uid, job: job.name, snapshot: options.snapshot, target: Buffer.from(into), paths: asked };
   return withVolume(host, pins, target, attach, run, async (attached) => {
-    const snapshot = selectSnapshot(attached.entries, job.name, options.begun.snapshot ?? options.snapshot);
-    options.begun.snapshot = snapshot.name;
+    const { signal } = attached;
+    const wanted = begun.snapshot ?? options.snapshot;
+    const before = overwrite ? undefined : await unfinished.read(command);
+    // one that is gone by now cannot be gone on with
+    const isThere = attached.entries.some(({ name, partial }) => name === before?.snapshot && !partial);
+    const snapshot = selectSnapshot(attached.entries, job.name, isThere && before ? before.snapshot : wanted);
+    if (options.delete) await requireWhole(host, attached, job, snapshot.name, run);
+    begun.snapshot = snapshot.name;
     const directory = join(attached.filesDir, job.name, snapshot.name);
-    return withView(host, directory, options.as, attached.signal, async (from) => {
-      const [paths, targetWasThere] = await allOrFirstError(
-        wantedPaths(host, from, asked, options.as, attached.signal),
-        isDirectory(host.exec, into, options.as, attached.signal),
+    return withView(host, directory, as, signal, async (from) => {
+      const [{ paths, whole, found }, targetWasThere] = await allOrFirstError(
+        wantedPaths(host.exec, { from, asked, as }, signal),
+        isDirectory(host.exec, into, as, signal),
       );
-      if (!targetWasThere && !options.dryRun) await makeTarget(host.exec, into, options.as, attached.signal);
       const present = targetWasThere
-        ? await existing(host.exec, { below: into, paths: withAncestors(paths), as: options.as }, attached.signal)
+        ? await existing(host.exec, { below: into, paths: withAncestors(paths), as }, signal)
         : [];
-      const plan = planRestore(paths, present);
-      const mayOverwrite = options.overwrite || options.begun.nothingInTheWay;
-      if (!mayOverwrite && plan.conflicts.length > 0) throw wouldOverwrite(into, plan.conflicts);
-      options.begun.nothingInTheWay = true;
+      const goesOn = isThere && before !== undefined && isAsItWas(before, present) ? before : undefined;
+      const plan = planRestore(paths, goesOn?.present ?? present);
+      const roots = options.delete && targetWasThere ? deletionRoots(whole, paths, found, present) : [];
+      if (whole && options.delete && paths.length === 0) {
+        throw new LuksmithError("usage", `snapshot ${snapshot.name} is empty: --delete would remove everything`);
+      }
+      if (roots.length > 0) {
+        const absolute = roots.map((root) => Buffer.concat([Buffer.from(`${into}/`), root]));
+        requireDeletable(await realPaths(host.exec, { paths: absolute, as }, signal), options.own);
+      }
+      if (goesOn !== undefined) {
+        run.note(`going on with a restore of snapshot ${snapshot.name} that was cut short`);
+        await requireUnchanged(host, { from, into, as }, plan.batches, signal);
+      } else {
+        if (!overwrite && !begun.nothingInTheWay && plan.conflicts.length > 0)
+          throw wouldOverwrite(into, plan.conflicts);
+        if (!overwrite && !dryRun) await remember(unfinished, command, { snapshot: snapshot.name, present }, run);
+      }
+      begun.nothingInTheWay = true;
+      if (!targetWasThere && !dryRun) await makeTarget(host.exec, into, as, signal);
       const totals = { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 };
       let incomplete = false;
+      let deleted = { removed: 0, isCertain: true };
       // by root's path to it, whoever restores: it is given to nobody
       const starts = paths.map((path) => Buffer.concat([Buffer.from(`${directory}/`), path]));
-      const warmed = { device: attached.device, starts, files: !options.dryRun };
-      await run.step(options.dryRun ? "compare" : "copy", async () => {
+      if (roots.length > 0) {
+        const warmed = { device: attached.device, starts, files: false };
+        deleted = await run.step("remove", () =>
+          withWarming(host, warmed, signal, () =>
+            removeExtra(host.exec, { from, into, roots, as, dryRun }, run, signal),
+          ),
+        );
+      }
+      const warmed = { device: attached.device, starts, files: !dryRun };
+      await run.step(dryRun ? "compare" : "copy", async () => {
         for (const batch of plan.batches) {
-          const result = await withWarming(host, warmed, attached.signal, (onStart) =>
-            copyBatch(host, { from, into, batch, onStart }, options, attached, run),
+          const result = await withWarming(host, warmed, signal, (onStart) =>
+            copyBatch(host, { from, into, batch, as, dryRun, force: options.delete, onStart }, run, signal),
           );
           incomplete ||= result.incomplete;
           for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += result.stats[key];
@@ -107,36 +164,70 @@ export async function restore(
         // files that could not be read because the host is gone are no files left out
         if (incomplete && (await noticeLoss(host.clock, attached.lost))) throw attached.lost.reason;
       });
-      const verb = options.dryRun ? "would restore" : "restored";
+      if (incomplete && !deleted.isCertain) {
+        run.warn("what is not in the snapshot was not removed: not all of the snapshot could be read");
+      }
+      if (!overwrite && !dryRun) await unfinished.forget(command);
+      const verb = dryRun ? "would restore" : "restored";
+      const removal = options.delete
+        ? `; ${dryRun ? "would remove" : "removed"} ${deleted.removed} that are not in it`
+        : "";
       return {
         state: incomplete ? "incomplete" : "done",
         snapshot: snapshot.name,
-        summary: `${verb} ${plural(totals.filesCopied, "file")}, ${formatBytes(totals.bytesCopied)}, of snapshot ${snapshot.name} to ${into}${unchangedNote(totals)}`,
+        summary: `${verb} ${plural(totals.filesCopied, "file")}, ${formatBytes(totals.bytesCopied)}, of snapshot ${snapshot.name} to ${into}${unchangedNote(totals)}${removal}`,
         totals,
       };
     });
   });
 }
 
-function unchangedNote({ bytes, bytesCopied }: { bytes: number; bytesCopied: number }): string {
-  return bytes > bytesCopied ? ` (${formatBytes(bytes - bytesCopied)} were there already)` : "";
+/** What was not read when the snapshot was made would be removed. @throws {LuksmithError} "usage" */
+async function requireWhole(
+  host: Host,
+  { filesDir, signal }: Attached,
+  job: JobConfig,
+  snapshot: string,
+  run: RunContext,
+): Promise<void> {
+  const records = await readRecords(host.exec, filesDir, job.name, signal);
+  if (records.get(snapshot)?.incomplete === true) {
+    throw new LuksmithError(
+      "usage",
+      `snapshot ${snapshot} is incomplete: --delete would remove what could not be read`,
+      {
+        hint: `luksmith snapshots ${job.name} shows others; without --delete nothing is removed`,
+      },
+    );
+  }
+  if (job.exclude.length > 0) run.note("what the job excludes is in no snapshot: --delete removes it as well");
 }
 
-/** Relative to the snapshot; everything in it when nothing was named. @throws {LuksmithError} "not_found" for a name that is not there */
-async function wantedPaths(host: Host, from: string, asked: readonly Buffer[], as: Command["as"], signal: AbortSignal) {
-  if (asked.length === 0 || asked.some((path) => path.length === 0)) {
-    const top = (await listDirectory(host.exec, from, signal)) ?? [];
-    return top.map(({ name }) => Buffer.from(name, "latin1"));
-  }
-  const there = await existing(host.exec, { cwd: from, paths: withAncestors(asked), as }, signal);
-  requireNoLinkAbove(asked, there);
-  const found = new Set(there.map(({ path }) => path.toString("latin1")));
-  const missing = asked.filter((path) => !found.has(path.toString("latin1")));
-  if (missing.length > 0) {
-    const names = missing.slice(0, shownConflicts).map(showName).join(", ");
-    throw new LuksmithError("not_found", `not in the snapshot: ${names}`, { hint: "luksmith ls shows what is" });
-  }
-  return [...asked];
+/** Whoever has changed a file since the restore that was cut short keeps it. @throws {LuksmithError} "exists" */
+async function requireUnchanged(
+  host: Host,
+  where: { from: string; into: string; as: Command["as"] },
+  batches: readonly RestoreBatch[],
+  signal: AbortSignal,
+): Promise<void> {
+  const changed: Buffer[] = [];
+  for (const batch of batches) changed.push(...(await differingThere(host.exec, { ...where, batch }, signal)));
+  if (changed.length > 0) throw wouldOverwrite(where.into, changed);
+}
+
+/** A disk that is full must not keep anybody from their files. */
+async function remember(
+  unfinished: UnfinishedRestores,
+  command: RestoreCommand,
+  record: UnfinishedRestore,
+  run: RunContext,
+): Promise<void> {
+  const remembered = await unfinished.write(command, record).catch(() => false);
+  if (!remembered) run.note("should this restore be cut short, it cannot be gone on with, but by --overwrite");
+}
+
+function unchangedNote({ bytes, bytesCopied }: { bytes: number; bytesCopied: number }): string {
+  return bytes > bytesCopied ? ` (${formatBytes(bytes - bytesCopied)} were there already)` : "";
 }
 
 async function isDirectory(exec: Exec, path: string, as: Command["as"], signal: AbortSignal): Promise<boolean> {
@@ -150,48 +241,6 @@ async function makeTarget(exec: Exec, into: string, as: Command["as"], signal: A
   const made = await exec({ file: "mkdir", args, brief: true, deadlineMs: volumeDeadlineMs, signal, as });
   if (made.exitCode === 0) return;
   throw new LuksmithError("usage", `the target directory cannot be made: ${lastWords(made)}`, { cause: made });
-}
-
-async function copyBatch(
-  host: Host,
-  {
-    from,
-    into,
-    batch,
-    onStart,
-  }: { from: string; into: string; batch: RestoreBatch; onStart: (running: Running) => void },
-  options: RestoreOptions,
-  attached: Attached,
-  run: RunContext,
-) {
-  const below = Buffer.concat([Buffer.from(`${into}/`), batch.below]).toString("latin1");
-  const args = [
-    ...archiveArgs,
-    "--recursive",
-    "--from0",
-    "--files-from=-",
-    // a line for each file would cost more than many a file itself: only where the lines are the answer
-    ...(options.dryRun ? ["--dry-run", `--out-format=${itemFormat}`] : []),
-    "--",
-    // by its working directory, not its path: a user's rsync could not walk through the directories above it
-    "./",
-  ];
-  const onLine = (line: Buffer) => {
-    const item = parseItem(line);
-    const action = item && itemAction(item.changes);
-    if (item && action !== undefined) run.item({ action, path: item.path, size: item.size });
-  };
-  const spec = {
-    args: [...args, `${Buffer.from(below, "latin1").toString("utf8")}/`],
-    cwd: from,
-    stdin: filesFrom(batch),
-    as: options.as,
-    onStart,
-    onLine,
-    onProgress: copyProgress(host.clock, run, "copy"),
-    onComplaint: (message: string, path: Buffer | undefined) => run.warn(message, path),
-  };
-  return copy(host.exec, spec, attached.signal);
 }
 
 function wouldOverwrite(into: string, conflicts: readonly Buffer[]): LuksmithError {

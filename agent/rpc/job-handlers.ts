@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
@@ -6,7 +7,7 @@ import { drill } from "../drill/drill.ts";
 import { pinSnapshot, requireNote } from "../prune/pin.ts";
 import { PruneBegun, prune, requirePruneRequest } from "../prune/prune.ts";
 import { snapshotPath } from "../restore/paths.ts";
-import { RestoreBegun, requireTarget, restore } from "../restore/restore.ts";
+import { RestoreBegun, requireDeletableTarget, requireTarget, restore } from "../restore/restore.ts";
 import { verifyAt } from "../verify/levels.ts";
 import { requireSampleOptions } from "../verify/spot.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
@@ -48,11 +49,12 @@ export function jobHandlers(agent: Agent): Handlers {
       requireTarget(options.target);
       options.paths.forEach(snapshotPath);
       const { dryRun } = options;
-      const request = { verb: Verb.RESTORE, volume, job: name, dryRun, caller: toCaller(caller) };
+      const own = [dirname(agent.configPath), host.stateDir, host.runtimeDir];
       const begun = new RestoreBegun();
-      return startOnVolume(agent, request, (target, run) =>
-        restore(host, pins, job, target, { ...options, as: rightsOf(caller), begun }, run),
-      );
+      const asked = { ...options, as: rightsOf(caller), own, begun };
+      requireDeletableTarget(asked);
+      const request = { verb: Verb.RESTORE, volume, job: name, dryRun, caller: toCaller(caller) };
+      return startOnVolume(agent, request, (target, run) => restore(host, pins, job, target, asked, run));
     }),
 
     verify: unary(log, async ({ job: name, ...options }, peer) => {

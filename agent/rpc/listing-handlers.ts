@@ -7,9 +7,9 @@ import type {
   ListFilesResponse,
   ListSnapshotsResponse,
 } from "../../proto/gen/luksmith/v1/agent.ts";
-import { type RunEvent, Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { OwnerNames } from "../look/owner-names.ts";
 import { ancestors, requireNoLinkAbove, snapshotPath } from "../restore/paths.ts";
-import type { RunRequest, RunWork } from "../runs/context.ts";
 import { listSnapshots } from "../snapshots/list.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { withVolume } from "../stack/attach.ts";
@@ -20,6 +20,7 @@ import { noticeLoss } from "../transport/transport.ts";
 import { findJob, targetOf } from "../volume/target.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
 import { authorizedJob } from "./authorized.ts";
+import { streamRun } from "./stream-run.ts";
 
 type Handlers = Pick<AgentServiceServer, "listSnapshots" | "listFiles">;
 
@@ -68,6 +69,7 @@ export function listingHandlers(agent: Agent): Handlers {
         withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal, lost }) => {
           const snapshot = selectSnapshot(entries, job.name, request.snapshot);
           let count = 0;
+          const owners = new OwnerNames(host.exec, signal);
           const snapshotDir = join(filesDir, job.name, snapshot.name);
           const { incomplete } = await run.step("list", () =>
             withView(host, snapshotDir, as, signal, async (cwd) => {
@@ -77,6 +79,7 @@ export function listingHandlers(agent: Agent): Handlers {
                 { cwd, path, recursive: request.recursive, as },
                 async (entry) => {
                   count += 1;
+                  await owners.addTo(entry);
                   await stream.send({ kind: { $case: "entry", value: entry } });
                 },
                 signal,
@@ -104,31 +107,4 @@ function jobsAskedFor({ config }: Agent, request: { job: string; volume: string 
   return [...config.jobs.values()]
     .filter(({ volume }) => request.volume === "" || volume === request.volume)
     .map(({ volume, name }) => ({ volume, job: name }));
-}
-
-/** A run whose answer goes to the one who asked, between its events; it ends with them. */
-async function streamRun(
-  { host, runs }: Agent,
-  request: RunRequest,
-  stream: Stream<{ kind: { $case: "event"; value: RunEvent } }>,
-  work: RunWork,
-): Promise<void> {
-  const run = runs.start(request, work);
-  const cancel = () => {
-    try {
-      runs.cancel(run.id, request.caller);
-    } catch (error) {
-      // it has ended, and its record cannot be read; thrown in a listener this would end the agent
-      host.log.warn({ err: error, run: run.id }, "a run could not be cancelled");
-    }
-  };
-  stream.gone.addEventListener("abort", cancel, { once: true });
-  if (stream.gone.aborted) cancel();
-  try {
-    for await (const event of runs.watch(run.id, true, stream.gone)) {
-      await stream.send({ kind: { $case: "event", value: event } });
-    }
-  } finally {
-    stream.gone.removeEventListener("abort", cancel);
-  }
 }

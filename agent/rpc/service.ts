@@ -5,6 +5,7 @@ import type { Agent } from "./agent.ts";
 import { doctorHandlers } from "./doctor-handlers.ts";
 import { jobHandlers } from "./job-handlers.ts";
 import { listingHandlers } from "./listing-handlers.ts";
+import { lookingHandlers } from "./looking-handlers.ts";
 import { remoteHandlers } from "./remote-handlers.ts";
 import { runHandlers } from "./run-handlers.ts";
 import { statusHandlers } from "./status-handlers.ts";
@@ -16,6 +17,7 @@ export function agentService(agent: Agent): AgentServiceServer {
     ...volumeHandlers(agent),
     ...jobHandlers(agent),
     ...listingHandlers(agent),
+    ...lookingHandlers(agent),
     ...runHandlers(agent),
     ...remoteHandlers(agent),
     ...doctorHandlers(agent),

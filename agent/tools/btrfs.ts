@@ -1,7 +1,8 @@
 /** btrfs-progs: mkfs.btrfs(8), btrfs-inspect-internal(8), btrfs-check(8), btrfs-filesystem(8). */
 
 import { LuksmithError } from "../../common/errors.ts";
-import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
+import { type Command, type Exec, lastWords, mustRead, mustRun } from "../../common/exec.ts";
+import { utf8Name } from "../../common/file-name.ts";
 import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "./deadlines.ts";
 import { FilesystemError, type Superblock } from "./filesystem.ts";
 
@@ -77,4 +78,38 @@ export async function recoverBtrfsSuperblocks(exec: Exec, device: string, signal
 export async function growBtrfs(exec: Exec, filesDir: string, signal: AbortSignal): Promise<void> {
   const args = ["filesystem", "resize", "--", "max", filesDir];
   await mustRun(exec, { file: "btrfs", args, deadlineMs: wholeVolumeDeadlineMs, signal });
+}
+
+/** The inode of a subvolume's top directory. Source: BTRFS_FIRST_FREE_OBJECTID, include/uapi/linux/btrfs_tree.h */
+const topInode = "256";
+
+/** @param directory on a btrfs */
+export async function isSubvolume(exec: Exec, directory: string, signal: AbortSignal): Promise<boolean> {
+  const args = ["--format=%i", "--", directory];
+  const inode = await mustRead(exec, { file: "stat", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
+  return inode.toString().trim() === topInode;
+}
+
+/**
+ * What a tree takes before compression, and what of it no other subvolume or file shares.
+ * Source: btrfs-filesystem(8), du: "Total", "Exclusive"
+ * @throws {LuksmithError} "usage" for a name that is not UTF-8: it has to be an argument; "tool_failed"
+ */
+export async function treeUse(
+  exec: Exec,
+  { cwd, path, as }: { cwd: string; path: Buffer; as: Command["as"] },
+  signal: AbortSignal,
+): Promise<{ bytes: number; ownBytes: number }> {
+  const name = utf8Name(path);
+  if (name === undefined) throw new LuksmithError("usage", "on btrfs only what has a name in UTF-8 can be measured");
+  const args = ["filesystem", "du", "--raw", "--summarize", "--", name === "" ? "." : `./${name}`];
+  const command = { file: "btrfs", args, cwd, as, deadlineMs: wholeVolumeDeadlineMs, signal };
+  return parseTreeUse((await mustRead(exec, command)).toString("latin1"));
+}
+
+/** Pure. @throws {LuksmithError} "tool_failed" */
+export function parseTreeUse(text: string): { bytes: number; ownBytes: number } {
+  const [, bytes, ownBytes] = /^ *(\d+) +(\d+) +(?:\d+|-) +\./m.exec(text) ?? [];
+  if (bytes === undefined) throw new LuksmithError("tool_failed", "btrfs filesystem du has not said what it found");
+  return { bytes: Number(bytes), ownBytes: Number(ownBytes) };
 }

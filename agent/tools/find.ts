@@ -88,7 +88,7 @@ export async function filesThere(
 }
 
 /** %y of find(1), -printf */
-const types: Record<string, FileEntry["type"]> = {
+export const entryTypes: Readonly<Record<string, FileEntry["type"]>> = {
   f: FileEntry_Type.FILE,
   d: FileEntry_Type.DIRECTORY,
   l: FileEntry_Type.SYMLINK,
@@ -156,7 +156,7 @@ function toEntry(fields: readonly Buffer[]): { entry: FileEntry; depth: number }
   const [type, mode, numbers, time, path = Buffer.alloc(0), depth, target = Buffer.alloc(0)] = fields;
   const [uid, gid, size] = `${numbers}`.split(" ").map(Number);
   const entry = FileEntry.create({
-    type: types[`${type}`] ?? FileEntry_Type.UNSPECIFIED,
+    type: entryTypes[`${type}`] ?? FileEntry_Type.UNSPECIFIED,
     mode: Number.parseInt(`${mode}`, 8),
     uid: uid ?? 0,
     gid: gid ?? 0,

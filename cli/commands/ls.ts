@@ -3,13 +3,21 @@ import { LuksmithError } from "../../common/errors.ts";
 import { argumentBytes, readRawArguments } from "../argument-bytes.ts";
 import { acceptRollback, addExamples, groups, snapshotHelp } from "../help-text.ts";
 import { type Invocation, withSession } from "../invocation.ts";
+import type { FileFormat } from "../show/files.ts";
 import { parseSnapshotReference, type SnapshotReference } from "../snapshot-reference.ts";
 
 interface Options {
   recursive?: true;
   long: boolean;
+  numeric?: true;
   print0?: true;
   acceptRollback?: true;
+}
+
+function format({ print0, numeric, long }: Options): FileFormat {
+  if (print0) return "names0";
+  if (!long) return "names";
+  return numeric ? "numeric" : "long";
 }
 
 export function addLsCommand(program: Command, invocation: Invocation): void {
@@ -24,8 +32,9 @@ export function addLsCommand(program: Command, invocation: Invocation): void {
     .argument("<snapshot>", "JOB or JOB@SNAPSHOT", parseSnapshotReference)
     .argument("[path]", "relative to the snapshot, or absolute as it was on this machine (default: the top)")
     .option("-r, --recursive", "with everything below")
-    .option("-l, --long", "with mode, owner, size and time", true)
+    .option("-l, --long", "with mode, owner, group, size and time, and where links point", true)
     .option("--no-long", "names only")
+    .option("-n, --numeric", "owners and groups as numbers, not by the names that they have on this machine")
     .option("--print0", "names only, as they are, a NUL after each")
     .option(...acceptRollback)
     .addHelpText("after", snapshotHelp)
@@ -44,7 +53,7 @@ export function addLsCommand(program: Command, invocation: Invocation): void {
           recursive: options.recursive === true,
           acceptRollback: options.acceptRollback === true,
         };
-        await showFiles(session, request, options.print0 ? "names0" : options.long ? "long" : "names");
+        await showFiles(session, request, format(options));
       });
     });
   addExamples(command, [

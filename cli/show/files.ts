@@ -1,6 +1,7 @@
 /** The answer of ListFiles. */
 
 import { showName } from "../../common/file-name.ts";
+import { escapeControls } from "../../common/quote.ts";
 import type { ListFilesRequest } from "../../proto/gen/luksmith/v1/agent.ts";
 import { type FileEntry, FileEntry_Type } from "../../proto/gen/luksmith/v1/types.ts";
 import { fileJson } from "../json.ts";
@@ -9,7 +10,7 @@ import type { Session } from "../session.ts";
 import { showStream } from "./stream.ts";
 
 /** "names0": the bytes of each name and a NUL, for programs. */
-export type FileFormat = "long" | "names" | "names0";
+export type FileFormat = "long" | "numeric" | "names" | "names0";
 
 const nul = Buffer.of(0);
 
@@ -19,18 +20,29 @@ export async function showFiles(session: Session, request: ListFilesRequest, for
     else {
       session.result(
         () => [fileJson(entry)],
-        () => `${format === "long" ? longText(entry) : showName(entry.path)}\n`,
+        () => `${format === "names" ? showName(entry.path) : longText(entry, format === "numeric")}\n`,
       );
     }
   });
 }
 
-/** As `ls -ln` writes it: "-rw-r--r--  1000 1000      12345  2026-11-23 02:00:05  etc/hosts". */
-export function longText(entry: FileEntry): string {
-  const owner = `${entry.uid}`.padStart(5) + ` ${entry.gid}`.padStart(6);
+/** As `ls -l` writes it: "-rw-r--r-- root     root            12345  2026-11-23 02:00:05  etc/hosts". */
+export function longText(entry: FileEntry, numeric = false): string {
+  const owner = numeric
+    ? `${entry.uid}`.padStart(5) + ` ${entry.gid}`.padStart(6)
+    : `${ownerName(entry).padEnd(8)} ${groupName(entry).padEnd(8)}`;
   const target = entry.target.length === 0 ? "" : ` -> ${showName(entry.target)}`;
   const size = `${entry.size}`.padStart(12);
   return `${modeText(entry.type, entry.mode)} ${owner} ${size}  ${localTime(entry.modified)}  ${showName(entry.path)}${target}`;
+}
+
+/** What this machine calls the owner, or the number. */
+export function ownerName({ owner, uid }: FileEntry): string {
+  return owner === "" ? `${uid}` : escapeControls(owner);
+}
+
+export function groupName({ group, gid }: FileEntry): string {
+  return group === "" ? `${gid}` : escapeControls(group);
 }
 
 const typeLetters: Readonly<Record<number, string>> = {

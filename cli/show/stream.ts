@@ -10,14 +10,14 @@ type Message<Name extends string, Value> = {
 };
 
 /**
- * @param onValue gets each snapshot or file as it comes
- * @throws {LuksmithError} what the run ended with
+ * @param onValue gets each snapshot or file as it comes; the next one comes when it has resolved
+ * @returns the runs that have ended, one for each volume @throws {LuksmithError} what a run ended with
  */
 export async function showStream<Name extends string, Value>(
   session: Session,
   messages: AsyncIterable<Message<Name, Value>>,
-  onValue: (value: Value) => void,
-): Promise<void> {
+  onValue: (value: Value) => void | Promise<void>,
+): Promise<readonly Run[]> {
   const view = makeRunView(session);
   const ended: Run[] = [];
   let runId = "";
@@ -25,7 +25,7 @@ export async function showStream<Name extends string, Value>(
     for await (const { kind } of messages) {
       if (kind === undefined) continue;
       if (kind.$case !== "event") {
-        onValue(kind.value as Value);
+        await onValue(kind.value as Value);
         continue;
       }
       const event = kind.value as RunEvent;
@@ -40,4 +40,5 @@ export async function showStream<Name extends string, Value>(
     const error = outcomeError(run);
     if (error !== undefined) throw error;
   }
+  return ended;
 }

@@ -215,6 +215,7 @@ export class LabAgent implements AsyncDisposable {
       snapshot: "",
       paths: [],
       overwrite: false,
+      delete: false,
       dryRun: false,
       acceptRollback: false,
       ...options,

@@ -3,10 +3,12 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
   detachedJson,
+  differenceJson,
   errorJson,
   eventJson,
   fileJson,
   findingJson,
+  foundJson,
   type JsonObject,
   type JsonType,
   jobJson,
@@ -18,6 +20,7 @@ import {
   runJson,
   setupReportJson,
   snapshotJson,
+  snapshotSizeJson,
   statusJson,
   versionJson,
   volumeCreatedJson,
@@ -25,6 +28,7 @@ import {
 } from "../../../cli/json.ts";
 import { errorCodes, LuksmithError } from "../../../common/errors.ts";
 import { Finding_Level, RemoteFinding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
+import { Difference, FoundPath, FoundVersion } from "../../../proto/gen/luksmith/v1/looking.ts";
 import { FileEntry_Type, Item_Action, type RunEvent, RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import {
   after,
@@ -188,6 +192,23 @@ const samples: Record<JsonType, JsonObject[]> = {
     fileJson(sampleFile({ path: notUtf8, target: notUtf8 })),
     fileJson(sampleFile({ path: Buffer.alloc(0), modified: undefined })),
   ],
+  difference: [
+    differenceJson(Difference.create({ after: sampleFile({ path: notUtf8 }) })),
+    differenceJson(Difference.create({ before: sampleFile(), after: sampleFile(), content: true, mode: true })),
+  ],
+  found: [
+    foundJson(
+      FoundPath.create({
+        path: notUtf8,
+        versions: [FoundVersion.create({ type: FileEntry_Type.FILE, size: 3, modified: after(1), snapshots: ["a"] })],
+      }),
+    ),
+    foundJson(FoundPath.create({ path: Buffer.from("a"), goneIn: "2026-11-23T02-00-00Z" })),
+  ],
+  snapshot_size: [
+    snapshotSizeJson({ snapshot: "2026-11-23T02-00-00Z", partial: false, bytes: 7, ownBytes: 3 }),
+    snapshotSizeJson({ snapshot: "", partial: false, bytes: 7, ownBytes: 7 }),
+  ],
   remote: [remoteJson(sampleScan({ trusted: [ed25519Key] }))],
   remote_trusted: [remoteTrustedJson("vault", ed25519Key, true)],
   setup_step: [setupReportJson({ type: "step", says: "make a user", changes: true, detail: ["$ useradd lm-web01"] })],
@@ -217,7 +238,7 @@ for (const type of jsonTypes) {
 }
 
 test("every section of the documentation is about something that is printed", () => {
-  const inner = ["Run", "Retry", "Totals", "Caller", "Error detail", "Host key", "Job status"];
+  const inner = ["Run", "Retry", "Totals", "Caller", "Error detail", "Host key", "Job status", "Found version"];
   const prose = ["Results", "Events", "Objects inside others", "Error codes"];
   assert.deepEqual([...documentation.keys()].sort(), [...jsonTypes, ...inner, ...prose].sort());
 });

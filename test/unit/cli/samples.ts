@@ -167,6 +167,8 @@ export function sampleFile(changes: Partial<FileEntry> = {}): FileEntry {
     size: 1234,
     modified: start,
     target: Buffer.alloc(0),
+    owner: "root",
+    group: "root",
     ...changes,
   };
 }

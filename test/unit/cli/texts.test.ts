@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { TextWatch } from "../../../cli/show/content.ts";
 import { createdText } from "../../../cli/show/created-volume.ts";
 import { longText, modeText } from "../../../cli/show/files.ts";
 import { findingText } from "../../../cli/show/findings.ts";
 import { jobsText } from "../../../cli/show/jobs.ts";
 import { remoteFindingText } from "../../../cli/show/remote-check.ts";
 import { cancelText, runsText } from "../../../cli/show/runs.ts";
+import { sizesText } from "../../../cli/show/sizes.ts";
 import { snapshotsText } from "../../../cli/show/snapshots.ts";
 import { statusText } from "../../../cli/show/status.ts";
 import { scanText } from "../../../cli/show/trust.ts";
@@ -135,10 +137,9 @@ const modes: [type: FileEntry_Type, mode: number, text: string][] = [
 for (const [type, mode, text] of modes) test(`mode ${text}`, () => assert.equal(modeText(type, mode), text));
 
 test("a file in a listing", () => {
-  assert.equal(
-    longText(sampleFile({ uid: 1000, gid: 100 })),
-    "-rw-r--r--  1000   100         1234  2026-11-23 02:00:00  etc/hosts",
-  );
+  const file = sampleFile({ uid: 1000, gid: 100, owner: "alice", group: "" });
+  assert.equal(longText(file), "-rw-r--r-- alice    100              1234  2026-11-23 02:00:00  etc/hosts");
+  assert.equal(longText(file, true), "-rw-r--r--  1000   100         1234  2026-11-23 02:00:00  etc/hosts");
   const link = sampleFile({
     type: FileEntry_Type.SYMLINK,
     mode: 0o777,
@@ -146,6 +147,28 @@ test("a file in a listing", () => {
     target: Buffer.from("\x1b[2J"),
   });
   assert.match(longText(link), / {2}\$'a\\nb' -> \$'\\x1b\[2J'$/);
+});
+
+test("what snapshots take", () => {
+  const size = { snapshot: "2026-11-23T02-00-00Z", partial: false, bytes: 3 * 2 ** 20, ownBytes: 2 ** 20 };
+  const together = { ...size, snapshot: "", bytes: 5 * 2 ** 20, ownBytes: 5 * 2 ** 20 };
+  assert.equal(
+    sizesText("home", [size, { ...size, partial: true }, together], plain),
+    `SNAPSHOT                   SIZE      SHARED    OWN       NOTES
+home@2026-11-23T02-00-00Z  3.00 MiB  2.00 MiB  1.00 MiB
+home@2026-11-23T02-00-00Z  3.00 MiB  2.00 MiB  1.00 MiB  unfinished
+together                   5.00 MiB
+`,
+  );
+});
+
+test("only text is for a terminal, wherever it is cut", () => {
+  const bytes = Buffer.from("caf\u00e9\t\r\n\u{1f5c4}\n");
+  const watch = new TextWatch();
+  for (const byte of bytes) watch.require(Buffer.of(byte));
+  for (const binary of ["\x1b[2J", "\0", "\x07", "\xff", "\xc2\x9b"]) {
+    assert.throws(() => new TextWatch().require(Buffer.from(binary, "latin1")), { code: "usage" });
+  }
 });
 
 test("what a key can do at a backup host", () => {

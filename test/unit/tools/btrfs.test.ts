@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseBtrfsSuperblock } from "../../../agent/tools/btrfs.ts";
+import { parseBtrfsSuperblock, parseTreeUse } from "../../../agent/tools/btrfs.ts";
 
 const uuid = "0b8a2c3e-5d0b-4a3c-9c1e-6a2a8f5b7d11";
 
@@ -34,4 +34,13 @@ test("a superblock that is damaged, or of a file system of several devices, is n
   assert.equal(parseBtrfsSuperblock(superblock({ csum: "0xfa962a80 [DON'T MATCH]" })), undefined);
   assert.equal(parseBtrfsSuperblock(superblock({ devices: "2" })), undefined);
   for (const text of ["", `fsid\t\t\t${uuid}`, "log_root\t\t0"]) assert.equal(parseBtrfsSuperblock(text), undefined);
+});
+
+test("what a tree takes, and what of it is its own", () => {
+  const said = `     Total   Exclusive  Set shared  Filename
+   3158016       53248     3104768  ./srv/7 8 9 .
+`;
+  assert.deepEqual(parseTreeUse(said), { bytes: 3_158_016, ownBytes: 53_248 });
+  assert.deepEqual(parseTreeUse("  0 0 - ./x\n"), { bytes: 0, ownBytes: 0 });
+  assert.throws(() => parseTreeUse("     Total   Exclusive  Set shared  Filename\n"), { code: "tool_failed" });
 });

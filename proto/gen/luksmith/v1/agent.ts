@@ -21,6 +21,16 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
+import {
+  DiffSnapshotsRequest,
+  DiffSnapshotsResponse,
+  FindFilesRequest,
+  FindFilesResponse,
+  MeasureSnapshotsRequest,
+  MeasureSnapshotsResponse,
+  ReadFileRequest,
+  ReadFileResponse,
+} from "./looking.ts";
 import { FileEntry, Run, RunEvent, Snapshot } from "./types.ts";
 
 export const protobufPackage = "luksmith.v1";
@@ -252,6 +262,8 @@ export interface RestoreRequest {
   overwrite: boolean;
   dryRun: boolean;
   acceptRollback: boolean;
+  /** Also remove what is in the directories that are restored, and not in the snapshot. Only with overwrite. */
+  delete: boolean;
 }
 
 export interface RestoreResponse {
@@ -2843,6 +2855,7 @@ function createBaseRestoreRequest(): RestoreRequest {
     overwrite: false,
     dryRun: false,
     acceptRollback: false,
+    delete: false,
   };
 }
 
@@ -2868,6 +2881,9 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     }
     if (message.acceptRollback !== false) {
       writer.uint32(56).bool(message.acceptRollback);
+    }
+    if (message.delete !== false) {
+      writer.uint32(64).bool(message.delete);
     }
     return writer;
   },
@@ -2941,6 +2957,14 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
             message.acceptRollback = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.delete = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2972,6 +2996,7 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
         : isSet(object.accept_rollback)
         ? globalThis.Boolean(object.accept_rollback)
         : false,
+      delete: isSet(object.delete) ? globalThis.Boolean(object.delete) : false,
     };
   },
 
@@ -2998,6 +3023,9 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     if (message.acceptRollback !== false) {
       obj.acceptRollback = message.acceptRollback;
     }
+    if (message.delete !== false) {
+      obj.delete = message.delete;
+    }
     return obj;
   },
 
@@ -3013,6 +3041,7 @@ export const RestoreRequest: MessageFns<RestoreRequest> = {
     message.overwrite = object.overwrite ?? false;
     message.dryRun = object.dryRun ?? false;
     message.acceptRollback = object.acceptRollback ?? false;
+    message.delete = object.delete ?? false;
     return message;
   },
 };
@@ -5973,6 +6002,49 @@ export const AgentServiceService = {
     responseSerialize: (value: ListFilesResponse): Buffer => Buffer.from(ListFilesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListFilesResponse => ListFilesResponse.decode(value),
   },
+  /** What differs between two snapshots of a job. */
+  diffSnapshots: {
+    path: "/luksmith.v1.AgentService/DiffSnapshots" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: DiffSnapshotsRequest): Buffer => Buffer.from(DiffSnapshotsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DiffSnapshotsRequest => DiffSnapshotsRequest.decode(value),
+    responseSerialize: (value: DiffSnapshotsResponse): Buffer =>
+      Buffer.from(DiffSnapshotsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DiffSnapshotsResponse => DiffSnapshotsResponse.decode(value),
+  },
+  /** Which snapshots hold the files that a pattern names. */
+  findFiles: {
+    path: "/luksmith.v1.AgentService/FindFiles" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: FindFilesRequest): Buffer => Buffer.from(FindFilesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FindFilesRequest => FindFilesRequest.decode(value),
+    responseSerialize: (value: FindFilesResponse): Buffer => Buffer.from(FindFilesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FindFilesResponse => FindFilesResponse.decode(value),
+  },
+  /** What each snapshot takes on the volume, and what of it no other has. */
+  measureSnapshots: {
+    path: "/luksmith.v1.AgentService/MeasureSnapshots" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: MeasureSnapshotsRequest): Buffer =>
+      Buffer.from(MeasureSnapshotsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MeasureSnapshotsRequest => MeasureSnapshotsRequest.decode(value),
+    responseSerialize: (value: MeasureSnapshotsResponse): Buffer =>
+      Buffer.from(MeasureSnapshotsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MeasureSnapshotsResponse => MeasureSnapshotsResponse.decode(value),
+  },
+  /** What is in one file. */
+  readFile: {
+    path: "/luksmith.v1.AgentService/ReadFile" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ReadFileRequest): Buffer => Buffer.from(ReadFileRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadFileRequest => ReadFileRequest.decode(value),
+    responseSerialize: (value: ReadFileResponse): Buffer => Buffer.from(ReadFileResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadFileResponse => ReadFileResponse.decode(value),
+  },
   restore: {
     path: "/luksmith.v1.AgentService/Restore" as const,
     requestStream: false as const,
@@ -6131,6 +6203,14 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   backup: handleUnaryCall<BackupRequest, BackupResponse>;
   listSnapshots: handleServerStreamingCall<ListSnapshotsRequest, ListSnapshotsResponse>;
   listFiles: handleServerStreamingCall<ListFilesRequest, ListFilesResponse>;
+  /** What differs between two snapshots of a job. */
+  diffSnapshots: handleServerStreamingCall<DiffSnapshotsRequest, DiffSnapshotsResponse>;
+  /** Which snapshots hold the files that a pattern names. */
+  findFiles: handleServerStreamingCall<FindFilesRequest, FindFilesResponse>;
+  /** What each snapshot takes on the volume, and what of it no other has. */
+  measureSnapshots: handleServerStreamingCall<MeasureSnapshotsRequest, MeasureSnapshotsResponse>;
+  /** What is in one file. */
+  readFile: handleServerStreamingCall<ReadFileRequest, ReadFileResponse>;
   restore: handleUnaryCall<RestoreRequest, RestoreResponse>;
   verify: handleUnaryCall<VerifyRequest, VerifyResponse>;
   /** Restores a part to a scratch directory and compares it: can it be done, and how long would everything take? */
@@ -6291,6 +6371,40 @@ export interface AgentServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ListFilesResponse>;
+  /** What differs between two snapshots of a job. */
+  diffSnapshots(
+    request: DiffSnapshotsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<DiffSnapshotsResponse>;
+  diffSnapshots(
+    request: DiffSnapshotsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<DiffSnapshotsResponse>;
+  /** Which snapshots hold the files that a pattern names. */
+  findFiles(request: FindFilesRequest, options?: Partial<CallOptions>): ClientReadableStream<FindFilesResponse>;
+  findFiles(
+    request: FindFilesRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<FindFilesResponse>;
+  /** What each snapshot takes on the volume, and what of it no other has. */
+  measureSnapshots(
+    request: MeasureSnapshotsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<MeasureSnapshotsResponse>;
+  measureSnapshots(
+    request: MeasureSnapshotsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<MeasureSnapshotsResponse>;
+  /** What is in one file. */
+  readFile(request: ReadFileRequest, options?: Partial<CallOptions>): ClientReadableStream<ReadFileResponse>;
+  readFile(
+    request: ReadFileRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadFileResponse>;
   restore(
     request: RestoreRequest,
     callback: (error: ServiceError | null, response: RestoreResponse) => void,

@@ -28,6 +28,10 @@ export const Verb = {
   PIN: 11,
   UNPIN: 12,
   DRILL: 13,
+  DIFF: 20,
+  FIND: 21,
+  DU: 22,
+  CAT: 23,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -48,6 +52,10 @@ export namespace Verb {
   export type PIN = typeof Verb.PIN;
   export type UNPIN = typeof Verb.UNPIN;
   export type DRILL = typeof Verb.DRILL;
+  export type DIFF = typeof Verb.DIFF;
+  export type FIND = typeof Verb.FIND;
+  export type DU = typeof Verb.DU;
+  export type CAT = typeof Verb.CAT;
   export type UNRECOGNIZED = typeof Verb.UNRECOGNIZED;
 }
 
@@ -95,6 +103,18 @@ export function verbFromJSON(object: any): Verb {
     case 13:
     case "VERB_DRILL":
       return Verb.DRILL;
+    case 20:
+    case "VERB_DIFF":
+      return Verb.DIFF;
+    case 21:
+    case "VERB_FIND":
+      return Verb.FIND;
+    case 22:
+    case "VERB_DU":
+      return Verb.DU;
+    case 23:
+    case "VERB_CAT":
+      return Verb.CAT;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -132,6 +152,14 @@ export function verbToJSON(object: Verb): string {
       return "VERB_UNPIN";
     case Verb.DRILL:
       return "VERB_DRILL";
+    case Verb.DIFF:
+      return "VERB_DIFF";
+    case Verb.FIND:
+      return "VERB_FIND";
+    case Verb.DU:
+      return "VERB_DU";
+    case Verb.CAT:
+      return "VERB_CAT";
     case Verb.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -502,6 +530,9 @@ export interface FileEntry {
     | undefined;
   /** Where a symbolic link points. */
   target: Buffer;
+  /** What this machine calls uid and gid; empty when it has no name for them. */
+  owner: string;
+  group: string;
 }
 
 export const FileEntry_Type = {
@@ -2870,6 +2901,8 @@ function createBaseFileEntry(): FileEntry {
     size: 0,
     modified: undefined,
     target: Buffer.alloc(0),
+    owner: "",
+    group: "",
   };
 }
 
@@ -2898,6 +2931,12 @@ export const FileEntry: MessageFns<FileEntry> = {
     }
     if (message.target.length !== 0) {
       writer.uint32(66).bytes(message.target);
+    }
+    if (message.owner !== "") {
+      writer.uint32(74).string(message.owner);
+    }
+    if (message.group !== "") {
+      writer.uint32(82).string(message.group);
     }
     return writer;
   },
@@ -2979,6 +3018,22 @@ export const FileEntry: MessageFns<FileEntry> = {
             message.target = Buffer.from(reader.bytes());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3001,6 +3056,8 @@ export const FileEntry: MessageFns<FileEntry> = {
       size: isSet(object.size) ? globalThis.Number(object.size) : 0,
       modified: isSet(object.modified) ? fromJsonTimestamp(object.modified) : undefined,
       target: isSet(object.target) ? Buffer.from(bytesFromBase64(object.target)) : Buffer.alloc(0),
+      owner: isSet(object.owner) ? globalThis.String(object.owner) : "",
+      group: isSet(object.group) ? globalThis.String(object.group) : "",
     };
   },
 
@@ -3030,6 +3087,12 @@ export const FileEntry: MessageFns<FileEntry> = {
     if (message.target.length !== 0) {
       obj.target = base64FromBytes(message.target);
     }
+    if (message.owner !== "") {
+      obj.owner = message.owner;
+    }
+    if (message.group !== "") {
+      obj.group = message.group;
+    }
     return obj;
   },
 
@@ -3046,6 +3109,8 @@ export const FileEntry: MessageFns<FileEntry> = {
     message.size = object.size ?? 0;
     message.modified = object.modified ?? undefined;
     message.target = object.target ?? Buffer.alloc(0);
+    message.owner = object.owner ?? "";
+    message.group = object.group ?? "";
     return message;
   },
 };

@@ -1,0 +1,73 @@
+/** One call of rsync(1) for what goes below one directory. */
+
+import type { Command, Exec, Running } from "../../common/exec.ts";
+import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
+import { copyProgress } from "../backup/copy-progress.ts";
+import type { RunContext } from "../runs/context.ts";
+import type { Host } from "../system/host.ts";
+import { archiveArgs, type CopyResult, copy } from "../tools/rsync.ts";
+import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
+import { filesFrom, type RestoreBatch } from "./plan.ts";
+
+export interface BatchCopy {
+  /** The snapshot, as the caller may see it. */
+  readonly from: string;
+  readonly into: string;
+  readonly batch: RestoreBatch;
+  readonly as: Command["as"];
+}
+
+function batchArgs({ into, batch }: BatchCopy, more: readonly string[]): string[] {
+  const below = Buffer.concat([Buffer.from(`${into}/`), batch.below]).toString("utf8");
+  // by its working directory, not its path: a user's rsync could not walk through the directories above it
+  return [...archiveArgs, "--recursive", "--from0", "--files-from=-", ...more, "--", "./", `${below}/`];
+}
+
+export function copyBatch(
+  { exec, clock }: Pick<Host, "exec" | "clock">,
+  spec: BatchCopy & { readonly dryRun: boolean; readonly force: boolean; readonly onStart: (running: Running) => void },
+  run: RunContext,
+  signal: AbortSignal,
+): Promise<CopyResult> {
+  const { from, batch, as, dryRun, force, onStart } = spec;
+  const more = [
+    // a line for each file would cost more than many a file itself: only where the lines are the answer
+    ...(dryRun ? ["--dry-run", `--out-format=${itemFormat}`] : []),
+    // a directory with something in it gives way to a file
+    ...(force ? ["--force"] : []),
+  ];
+  const onLine = (line: Buffer) => {
+    const item = parseItem(line);
+    const action = item && itemAction(item.changes);
+    if (item && action !== undefined) run.item({ action, path: item.path, size: item.size });
+  };
+  return copy(
+    exec,
+    {
+      args: batchArgs(spec, more),
+      cwd: from,
+      stdin: filesFrom(batch),
+      as,
+      onStart,
+      onLine,
+      onProgress: copyProgress(clock, run, "copy"),
+      onComplaint: (message, path) => run.warn(message, path),
+    },
+    signal,
+  );
+}
+
+/** What is there, and is not what the snapshot has of that name. Of attributes alone nothing is said. */
+export async function differingThere(exec: Exec, spec: BatchCopy, signal: AbortSignal): Promise<Buffer[]> {
+  const found: Buffer[] = [];
+  const onLine = (line: Buffer) => {
+    const item = parseItem(line);
+    const action = item && itemAction(item.changes);
+    // of another type, it would have to be made anew
+    if (item && (action === Item_Action.ADD || action === Item_Action.CHANGE)) found.push(item.path);
+  };
+  const args = batchArgs(spec, ["--dry-run", "--existing", `--out-format=${itemFormat}`]);
+  const quietly = { onLine, onComplaint: () => undefined };
+  await copy(exec, { args, cwd: spec.from, stdin: filesFrom(spec.batch), as: spec.as, ...quietly }, signal);
+  return found;
+}

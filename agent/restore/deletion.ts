@@ -1,0 +1,148 @@
+/**
+ * Making directories equal to a snapshot: what is in them and not in the snapshot is removed, by rsync(1) with the rights of the one
+ * who asks. Nothing is removed before all of the snapshot has been looked through without a fault, nothing behind a symbolic
+ * link or on another file system, and nothing in what this machine runs by.
+ */
+
+import { dirname } from "node:path/posix";
+import { LuksmithError } from "../../common/errors.ts";
+import { type Command, type Exec, mustRead } from "../../common/exec.ts";
+import { showName } from "../../common/file-name.ts";
+import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
+import type { RunContext } from "../runs/context.ts";
+import { volumeDeadlineMs } from "../tools/deadlines.ts";
+import { copy } from "../tools/rsync.ts";
+import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
+import { ancestors } from "./paths.ts";
+
+/** hier(7): without one of these no machine runs. What is below them can be named by itself. */
+const systemDirectories = new Set([
+  "/",
+  ...["bin", "boot", "dev", "etc", "proc", "run", "sbin", "sys", "usr", "var", "var/lib"].map((name) => `/${name}`),
+]);
+
+/** Whether a machine needs it to run, and what is in it. */
+function isOfTheSystem(directory: string): boolean {
+  return (
+    systemDirectories.has(directory) ||
+    /^\/lib(x?\d+)?$/.test(directory) ||
+    ["/usr", "/dev", "/proc", "/sys"].includes(dirname(directory))
+  );
+}
+
+/**
+ * Pure. @param directories absolute, one character a byte @param own files and directories that luksmith lives by
+ * @throws {LuksmithError} "usage"
+ */
+export function requireDeletable(directories: readonly string[], own: readonly string[]): void {
+  for (const directory of directories) {
+    const shown = showName(Buffer.from(directory, "latin1"));
+    if (isOfTheSystem(directory)) {
+      throw new LuksmithError("usage", `--delete is not for ${shown}: this machine runs by what is there`, {
+        hint: "restore into an empty directory, and move what you want from there; or name directories below it",
+      });
+    }
+    const bytes = (path: string) => Buffer.from(path).toString("latin1");
+    const held = own.find((path) => isBelow(bytes(path), directory) || isBelow(directory, bytes(path)));
+    if (held !== undefined) {
+      throw new LuksmithError("usage", `--delete is not for ${shown}: ${held} is luksmith's own`, {
+        hint: "name directories beside it",
+      });
+    }
+  }
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
+}
+
+interface There {
+  readonly path: Buffer;
+  readonly type: string;
+}
+
+/**
+ * Pure. Which of the asked directories are there on both sides, with nothing but directories above them: in others there is nothing to
+ * be removed, or nothing that is ours. @param whole everything was asked for @returns relative to both sides
+ */
+export function deletionRoots(
+  whole: boolean,
+  paths: readonly Buffer[],
+  inSnapshot: readonly There[],
+  present: readonly There[],
+): Buffer[] {
+  if (whole) return [Buffer.alloc(0)];
+  const isDirectoryOf = (there: readonly There[]) => {
+    const directories = new Set(there.filter(({ type }) => type === "d").map(({ path }) => path.toString("latin1")));
+    return (path: Buffer) => directories.has(path.toString("latin1"));
+  };
+  const [there, here] = [isDirectoryOf(inSnapshot), isDirectoryOf(present)];
+  return paths.filter((path) => there(path) && [...ancestors(path), path].every(here));
+}
+
+/** Where they really are. @param paths absolute, and there @returns one character a byte */
+export async function realPaths(
+  exec: Exec,
+  { paths, as }: { paths: readonly Buffer[]; as: Command["as"] },
+  signal: AbortSignal,
+): Promise<string[]> {
+  if (paths.length === 0) return [];
+  const stdout = await mustRead(exec, {
+    file: "xargs",
+    args: ["--null", "realpath", "--zero", "--canonicalize-existing", "--"],
+    stdin: Buffer.concat(paths.flatMap((path) => [path, Buffer.from("\0")])),
+    as,
+    deadlineMs: volumeDeadlineMs,
+    signal,
+  });
+  return stdout.toString("latin1").split("\0").filter(Boolean);
+}
+
+/**
+ * --delete-before: all of the snapshot is listed first; a directory of it that cannot be read keeps everything. --one-file-system:
+ * what is mounted stays. Nothing is created or changed, the directories' own attributes included.
+ * Source: rsync(1), --delete, --existing, --ignore-existing, --ignore-errors ("even when there are I/O errors" is not the default)
+ */
+const removingArgs = [
+  ...["--recursive", "--links", "--devices", "--specials", "--one-file-system"],
+  ...["--delete-before", "--existing", "--ignore-existing", "--from0", "--files-from=-", `--out-format=${itemFormat}`],
+] as const;
+
+export interface Removal {
+  /** The snapshot, as the caller may see it. */
+  readonly from: string;
+  readonly into: string;
+  /** As {@link deletionRoots} gives them. */
+  readonly roots: readonly Buffer[];
+  readonly as: Command["as"];
+  readonly dryRun: boolean;
+}
+
+/** @returns whether it is certain that all was removed; what is of another type than in the snapshot may make it uncertain */
+export async function removeExtra(
+  exec: Exec,
+  { from, into, roots, as, dryRun }: Removal,
+  run: RunContext,
+  signal: AbortSignal,
+): Promise<{ removed: number; isCertain: boolean }> {
+  let removed = 0;
+  const spec = {
+    args: [...removingArgs, ...(dryRun ? ["--dry-run"] : []), "--", "./", `${into}/`],
+    cwd: from,
+    stdin: Buffer.concat(roots.flatMap((root) => [Buffer.from("./"), root, Buffer.from("\0")])),
+    as,
+    onLine: (line: Buffer) => {
+      const item = parseItem(line);
+      if (item === undefined) {
+        if (line.toString("latin1").startsWith("cannot delete ")) run.warn(line.toString("latin1"));
+      } else if (itemAction(item.changes) === Item_Action.DELETE) {
+        removed += 1;
+        run.item({ action: Item_Action.DELETE, path: item.path, size: 0 });
+      }
+    },
+    // what is wrong is met, and said, again by the copy that follows
+    onComplaint: () => undefined,
+  };
+  const { incomplete } = await copy(exec, spec, signal);
+  return { removed, isCertain: !incomplete };
+}

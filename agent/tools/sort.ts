@@ -1,0 +1,45 @@
+/** sort(1): any number of records in the order of their bytes, in bounded memory. */
+
+import { PassThrough } from "node:stream";
+import { allOrNone } from "../../common/all-settled.ts";
+import { type Command, type Exec, mustRun } from "../../common/exec.ts";
+import { wholeVolumeDeadlineMs } from "./deadlines.ts";
+import { put } from "./put.ts";
+import { RecordSplitter } from "./record-splitter.ts";
+
+/** What is more than this goes to files; of the names of a million files, that is one or two. */
+const memory = "64M";
+/** hier(7): larger than /tmp, which may be memory itself. Only whoever has written such a file can read it. */
+const spillDirectory = "/var/tmp";
+
+export interface SortSpec<T> {
+  readonly as: Command["as"];
+  /** Hands over the records, a NUL behind each, in pieces of any size. */
+  readonly feed: (give: (piece: Buffer) => Promise<void>, signal: AbortSignal) => Promise<T>;
+  /** Gets them back in order, some at a time, without their NULs. */
+  readonly take: (records: readonly Buffer[]) => Promise<void>;
+}
+
+/** @returns what `feed` does @throws what it throws; {LuksmithError} "tool_failed" when there is no room to sort */
+export async function sorted<T>(exec: Exec, { as, feed, take }: SortSpec<T>, signal: AbortSignal): Promise<T> {
+  const over = new AbortController();
+  const within = AbortSignal.any([signal, over.signal]);
+  const stdin = new PassThrough();
+  const splitter = new RecordSplitter(0);
+  const feeding = async () => {
+    const result = await feed((piece) => put(stdin, piece, within), within);
+    stdin.end();
+    return result;
+  };
+  const sorting = mustRun(exec, {
+    file: "sort",
+    args: ["--zero-terminated", `--buffer-size=${memory}`, `--temporary-directory=${spillDirectory}`],
+    stdin,
+    as,
+    deadlineMs: wholeVolumeDeadlineMs,
+    signal: within,
+    onStdout: (chunk) => take(splitter.push(chunk)),
+  });
+  const [result] = await allOrNone(over, feeding(), sorting);
+  return result;
+}
