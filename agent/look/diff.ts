@@ -105,7 +105,7 @@ async function compareTrees(
     const records = addAbortSignal(within, new PassThrough({ objectMode: true, highWaterMark: piecesAhead }));
     // whoever reads it meets that as well
     records.on("error", () => undefined);
-    if (isThere) return { records, listed: listTree(exec, spec, records, within) };
+    if (isThere) return { records, listed: listTree(host, spec, records, within) };
     records.end();
     return { records, listed: Promise.resolve({ incomplete: false }) };
   };

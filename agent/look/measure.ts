@@ -80,18 +80,19 @@ interface Counted {
 }
 
 async function countAll(
-  { exec, ...host }: Host,
+  host: Host,
   directories: readonly string[],
   { filesystem, path, as }: MeasureOptions,
   signal: AbortSignal,
 ): Promise<Counted> {
+  const { exec } = host;
   const { useOfTree } = filesystemKinds[filesystem];
   const inodes = new InodeUse(directories.length);
   const byKind = new Map<number, Use>();
   const feed = async (give: (piece: Buffer) => Promise<void>, within: AbortSignal) => {
     let [present, incomplete] = [0, false];
     for (const [place, directory] of directories.entries()) {
-      await withView({ exec, ...host }, directory, as, within, async (cwd) => {
+      await withView(host, directory, as, within, async (cwd) => {
         if ((await typeAt(exec, { cwd, path, as }, within)) === undefined) return;
         present += 1;
         const use = await useOfTree?.(exec, { cwd, path, as }, within);
@@ -128,7 +129,7 @@ async function countAll(
   const take = async (records: readonly Buffer[]) => {
     for (const record of records) inodes.push(record.toString("latin1"));
   };
-  const { present, incomplete } = await sorted(exec, { as, feed, take }, signal);
+  const { present, incomplete } = await sorted(host, { feed, take }, signal);
   inodes.flush();
   const perSnapshot = inodes.perSnapshot.map((use, place) => byKind.get(place) ?? use);
   return { perSnapshot, together: byKind.size > 0 ? undefined : inodes.together, present, incomplete };

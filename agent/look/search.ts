@@ -46,9 +46,8 @@ export async function search(
   };
   const searchAll = () =>
     sorted(
-      host.exec,
+      host,
       {
-        as,
         feed: async (give, within) => {
           let incomplete = false;
           for (const [place, directory] of directories.entries()) {

@@ -4,6 +4,7 @@ import type { Writable } from "node:stream";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Command, type Exec, lastWords } from "../../common/exec.ts";
 import { FileEntry } from "../../proto/gen/luksmith/v1/types.ts";
+import type { Host } from "../system/host.ts";
 import { wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
 import { entryTypes } from "../tools/find.ts";
 import { put } from "../tools/put.ts";
@@ -34,8 +35,8 @@ export interface Seen {
  * @returns incomplete when some directories could not be looked into
  */
 export async function listTree(
-  exec: Exec,
-  { cwd, path, as }: TreeSpec,
+  host: Pick<Host, "exec" | "stateDir">,
+  spec: TreeSpec,
   into: Writable,
   signal: AbortSignal,
 ): Promise<{ incomplete: boolean }> {
@@ -45,11 +46,9 @@ export async function listTree(
       records.map((record) => record.toString("latin1")),
       signal,
     );
-  const result = await sorted(
-    exec,
-    { as, take, feed: (give, within) => look(exec, { cwd, path, as }, [], format, give, within) },
-    signal,
-  );
+  const feed = (give: (piece: Buffer) => Promise<void>, within: AbortSignal) =>
+    look(host.exec, spec, [], format, give, within);
+  const result = await sorted(host, { take, feed }, signal);
   into.end();
   return result;
 }

@@ -18,6 +18,7 @@ import { existing } from "../tools/existing.ts";
 import { walk } from "../tools/find.ts";
 import { noticeLoss } from "../transport/transport.ts";
 import { findJob, targetOf } from "../volume/target.ts";
+import { withWarming } from "../warm/warming.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
 import { authorizedJob } from "./authorized.ts";
 import { streamRun } from "./stream-run.ts";
@@ -66,12 +67,12 @@ export function listingHandlers(agent: Agent): Handlers {
       const as = rightsOf(caller);
       const of = { verb: Verb.LIST_FILES, volume, job: job.name, caller: toCaller(caller) };
       await streamRun(agent, of, stream, (run) =>
-        withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal, lost }) => {
+        withVolume(host, pins, target, attach, run, async ({ filesDir, entries, device, signal, lost }) => {
           const snapshot = selectSnapshot(entries, job.name, request.snapshot);
           let count = 0;
           const owners = new OwnerNames(host.exec, signal);
           const snapshotDir = join(filesDir, job.name, snapshot.name);
-          const { incomplete } = await run.step("list", () =>
+          const list = () =>
             withView(host, snapshotDir, as, signal, async (cwd) => {
               requireNoLinkAbove([path], await existing(host.exec, { cwd, paths: ancestors(path), as }, signal));
               return walk(
@@ -84,7 +85,11 @@ export function listingHandlers(agent: Agent): Handlers {
                 },
                 signal,
               );
-            }),
+            });
+          // one directory has nothing that could be read ahead
+          const starts = request.recursive ? [Buffer.concat([Buffer.from(`${snapshotDir}/`), path])] : [];
+          const { incomplete } = await run.step("list", () =>
+            withWarming(host, { device, starts, files: false }, signal, list),
           );
           if (incomplete && (await noticeLoss(host.clock, lost))) throw lost.reason;
           if (incomplete) run.warn("some directories could not be looked into: they are closed to you");

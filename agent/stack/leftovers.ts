@@ -2,6 +2,7 @@
 
 import { removeScratches } from "../drill/scratch.ts";
 import type { Host } from "../system/host.ts";
+import { releaseSorting } from "../tools/sort.ts";
 import { allHeldVolumes, heldVolumes } from "./held.ts";
 import { Stack } from "./stack.ts";
 import { releaseViews } from "./view.ts";
@@ -12,6 +13,9 @@ export async function releaseLeftovers(host: Host): Promise<void> {
     host.log.error({ err: error }, "could not remove what an interrupted drill restored");
   });
   await releaseViews(host).catch((error: unknown) => host.log.error({ err: error }, "could not close every view"));
+  await releaseSorting(host.stateDir).catch((error: unknown) =>
+    host.log.error({ err: error }, "could not remove what a sort has left"),
+  );
   const held = await allHeldVolumes(host).catch((error: unknown) => {
     // whoever has no device-mapper is told so by the doctor, which needs an agent
     host.log.error({ err: error }, "could not look for every device");

@@ -1,19 +1,29 @@
 /** sort(1): any number of records in the order of their bytes, in bounded memory. */
 
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { allOrNone } from "../../common/all-settled.ts";
-import { type Command, type Exec, mustRun } from "../../common/exec.ts";
+import { mustRun } from "../../common/exec.ts";
+import type { Host } from "../system/host.ts";
 import { wholeVolumeDeadlineMs } from "./deadlines.ts";
 import { put } from "./put.ts";
 import { RecordSplitter } from "./record-splitter.ts";
 
 /** What is more than this goes to files; of the names of a million files, that is one or two. */
 const memory = "64M";
-/** hier(7): larger than /tmp, which may be memory itself. Only whoever has written such a file can read it. */
-const spillDirectory = "/var/tmp";
+
+/** A disk, unlike /tmp, which may be memory itself; and root's alone, since sort works for whoever has asked. */
+function spillDirectory(stateDir: string): string {
+  return join(stateDir, "sorting");
+}
+
+/** What a killed sort has left. */
+export async function releaseSorting(stateDir: string): Promise<void> {
+  await rm(spillDirectory(stateDir), { recursive: true, force: true });
+}
 
 export interface SortSpec<T> {
-  readonly as: Command["as"];
   /** Hands over the records, a NUL behind each, in pieces of any size. */
   readonly feed: (give: (piece: Buffer) => Promise<void>, signal: AbortSignal) => Promise<T>;
   /** Gets them back in order, some at a time, without their NULs. */
@@ -21,7 +31,14 @@ export interface SortSpec<T> {
 }
 
 /** @returns what `feed` does @throws what it throws; {LuksmithError} "tool_failed" when there is no room to sort */
-export async function sorted<T>(exec: Exec, { as, feed, take }: SortSpec<T>, signal: AbortSignal): Promise<T> {
+export async function sorted<T>(
+  { exec, stateDir }: Pick<Host, "exec" | "stateDir">,
+  { feed, take }: SortSpec<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const directory = spillDirectory(stateDir);
+  // where nothing can be written, what fits into memory is sorted all the same
+  await mkdir(directory, { mode: 0o700 }).catch(() => undefined);
   const over = new AbortController();
   const within = AbortSignal.any([signal, over.signal]);
   const stdin = new PassThrough();
@@ -33,9 +50,8 @@ export async function sorted<T>(exec: Exec, { as, feed, take }: SortSpec<T>, sig
   };
   const sorting = mustRun(exec, {
     file: "sort",
-    args: ["--zero-terminated", `--buffer-size=${memory}`, `--temporary-directory=${spillDirectory}`],
+    args: ["--zero-terminated", `--buffer-size=${memory}`, `--temporary-directory=${directory}`],
     stdin,
-    as,
     deadlineMs: wholeVolumeDeadlineMs,
     signal: within,
     onStdout: (chunk) => take(splitter.push(chunk)),
