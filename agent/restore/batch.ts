@@ -9,6 +9,9 @@ import { archiveArgs, type CopyResult, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { filesFrom, type RestoreBatch } from "./plan.ts";
 
+/** Of what differs: somebody who has changed more than that knows. */
+const mostTold = 1000;
+
 export interface BatchCopy {
   /** The snapshot, as the caller may see it. */
   readonly from: string;
@@ -64,7 +67,9 @@ export async function differingThere(exec: Exec, spec: BatchCopy, signal: AbortS
     const item = parseItem(line);
     const action = item && itemAction(item.changes);
     // of another type, it would have to be made anew
-    if (item && (action === Item_Action.ADD || action === Item_Action.CHANGE)) found.push(item.path);
+    if (found.length < mostTold && item && (action === Item_Action.ADD || action === Item_Action.CHANGE)) {
+      found.push(item.path);
+    }
   };
   const args = batchArgs(spec, ["--dry-run", "--existing", `--out-format=${itemFormat}`]);
   const quietly = { onLine, onComplaint: () => undefined };

@@ -19,14 +19,13 @@ import { existing } from "../tools/existing.ts";
 import { noticeLoss } from "../transport/transport.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { withWarming } from "../warm/warming.ts";
-import { copyBatch, differingThere } from "./batch.ts";
+import { copyBatch } from "./batch.ts";
 import { deletionRoots, realPaths, removeExtra, requireDeletable } from "./deletion.ts";
+import { cutShort, isDirectory, remember, requireUnchanged, wouldOverwrite } from "./going-on.ts";
 import { snapshotPath, withAncestors, withoutNested } from "./paths.ts";
-import { planRestore, type RestoreBatch } from "./plan.ts";
-import { isAsItWas, type RestoreCommand, type UnfinishedRestore, UnfinishedRestores } from "./unfinished.ts";
+import { planRestore } from "./plan.ts";
+import { UnfinishedRestores } from "./unfinished.ts";
 import { wantedPaths } from "./wanted.ts";
-
-const shownConflicts = 10;
 
 export interface RestoreOptions {
   readonly snapshot: string;
@@ -103,11 +102,9 @@ export async function restore(
   const command = { uid, job: job.name, snapshot: options.snapshot, target: Buffer.from(into), paths: asked };
   return withVolume(host, pins, target, attach, run, async (attached) => {
     const { signal } = attached;
-    const wanted = begun.snapshot ?? options.snapshot;
-    const before = overwrite ? undefined : await unfinished.read(command);
-    // one that is gone by now cannot be gone on with
-    const isThere = attached.entries.some(({ name, partial }) => name === before?.snapshot && !partial);
-    const snapshot = selectSnapshot(attached.entries, job.name, isThere && before ? before.snapshot : wanted);
+    const goesOn = overwrite ? undefined : await cutShort(host, unfinished, command, { into, as }, attached);
+    const wanted = goesOn?.snapshot ?? begun.snapshot ?? options.snapshot;
+    const snapshot = selectSnapshot(attached.entries, job.name, wanted);
     if (options.delete) await requireWhole(host, attached, job, snapshot.name, run);
     begun.snapshot = snapshot.name;
     const directory = join(attached.filesDir, job.name, snapshot.name);
@@ -119,7 +116,6 @@ export async function restore(
       const present = targetWasThere
         ? await existing(host.exec, { below: into, paths: withAncestors(paths), as }, signal)
         : [];
-      const goesOn = isThere && before !== undefined && isAsItWas(before, present) ? before : undefined;
       const plan = planRestore(paths, goesOn?.present ?? present);
       const roots = options.delete && targetWasThere ? deletionRoots(whole, paths, found, present) : [];
       if (whole && options.delete && paths.length === 0) {
@@ -167,7 +163,9 @@ export async function restore(
       if (incomplete && !deleted.isCertain) {
         run.warn("what is not in the snapshot was not removed: not all of the snapshot could be read");
       }
-      if (!overwrite && !dryRun) await unfinished.forget(command);
+      if (!overwrite && !dryRun) {
+        await unfinished.forget(command).catch(() => run.note("that this restore is done cannot be written down"));
+      }
       const verb = dryRun ? "would restore" : "restored";
       const removal = options.delete
         ? `; ${dryRun ? "would remove" : "removed"} ${deleted.removed} that are not in it`
@@ -203,36 +201,8 @@ async function requireWhole(
   if (job.exclude.length > 0) run.note("what the job excludes is in no snapshot: --delete removes it as well");
 }
 
-/** Whoever has changed a file since the restore that was cut short keeps it. @throws {LuksmithError} "exists" */
-async function requireUnchanged(
-  host: Host,
-  where: { from: string; into: string; as: Command["as"] },
-  batches: readonly RestoreBatch[],
-  signal: AbortSignal,
-): Promise<void> {
-  const changed: Buffer[] = [];
-  for (const batch of batches) changed.push(...(await differingThere(host.exec, { ...where, batch }, signal)));
-  if (changed.length > 0) throw wouldOverwrite(where.into, changed);
-}
-
-/** A disk that is full must not keep anybody from their files. */
-async function remember(
-  unfinished: UnfinishedRestores,
-  command: RestoreCommand,
-  record: UnfinishedRestore,
-  run: RunContext,
-): Promise<void> {
-  const remembered = await unfinished.write(command, record).catch(() => false);
-  if (!remembered) run.note("should this restore be cut short, it cannot be gone on with, but by --overwrite");
-}
-
 function unchangedNote({ bytes, bytesCopied }: { bytes: number; bytesCopied: number }): string {
   return bytes > bytesCopied ? ` (${formatBytes(bytes - bytesCopied)} were there already)` : "";
-}
-
-async function isDirectory(exec: Exec, path: string, as: Command["as"], signal: AbortSignal): Promise<boolean> {
-  const test = { file: "test", args: ["-d", path], brief: true, deadlineMs: volumeDeadlineMs, signal, as };
-  return (await exec(test)).exitCode === 0;
 }
 
 /** @throws {LuksmithError} "usage" when it cannot be made, or is there and no directory */
@@ -241,12 +211,4 @@ async function makeTarget(exec: Exec, into: string, as: Command["as"], signal: A
   const made = await exec({ file: "mkdir", args, brief: true, deadlineMs: volumeDeadlineMs, signal, as });
   if (made.exitCode === 0) return;
   throw new LuksmithError("usage", `the target directory cannot be made: ${lastWords(made)}`, { cause: made });
-}
-
-function wouldOverwrite(into: string, conflicts: readonly Buffer[]): LuksmithError {
-  const names = conflicts.slice(0, shownConflicts).map((path) => showName(path));
-  const more = conflicts.length > shownConflicts ? `, and ${conflicts.length - shownConflicts} more` : "";
-  return new LuksmithError("exists", `these are there already in ${into}: ${names.join(", ")}${more}`, {
-    hint: "nothing was written; restore into an empty directory, or add --overwrite",
-  });
 }

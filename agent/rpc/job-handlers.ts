@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
@@ -13,6 +13,13 @@ import { requireSampleOptions } from "../verify/spot.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
 import { authorizedJob } from "./authorized.ts";
 import { startOnVolume } from "./start-on-volume.ts";
+
+/** What luksmith lives by on this machine. */
+function ownFiles({ config, configPath, host }: Agent): string[] {
+  const beside = ["keys", "ssh"].map((name) => join(dirname(configPath), name));
+  const identities = [...config.remotes.values()].map(({ identity }) => identity);
+  return [configPath, ...beside, ...identities, host.stateDir, host.runtimeDir];
+}
 
 type Handlers = Pick<
   AgentServiceServer,
@@ -49,7 +56,7 @@ export function jobHandlers(agent: Agent): Handlers {
       requireTarget(options.target);
       options.paths.forEach(snapshotPath);
       const { dryRun } = options;
-      const own = [dirname(agent.configPath), host.stateDir, host.runtimeDir];
+      const own = ownFiles(agent);
       const begun = new RestoreBegun();
       const asked = { ...options, as: rightsOf(caller), own, begun };
       requireDeletableTarget(asked);
