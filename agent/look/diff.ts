@@ -19,7 +19,7 @@ import { digests } from "./content.ts";
 import { DifferenceCount, difference, isWorthReading } from "./difference.ts";
 import { merge } from "./merge.ts";
 import { OwnerNames } from "./owner-names.ts";
-import { listTree, parseRecord, type Seen, type TreeSpec } from "./tree.ts";
+import { listTree, parseRecord, type Seen, type TreeSpec, unseen } from "./tree.ts";
 
 /** Pieces of a list that wait for the other one. */
 const piecesAhead = 2;
@@ -68,15 +68,13 @@ export async function diff(
         return compareTrees(host, sides, options.content, run, counted, signal);
       }),
     );
-  const { incomplete } = await run.step("compare", () =>
+  const { incomplete, unread } = await run.step("compare", () =>
     // two programs read at the same time; neither is looked at, since no files are read ahead
     withWarming(host, { device, starts, files: false }, signal, compare),
   );
-  if (incomplete && (await noticeLoss(host.clock, lost))) throw lost.reason;
-  if (incomplete) {
-    run.warn("some directories are closed to you: what is in them was not compared, or not as a whole");
-  }
-  return { state: incomplete ? "incomplete" : "done", summary: `${count}`, snapshot: after };
+  if ((incomplete || unread) && (await noticeLoss(host.clock, lost))) throw lost.reason;
+  if (incomplete) run.warn(unseen(as, "what is in them was not compared, or not as a whole"));
+  return { state: incomplete || unread ? "incomplete" : "done", summary: `${count}`, snapshot: after };
 }
 
 interface Sides {
@@ -91,7 +89,7 @@ async function compareTrees(
   run: RunContext,
   send: Send,
   signal: AbortSignal,
-): Promise<{ incomplete: boolean }> {
+): Promise<{ incomplete: boolean; unread: boolean }> {
   const { exec } = host;
   const [was, is] = await allOrFirstError(typeAt(exec, sides.before, signal), typeAt(exec, sides.after, signal));
   if (was === undefined && is === undefined) {
@@ -125,12 +123,12 @@ async function compareTrees(
     }
   };
   const [first, second] = await allOrNone(over, before.listed, after.listed, merging());
-  return { incomplete: first.incomplete || second.incomplete || told.incomplete };
+  return { incomplete: first.incomplete || second.incomplete, unread: told.unread };
 }
 
 /** Tells at once. */
 class Teller {
-  readonly incomplete = false;
+  readonly unread = false;
   readonly #send: Send;
 
   constructor(send: Send) {
@@ -147,7 +145,8 @@ class Teller {
 
 /** Holds back what it has to tell until the files before it have been read. */
 class ReadingTeller {
-  incomplete = false;
+  /** Some files could not be read. */
+  unread = false;
   readonly #host: Host;
   readonly #sides: Sides;
   readonly #run: RunContext;
@@ -189,7 +188,7 @@ class ReadingTeller {
       const [one, other] = [was.get(name), is.get(name)];
       const isRead = read && one !== undefined && other !== undefined;
       if (read && !isRead) {
-        this.incomplete = true;
+        this.unread = true;
         this.#run.warn("could not be read, so that its size and time decided", before?.entry.path);
       }
       const found = difference(before, after, isRead ? one === other : undefined);

@@ -20,6 +20,7 @@ import { withWarming } from "../warm/warming.ts";
 import { typeAt } from "./at-path.ts";
 import { InodeUse, sharedFormat, singleFormat, singleTest, type Use } from "./inode-use.ts";
 import { findStart } from "./sortable-path.ts";
+import { unseen } from "./tree.ts";
 
 export interface MeasureOptions {
   readonly filesystem: FilesystemType;
@@ -54,7 +55,7 @@ export async function measure(
     ),
   );
   if (found.incomplete && (await noticeLoss(host.clock, lost))) throw lost.reason;
-  if (found.incomplete) run.warn("some directories are closed to you: what is in them is not counted");
+  if (found.incomplete) run.warn(unseen(as, "what is in them is not counted"));
   if (found.present === 0) {
     throw new LuksmithError("not_found", `no snapshot has ${showName(path)}`, { hint: `luksmith ls ${job}` });
   }

@@ -13,7 +13,7 @@ import { sorted } from "../tools/sort.ts";
 import { noticeLoss } from "../transport/transport.ts";
 import { withWarming } from "../warm/warming.ts";
 import { pathEnd } from "./sortable-path.ts";
-import { look } from "./tree.ts";
+import { look, unseen } from "./tree.ts";
 import { VersionCollector, versionFormat } from "./versions.ts";
 
 export interface SearchOptions {
@@ -71,7 +71,7 @@ export async function search(
   );
   await tell(collector.flush());
   if (incomplete && (await noticeLoss(host.clock, lost))) throw lost.reason;
-  if (incomplete) run.warn("some directories could not be looked into: they are closed to you");
+  if (incomplete) run.warn(unseen(as, "what is in them was not looked for"));
   return {
     state: incomplete ? "incomplete" : "done",
     summary: `${plural(count, "path")} in ${plural(names.length, "snapshot")}`,

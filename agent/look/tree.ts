@@ -53,6 +53,11 @@ export async function listTree(
   return result;
 }
 
+/** What a listing that is {@link listTree incomplete} says of it. @param consequence such as "what is in them is not counted" */
+export function unseen(as: Command["as"], consequence: string): string {
+  return `some directories ${as === undefined ? "could not be read" : "are closed to you"}: ${consequence}`;
+}
+
 /** @param tests of find's, all of which an entry has to pass @param give gets what find prints, made sortable */
 export async function look(
   exec: Exec,

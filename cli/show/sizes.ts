@@ -2,7 +2,7 @@
 
 import { formatBytes } from "../../common/units.ts";
 import type { MeasureSnapshotsRequest, SnapshotSize } from "../../proto/gen/luksmith/v1/looking.ts";
-import { snapshotSizeJson } from "../json.ts";
+import { jsonLine, snapshotSizeJson } from "../json.ts";
 import type { Session } from "../session.ts";
 import { type Cell, type Paint, table } from "../table.ts";
 import { showStream } from "./stream.ts";
@@ -12,11 +12,14 @@ export async function showSizes(session: Session, request: MeasureSnapshotsReque
   const answer = session.agent.measureSnapshots(request, session.stop);
   const show = () =>
     session.result(
-      () => found.map(snapshotSizeJson),
+      () => [],
       () => sizesText(request.job, found, (style, text) => session.terminal.paintOut(style, text)),
     );
   try {
-    await showStream(session, answer, (size: SnapshotSize) => void found.push(size));
+    await showStream(session, answer, (size: SnapshotSize) => {
+      if (session.json) session.terminal.outLine(jsonLine(snapshotSizeJson(size)));
+      else found.push(size);
+    });
   } catch (error) {
     // some directories may have been closed to the caller
     if (found.length > 0) show();

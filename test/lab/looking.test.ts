@@ -75,22 +75,19 @@ access:
       ].join("\n"),
     );
     assert.match(stderr, /1 added, 1 removed, 2 changed, 1 with another mode, owner or time/);
-    const own = await typed(["diff", "docs", first, "--path", home, "--content"], alice);
-    assert.equal(own.exitCode, 0, own.stderr);
+    const own = await typed(["diff", "docs", first, "--content"], alice);
+    assert.equal(own.exitCode, 3, own.stderr);
     assert.match(own.text, /removed {2}srv\/people\/alice\/letter/);
-    const all = await typed(["diff", "docs", first], alice);
-    assert.equal(all.exitCode, 3);
-    assert.doesNotMatch(all.text, /secret/);
+    assert.doesNotMatch(own.text, /secret/);
   });
 
   it("lists with the names of owners, and finds the snapshots that have a file", async () => {
     const listed = await typed(["ls", "docs", home], alice);
     assert.match(listed.text, /^-rw------- alice {4}alice +300000 {2}.* {2}srv\/people\/alice\/picture$/m);
-    const found = await typed(["find", "docs", "le*er"], alice);
+    const found = await typed(["find", "docs", "[ls]e*t*"], alice);
     assert.equal(found.exitCode, 3, "a directory is closed to alice");
     assert.match(found.text, new RegExp(`^srv/people/alice/letter\\n +19 B .* in ${first}\\n +gone  in `));
-    const secret = await typed(["find", "docs", "secret"]);
-    assert.match(secret.text, /^srv\/people\/closed\/secret\n( +14 B .*\n){2}$/);
+    assert.doesNotMatch(found.text, /secret/);
   });
 
   it("counts what each takes", async () => {
@@ -113,8 +110,6 @@ access:
     const whole = await typed(["cat", "docs", join(home, "picture")], alice);
     assert.equal(whole.exitCode, 0, whole.stderr);
     assert.ok(whole.stdout.equals(picture));
-    const gone = await typed(["restore", `docs@${first}`, join(home, "letter"), "--stdout"]);
-    assert.equal(gone.text, "a letter that goes\n");
     const secret = await typed(["cat", "docs", join(source, "closed", "secret")], alice);
     assert.equal(secret.exitCode, 10, secret.stderr);
     assert.equal(secret.stdout.length, 0);
