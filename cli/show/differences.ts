@@ -28,7 +28,7 @@ export function differenceText(difference: Difference): string {
   const entry = after ?? before;
   if (entry === undefined) return "";
   const isDirectory = entry.type === FileEntry_Type.DIRECTORY;
-  const name = `${showName(entry.path)}${isDirectory && entry.path.length > 0 ? "/" : ""}`;
+  const name = entry.path.length === 0 ? "." : `${showName(entry.path)}${isDirectory ? "/" : ""}`;
   const told = before !== undefined && after !== undefined ? changes(before, after, difference) : sizeOf(entry);
   const word = before === undefined ? "added" : after === undefined ? "removed" : "changed";
   return `${word.padEnd(7)}  ${name}${told.length === 0 ? "" : `  (${told.join(", ")})`}`;

@@ -37,7 +37,7 @@ describe("a restore", () => {
 
   it("goes on where it was when the agent was killed", async () => {
     assertDone(await scene.agent.backup("docs"));
-    await scene.host.setLink({ rttMs: 2, mbit: 16 });
+    await scene.host.setLink({ rttMs: 2, mbit: 8 });
     await scene.agent.startRestore("docs", target);
     await until(async () => (await arrived()) >= 6, "some files to arrive");
     await scene.agent.stop("SIGKILL");
@@ -73,7 +73,7 @@ describe("a restore", () => {
 
   it("that was cancelled goes on, unless somebody has changed what it had brought", async () => {
     await rm(target, { recursive: true });
-    await scene.host.setLink({ rttMs: 2, mbit: 16 });
+    await scene.host.setLink({ rttMs: 2, mbit: 8 });
     const id = await scene.agent.startRestore("docs", target);
     await until(async () => (await arrived()) >= 3, "some files to arrive");
     await scene.agent.cancel(id);
