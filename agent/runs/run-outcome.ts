@@ -77,6 +77,11 @@ function holdsReleaseError(thrown: unknown): boolean {
   return thrown instanceof Error && thrown.cause !== undefined && holdsReleaseError(thrown.cause);
 }
 
+const goesOn: Readonly<Partial<Record<Verb, string>>> = {
+  [Verb.BACKUP]: "the next backup continues where it was",
+  [Verb.RESTORE]: "start it again: it continues where it was",
+};
+
 /** A run that the record still calls running although nobody runs it: the agent died. `at` is its last sign of life. */
 export function interrupted(run: Run, at: Date): Run {
   return {
@@ -86,7 +91,7 @@ export function interrupted(run: Run, at: Date): Run {
     error: {
       code: "interrupted",
       message: "the agent ended while the run was under way",
-      hint: run.verb === Verb.BACKUP ? "the next backup continues where it was" : "start it again",
+      hint: goesOn[run.verb] ?? "start it again",
     },
   };
 }

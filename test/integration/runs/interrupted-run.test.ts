@@ -38,7 +38,7 @@ test("two agents cannot share a state directory, and a killed one does not keep 
 
 for (const [verb, hint] of [
   ["VERB_BACKUP", "the next backup continues where it was"],
-  ["VERB_RESTORE", "start it again"],
+  ["VERB_RESTORE", "start it again: it continues where it was"],
 ]) {
   test(`${verb} whose agent was killed is interrupted, with all that was on record`, async (t) => {
     const directory = stateDirectory(t);

@@ -129,7 +129,7 @@ test("an interrupted run says what happens next", () => {
   const backup = interrupted(Run.fromPartial({ id: "a", verb: Verb.BACKUP, state: RunState.RUNNING }), at);
   assert.deepEqual([backup.state, backup.finishedAt, backup.error?.code], [RunState.INTERRUPTED, at, "interrupted"]);
   assert.equal(backup.error?.hint, "the next backup continues where it was");
-  assert.equal(interrupted(Run.fromPartial({ verb: Verb.RESTORE }), at).error?.hint, "start it again");
+  assert.equal(interrupted(Run.fromPartial({ verb: Verb.VERIFY }), at).error?.hint, "start it again");
 });
 
 test("verbs are spoken in words", () => {
