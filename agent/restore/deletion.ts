@@ -9,7 +9,6 @@ import { LuksmithError } from "../../common/errors.ts";
 import { type Command, type Exec, mustRead } from "../../common/exec.ts";
 import { showName } from "../../common/file-name.ts";
 import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
-import type { RunContext } from "../runs/context.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
@@ -116,16 +115,18 @@ export interface Removal {
   readonly roots: readonly Buffer[];
   readonly as: Command["as"];
   readonly dryRun: boolean;
+  /** Gets what is removed, or would be. */
+  readonly onExtra: (path: Buffer) => void;
+  /** What stays, with rsync's reason: something is mounted there. */
+  readonly onKept: (message: string) => void;
 }
 
-/** @returns whether it is certain that all was removed; what is of another type than in the snapshot may make it uncertain */
+/** @returns whether it is certain that all was removed; what is of another type than in the snapshot makes it uncertain as well */
 export async function removeExtra(
   exec: Exec,
-  { from, into, roots, as, dryRun }: Removal,
-  run: RunContext,
+  { from, into, roots, as, dryRun, onExtra, onKept }: Removal,
   signal: AbortSignal,
-): Promise<{ removed: number; isCertain: boolean }> {
-  let removed = 0;
+): Promise<{ isCertain: boolean }> {
   const spec = {
     args: [...removingArgs, ...(dryRun ? ["--dry-run"] : []), "--", "./", `${into}/`],
     cwd: from,
@@ -134,15 +135,12 @@ export async function removeExtra(
     onLine: (line: Buffer) => {
       const item = parseItem(line);
       if (item === undefined) {
-        if (line.toString("latin1").startsWith("cannot delete ")) run.warn(line.toString("latin1"));
-      } else if (itemAction(item.changes) === Item_Action.DELETE) {
-        removed += 1;
-        run.item({ action: Item_Action.DELETE, path: item.path, size: 0 });
-      }
+        if (line.toString("latin1").startsWith("cannot delete ")) onKept(line.toString("latin1"));
+      } else if (itemAction(item.changes) === Item_Action.DELETE) onExtra(item.path);
     },
-    // what is wrong is met, and said, again by the copy that follows
+    // what cannot be read is said by the copy that follows, and what could not be removed by looking again
     onComplaint: () => undefined,
   };
   const { incomplete } = await copy(exec, spec, signal);
-  return { removed, isCertain: !incomplete };
+  return { isCertain: !incomplete };
 }

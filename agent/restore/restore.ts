@@ -6,6 +6,7 @@ import { LuksmithError } from "../../common/errors.ts";
 import { type Command, type Exec, lastWords } from "../../common/exec.ts";
 import { showName, utf8Name } from "../../common/file-name.ts";
 import { formatBytes, plural } from "../../common/units.ts";
+import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { readRecords } from "../snapshots/record.ts";
@@ -93,90 +94,111 @@ export async function restore(
   options: RestoreOptions,
   run: RunContext,
 ): Promise<RunResult> {
+  requireTarget(options.target);
+  options.paths.forEach(snapshotPath);
+  const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name } as const;
+  return withVolume(host, pins, target, attach, run, (attached) => restoreFrom(host, job, attached, options, run));
+}
+
+/** From an attached volume. */
+export async function restoreFrom(
+  host: Host,
+  job: JobConfig,
+  attached: Attached,
+  options: RestoreOptions,
+  run: RunContext,
+): Promise<RunResult> {
   const into = requireTarget(options.target);
   const asked = withoutNested(options.paths.map(snapshotPath));
-  const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name } as const;
   const { begun, as, dryRun, overwrite } = options;
   const unfinished = new UnfinishedRestores(host.stateDir);
   const { uid } = run.caller;
   const command = { uid, job: job.name, snapshot: options.snapshot, target: Buffer.from(into), paths: asked };
-  return withVolume(host, pins, target, attach, run, async (attached) => {
-    const { signal } = attached;
-    const goesOn = overwrite ? undefined : await cutShort(host, unfinished, command, { into, as }, attached);
-    const wanted = goesOn?.snapshot ?? begun.snapshot ?? options.snapshot;
-    const snapshot = selectSnapshot(attached.entries, job.name, wanted);
-    if (options.delete) await requireWhole(host, attached, job, snapshot.name, run);
-    begun.snapshot = snapshot.name;
-    const directory = join(attached.filesDir, job.name, snapshot.name);
-    return withView(host, directory, as, signal, async (from) => {
-      const [{ paths, whole, found }, targetWasThere] = await allOrFirstError(
-        wantedPaths(host.exec, { from, asked, as }, signal),
-        isDirectory(host.exec, into, as, signal),
-      );
-      const present = targetWasThere
-        ? await existing(host.exec, { below: into, paths: withAncestors(paths), as }, signal)
-        : [];
-      const plan = planRestore(paths, goesOn?.present ?? present);
-      const roots = options.delete && targetWasThere ? deletionRoots(whole, paths, found, present) : [];
-      if (whole && options.delete && paths.length === 0) {
-        throw new LuksmithError("usage", `snapshot ${snapshot.name} is empty: --delete would remove everything`);
-      }
-      if (roots.length > 0) {
-        const absolute = roots.map((root) => Buffer.concat([Buffer.from(`${into}/`), root]));
-        requireDeletable(await realPaths(host.exec, { paths: absolute, as }, signal), options.own);
-      }
-      if (goesOn !== undefined) {
-        run.note(`going on with a restore of snapshot ${snapshot.name} that was cut short`);
-        await requireUnchanged(host, { from, into, as }, plan.batches, signal);
-      } else {
-        if (!overwrite && !begun.nothingInTheWay && plan.conflicts.length > 0)
-          throw wouldOverwrite(into, plan.conflicts);
-        if (!overwrite && !dryRun) await remember(unfinished, command, { snapshot: snapshot.name, present }, run);
-      }
-      begun.nothingInTheWay = true;
-      if (!targetWasThere && !dryRun) await makeTarget(host.exec, into, as, signal);
-      const totals = { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 };
-      let incomplete = false;
-      let deleted = { removed: 0, isCertain: true };
-      // by root's path to it, whoever restores: it is given to nobody
-      const starts = paths.map((path) => Buffer.concat([Buffer.from(`${directory}/`), path]));
-      if (roots.length > 0) {
-        const warmed = { device: attached.device, starts, files: false };
-        deleted = await run.step("remove", () =>
-          withWarming(host, warmed, signal, () =>
-            removeExtra(host.exec, { from, into, roots, as, dryRun }, run, signal),
-          ),
-        );
-      }
-      const warmed = { device: attached.device, starts, files: !dryRun };
-      await run.step(dryRun ? "compare" : "copy", async () => {
-        for (const batch of plan.batches) {
-          const result = await withWarming(host, warmed, signal, (onStart) =>
-            copyBatch(host, { from, into, batch, as, dryRun, force: options.delete, onStart }, run, signal),
-          );
-          incomplete ||= result.incomplete;
-          for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += result.stats[key];
-        }
-        // files that could not be read because the host is gone are no files left out
-        if (incomplete && (await noticeLoss(host.clock, attached.lost))) throw attached.lost.reason;
-      });
-      if (incomplete && !deleted.isCertain) {
-        run.warn("what is not in the snapshot was not removed: not all of the snapshot could be read");
-      }
-      if (!overwrite && !dryRun) {
-        await unfinished.forget(command).catch(() => run.note("that this restore is done cannot be written down"));
-      }
-      const verb = dryRun ? "would restore" : "restored";
-      const removal = options.delete
-        ? `; ${dryRun ? "would remove" : "removed"} ${deleted.removed} that are not in it`
-        : "";
-      return {
-        state: incomplete ? "incomplete" : "done",
-        snapshot: snapshot.name,
-        summary: `${verb} ${plural(totals.filesCopied, "file")}, ${formatBytes(totals.bytesCopied)}, of snapshot ${snapshot.name} to ${into}${unchangedNote(totals)}${removal}`,
-        totals,
+  const { signal } = attached;
+  const goesOn = overwrite ? undefined : await cutShort(host, unfinished, command, { into, as }, attached);
+  const wanted = goesOn?.snapshot ?? begun.snapshot ?? options.snapshot;
+  const snapshot = selectSnapshot(attached.entries, job.name, wanted);
+  if (options.delete) await requireWhole(host, attached, job, snapshot.name, run);
+  begun.snapshot = snapshot.name;
+  const directory = join(attached.filesDir, job.name, snapshot.name);
+  return withView(host, directory, as, signal, async (from) => {
+    const [{ paths, whole, found }, targetWasThere] = await allOrFirstError(
+      wantedPaths(host.exec, { from, asked, as }, signal),
+      isDirectory(host.exec, into, as, signal),
+    );
+    const present = targetWasThere
+      ? await existing(host.exec, { below: into, paths: withAncestors(paths), as }, signal)
+      : [];
+    const plan = planRestore(paths, goesOn?.present ?? present);
+    const roots = options.delete && targetWasThere ? deletionRoots(whole, paths, found, present) : [];
+    if (whole && options.delete && paths.length === 0) {
+      throw new LuksmithError("usage", `snapshot ${snapshot.name} is empty: --delete would remove everything`);
+    }
+    if (roots.length > 0) {
+      const absolute = roots.map((root) => Buffer.concat([Buffer.from(`${into}/`), root]));
+      requireDeletable(await realPaths(host.exec, { paths: absolute, as }, signal), options.own);
+    }
+    if (goesOn !== undefined) {
+      run.note(`going on with a restore of snapshot ${snapshot.name} that was cut short`);
+      await requireUnchanged(host, { from, into, as }, plan.batches, signal);
+    } else {
+      if (!overwrite && !begun.nothingInTheWay && plan.conflicts.length > 0) throw wouldOverwrite(into, plan.conflicts);
+      if (!overwrite && !dryRun) await remember(unfinished, command, { snapshot: snapshot.name, present }, run);
+    }
+    begun.nothingInTheWay = true;
+    if (!targetWasThere && !dryRun) await makeTarget(host.exec, into, as, signal);
+    const totals = { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 };
+    let incomplete = false;
+    const removal = { from, into, roots, as };
+    let removed = 0;
+    let isRemovalCertain = true;
+    // by root's path to it, whoever restores: it is given to nobody
+    const starts = paths.map((path) => Buffer.concat([Buffer.from(`${directory}/`), path]));
+    if (roots.length > 0) {
+      const warmed = { device: attached.device, starts, files: false };
+      const onExtra = (path: Buffer) => {
+        removed += 1;
+        run.item({ action: Item_Action.DELETE, path, size: 0 });
       };
+      const spec = { ...removal, dryRun, onExtra, onKept: run.warn };
+      const { isCertain } = await run.step("remove", () =>
+        withWarming(host, warmed, signal, () => removeExtra(host.exec, spec, signal)),
+      );
+      isRemovalCertain = isCertain;
+    }
+    const warmed = { device: attached.device, starts, files: !dryRun };
+    await run.step(dryRun ? "compare" : "copy", async () => {
+      for (const batch of plan.batches) {
+        const result = await withWarming(host, warmed, signal, (onStart) =>
+          copyBatch(host, { from, into, batch, as, dryRun, force: options.delete, onStart }, run, signal),
+        );
+        incomplete ||= result.incomplete;
+        for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += result.stats[key];
+      }
+      // files that could not be read because the host is gone are no files left out
+      if (incomplete && (await noticeLoss(host.clock, attached.lost))) throw attached.lost.reason;
     });
+    if (!isRemovalCertain && incomplete) {
+      run.warn("what is not in the snapshot may still be there: not all of the snapshot could be read");
+    } else if (!isRemovalCertain && !dryRun) {
+      // what was of another type is so no more: what is there now is what could not be removed
+      const onExtra = (path: Buffer) => {
+        incomplete = true;
+        run.warn("is not in the snapshot, and could not be removed", path);
+      };
+      await removeExtra(host.exec, { ...removal, dryRun: true, onExtra, onKept: () => undefined }, signal);
+    }
+    if (!overwrite && !dryRun) {
+      await unfinished.forget(command).catch(() => run.note("that this restore is done cannot be written down"));
+    }
+    const verb = dryRun ? "would restore" : "restored";
+    const removedNote = options.delete ? `; ${dryRun ? "would remove" : "removed"} ${removed} that are not in it` : "";
+    return {
+      state: incomplete ? "incomplete" : "done",
+      snapshot: snapshot.name,
+      summary: `${verb} ${plural(totals.filesCopied, "file")}, ${formatBytes(totals.bytesCopied)}, of snapshot ${snapshot.name} to ${into}${unchangedNote(totals)}${removedNote}`,
+      totals,
+    };
   });
 }
 

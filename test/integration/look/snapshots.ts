@@ -45,6 +45,10 @@ export function makeSnapshots(context: TestContext): Looked {
   const run = {
     step: (_name: string, work: () => Promise<unknown>) => work(),
     warn: (message: string) => void warnings.push(message),
+    note: () => undefined,
+    item: () => undefined,
+    progress: () => undefined,
+    caller: { uid: 0, name: "root" },
   } as unknown as RunContext;
   return { host, attached, run, warnings, at: (place, ...path) => join(filesDir, "docs", names[place], ...path) };
 }

@@ -7,7 +7,6 @@ import { test } from "node:test";
 import { differingThere } from "../../../agent/restore/batch.ts";
 import { type Removal, removeExtra } from "../../../agent/restore/deletion.ts";
 import { isAsItWas, UnfinishedRestores } from "../../../agent/restore/unfinished.ts";
-import type { RunContext } from "../../../agent/runs/context.ts";
 import { makeExec } from "../../../common/exec.ts";
 import { at, latin1, nobody, oddNames, rootOnly, scratch, sorted, writeFile } from "./scratch.ts";
 
@@ -56,15 +55,11 @@ test("a directory that has become a link is not what it was", () => {
   assert.ok(!isAsItWas(record, []));
 });
 
-async function remove(spec: Omit<Removal, "as" | "dryRun"> & Partial<Removal>) {
+async function remove(spec: Pick<Removal, "from" | "into" | "roots"> & Partial<Removal>) {
   const items: Buffer[] = [];
-  const warnings: string[] = [];
-  const run = {
-    item: ({ path }: { path: Buffer }) => void items.push(path),
-    warn: (message: string) => void warnings.push(message),
-  } as unknown as RunContext;
-  const result = await removeExtra(exec, { as: undefined, dryRun: false, ...spec }, run, signal);
-  return { ...result, items, warnings };
+  const told = { onExtra: (path: Buffer) => void items.push(path), onKept: () => undefined };
+  const { isCertain } = await removeExtra(exec, { as: undefined, dryRun: false, ...told, ...spec }, signal);
+  return { removed: items.length, isCertain, items };
 }
 
 test("what is not in the snapshot is removed, and nothing else changes", async (context) => {
