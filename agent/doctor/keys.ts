@@ -3,6 +3,7 @@
 import { constants } from "node:fs";
 import { access, lstat } from "node:fs/promises";
 import { asLuksmithError, hasErrno } from "../../common/errors.ts";
+import { readIfThere } from "../../common/if-there.ts";
 import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { KeySource } from "../config/volume.ts";
@@ -25,7 +26,9 @@ export async function examineKeys(config: AgentConfig, pins: PinStore): Promise<
       pins.headerFile(volume.name),
       "put the state directory back from a backup",
     );
-    return [key, header];
+    const unfinished = (await readIfThere(pins.keyChangeFile(volume.name))) !== undefined;
+    const change = warning(subject, "a change of its keys is not finished", `luksmith volume check ${volume.name}`);
+    return unfinished ? [key, header, change] : [key, header];
   });
   const remotes = [...config.remotes.values()].map(async (remote) => [
     await examineSecret(

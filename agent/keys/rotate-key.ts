@@ -4,12 +4,13 @@ import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { writeFileDurably } from "../../common/durable-file.ts";
 import { LuksmithError } from "../../common/errors.ts";
+import type { VolumeConfig } from "../config/volume.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import type { Opened, Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
 import { slotOf } from "../tools/cryptsetup.ts";
 import type { SlotRole } from "../tools/luks-header.ts";
-import { KeyChange } from "../volume/key-change.ts";
+import { explainDisk, KeyChange } from "../volume/key-change.ts";
 import { generatedKeyBytes } from "../volume/key-file.ts";
 import { keySourceText, readKey } from "../volume/key-source.ts";
 import type { PinStore } from "../volume/pin.ts";
@@ -46,7 +47,7 @@ export async function rotateOwnKey(
       const current = await readOld();
       try {
         const retires = await requireSlotOf(exec, target, current, what, opened.signal);
-        if (nextKeyFile !== undefined) await writeFileDurably(nextKeyFile, next, 0o400);
+        if (nextKeyFile !== undefined) await writeNextKey(nextKeyFile, next);
         await exchange(host, target, change, { old: current, next, role: "added", retires }, { opened, run });
       } finally {
         current.fill(0);
@@ -57,7 +58,28 @@ export async function rotateOwnKey(
     old.fill(0);
     next.fill(0);
   }
+  run.note("a copy of the old key that you keep elsewhere does not open the volume's headers any more: take a new one");
   return { state: "done", summary: `volume ${name} opens with a new key: ${keySourceText(source)}` };
+}
+
+/**
+ * A new key that takes the place of a file would lock out whoever else has their key there.
+ * @throws {LuksmithError} "usage"
+ */
+export function requireFileOfItsOwn(volumes: ReadonlyMap<string, VolumeConfig>, name: string): void {
+  const pathOf = (volume: VolumeConfig | undefined) => (volume?.key.from === "file" ? volume.key.path : undefined);
+  const path = pathOf(volumes.get(name));
+  const others = [...volumes.values()].filter(
+    (volume) => volume.name !== name && path !== undefined && pathOf(volume) === path,
+  );
+  if (others.length === 0) return;
+  throw new LuksmithError(
+    "usage",
+    `${path} is the key of volume ${others.map((other) => other.name).join(", ")} as well`,
+    {
+      hint: `luksmith key add ${name} --key-file NEW, name that file in volumes.${name}.key, then luksmith key remove ${name} SLOT`,
+    },
+  );
 }
 
 /** @throws {LuksmithError} "wrong_key"; "usage" for the agent's own */
@@ -92,6 +114,14 @@ export async function rotateKeyOfPeople(
     await exchange(host, target, change, { old: oldKey, next: newKey, role, retires }, { opened, run });
   });
   return { state: "done", summary: `volume ${name} opens with the new key, and no more with the old one` };
+}
+
+async function writeNextKey(path: string, key: Uint8Array): Promise<void> {
+  try {
+    await writeFileDurably(path, key, 0o400);
+  } catch (cause) {
+    throw explainDisk(cause, path);
+  }
 }
 
 interface Exchange {

@@ -6,7 +6,7 @@ import { addKeyToVolume } from "../keys/add-key.ts";
 import { sendRecoveryKit } from "../keys/kit.ts";
 import { listKeys } from "../keys/list-keys.ts";
 import { removeKeyFromVolume } from "../keys/remove-key.ts";
-import { rotateKeyOfPeople, rotateOwnKey } from "../keys/rotate-key.ts";
+import { requireFileOfItsOwn, rotateKeyOfPeople, rotateOwnKey } from "../keys/rotate-key.ts";
 import { requireGoodKey } from "../keys/slots.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import type { Target } from "../stack/stack.ts";
@@ -54,6 +54,7 @@ export function keyHandlers(agent: Agent): Handlers {
     rotateKey: unary(log, async ({ volume, agents, oldKey, newKey: given }, peer) => {
       const caller = await requireRoot(peer, volume);
       if (agents) {
+        requireFileOfItsOwn(config.volumes, volume);
         const run = await startOnKeys(agent, Verb.ROTATE_KEY, volume, caller, [oldKey], (target, context) =>
           rotateOwnKey(host, pins, target, oldKey, context),
         );

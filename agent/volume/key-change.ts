@@ -146,7 +146,7 @@ export class KeyChange {
       await rename(copy, headerFile);
     } catch (error) {
       await rm(copy, { force: true });
-      throw error;
+      throw explainDisk(error, dirname(headerFile));
     }
     await syncDirectory(dirname(headerFile));
   }
@@ -203,4 +203,18 @@ export class KeyChange {
       hint: `luksmith key rotate ${volume.name} gives it another key and removes this one`,
     });
   }
+}
+
+/** What keeps a file on the machine's own disk from being written, in words; other errors as they are. */
+export function explainDisk(thrown: unknown, path: string): unknown {
+  const isFull = hasErrno(thrown, "ENOSPC", "EDQUOT");
+  if (!isFull && !hasErrno(thrown, "EROFS", "EACCES", "EPERM", "EIO")) return thrown;
+  return new LuksmithError(
+    isFull ? "full" : "tool_failed",
+    `${path} cannot be written${isFull ? ": its disk is full" : ""}`,
+    {
+      hint: `df ${dirname(path)}; nothing has been changed`,
+      cause: thrown,
+    },
+  );
 }
