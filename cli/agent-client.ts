@@ -13,6 +13,7 @@ import { fromServiceError } from "../common/error-wire.ts";
 import { LuksmithError } from "../common/errors.ts";
 import { escapeControls } from "../common/quote.ts";
 import {
+  type AddKeyRequest,
   type BackupRequest,
   type CancelRunRequest,
   type CheckRemoteRequest,
@@ -21,15 +22,19 @@ import {
   type DescribeRemoteRequest,
   type DoctorRequest,
   type DrillRequest,
+  type ExportRecoveryKitRequest,
   type GetRunRequest,
   type ListFilesRequest,
+  type ListKeysRequest,
   type ListRunsRequest,
   type ListSnapshotsRequest,
   AgentServiceService as methods,
   type PinSnapshotRequest,
   type PruneRequest,
+  type RemoveKeyRequest,
   type ResizeVolumeRequest,
   type RestoreRequest,
+  type RotateKeyRequest,
   type ScanRemoteRequest,
   type TrimVolumeRequest,
   type TrustRemoteRequest,
@@ -103,6 +108,12 @@ export class AgentClient {
   checkRemote = (request: CheckRemoteRequest) => this.#call(methods.checkRemote, request, checkMs);
   doctor = (request: DoctorRequest) => this.#call(methods.doctor, request, slowMs);
 
+  // a key derivation for each slot, and what gives the agent its key
+  listKeys = (request: ListKeysRequest) => this.#call(methods.listKeys, request, checkMs);
+  addKey = (request: AddKeyRequest) => this.#call(methods.addKey, request, slowMs);
+  removeKey = (request: RemoveKeyRequest) => this.#call(methods.removeKey, request, slowMs);
+  rotateKey = (request: RotateKeyRequest) => this.#call(methods.rotateKey, request, slowMs);
+
   watchRun = (request: WatchRunRequest, signal: AbortSignal) => this.#stream(methods.watchRun, request, signal);
   listFiles = (request: ListFilesRequest, signal: AbortSignal) => this.#stream(methods.listFiles, request, signal);
   diffSnapshots = (request: DiffSnapshotsRequest, signal: AbortSignal) =>
@@ -111,6 +122,8 @@ export class AgentClient {
   measureSnapshots = (request: MeasureSnapshotsRequest, signal: AbortSignal) =>
     this.#stream(methods.measureSnapshots, request, signal);
   readFile = (request: ReadFileRequest, signal: AbortSignal) => this.#stream(methods.readFile, request, signal);
+  exportRecoveryKit = (request: ExportRecoveryKitRequest, signal: AbortSignal) =>
+    this.#stream(methods.exportRecoveryKit, request, signal);
   listSnapshots = (request: ListSnapshotsRequest, signal: AbortSignal) =>
     this.#stream(methods.listSnapshots, request, signal);
 

@@ -15,6 +15,9 @@ import {
   type GetStatusResponse,
   type HostKey,
   type Job,
+  type KeySlot,
+  KeySlot_Role,
+  type ListKeysResponse,
   type RemoteFinding,
   RemoteFinding_Level,
   type ScanRemoteResponse,
@@ -53,6 +56,9 @@ export const jsonTypes = [
   "attempt_failed",
   "detached",
   "volume_created",
+  "keys",
+  "recovery_passphrase",
+  "kit",
   "snapshot",
   "file",
   "difference",
@@ -204,6 +210,49 @@ export function volumeCreatedJson(created: CreatedVolume): JsonObject {
     keyFile: textOrNull(created.keyFile),
     headerFile: textOrNull(created.headerFile),
   };
+}
+
+/** What a slot is, in a word. */
+function slotKind({ agents, role }: KeySlot): string {
+  return agents ? "agent" : enumName(KeySlot_Role, role);
+}
+
+export function keysJson(
+  volume: string,
+  { slots, source, sourceText, fault, unfinished }: ListKeysResponse,
+): JsonObject {
+  return {
+    type: "keys",
+    volume,
+    source,
+    sourceText,
+    fault: orNull(fault, errorFields),
+    unfinished,
+    slots: slots.map((slot) => ({ slot: slot.slot, kind: slotKind(slot), kdf: slot.kdf, addedAt: time(slot.addedAt) })),
+  };
+}
+
+export interface MadePassphrase {
+  readonly volume: string;
+  readonly runId: string;
+  /** False when the run was still under way when this was said, or has failed. */
+  readonly finished: boolean;
+  readonly recoveryPassphrase: string;
+}
+
+export function recoveryPassphraseJson(made: MadePassphrase): JsonObject {
+  return { type: "recovery_passphrase", ...made };
+}
+
+/** @param slot the one that the kit's passphrase opens @param others further recovery passphrases that still open the volume */
+export function kitJson(kit: {
+  volume: string;
+  directory: string;
+  files: string[];
+  slot: number;
+  others: number[];
+}): JsonObject {
+  return { type: "kit", ...kit };
 }
 
 export function snapshotJson(snapshot: Snapshot): JsonObject {

@@ -12,6 +12,8 @@ import { addDuCommand } from "./commands/du.ts";
 import { addFindCommand } from "./commands/find.ts";
 import { addHelpCommand } from "./commands/help.ts";
 import { addJobsCommand } from "./commands/jobs.ts";
+import { addKeyCommand } from "./commands/key.ts";
+import { addKitCommand } from "./commands/kit.ts";
 import { addLogCommand } from "./commands/log.ts";
 import { addLsCommand } from "./commands/ls.ts";
 import { addPinCommand, addUnpinCommand } from "./commands/pin.ts";
@@ -84,6 +86,8 @@ export function makeProgram(invocation: Invocation, output: ProgramOutput): Comm
   addDoctorCommand(program, invocation);
   addRemoteCommand(program, invocation);
   addVolumeCommand(program, invocation);
+  addKeyCommand(program, invocation);
+  addKitCommand(program, invocation);
   addBackupCommand(program, invocation);
   addSnapshotsCommand(program, invocation);
   addLsCommand(program, invocation);

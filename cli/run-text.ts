@@ -23,6 +23,8 @@ export function verbText(verb: Verb): string {
   if (verb === Verb.LIST_FILES) return "ls";
   if (verb === Verb.LIST_SNAPSHOTS) return "snapshots";
   const text = enumName(Verb, verb);
+  const keyVerb = /^(\w+)_key$/.exec(text);
+  if (keyVerb) return `key ${keyVerb[1]}`;
   const volumeVerb = /^(\w+)_volume$/.exec(text);
   return volumeVerb ? `volume ${volumeVerb[1]}` : text.replaceAll("_", " ");
 }

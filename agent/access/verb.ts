@@ -21,6 +21,10 @@ export const accessVerbs = {
   create: { target: "volume", grants: "create the volume" },
   check: { target: "volume", grants: "check the volume, and accept a rollback of it; `--repair` is root's" },
   resize: { target: "volume", grants: "grow the volume to its configured size" },
+  keys: {
+    target: "volume",
+    grants: "see which key slots the volume has; to change them, and the recovery kit, is root's",
+  },
   trim: { target: "volume", grants: "give what is free in the volume back to the backup host" },
   backup: { target: "job", grants: "run the job's backup now, with its hooks" },
   ls: {

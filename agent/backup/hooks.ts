@@ -2,7 +2,8 @@
 
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords } from "../../common/exec.ts";
-import type { HookCommand, JobConfig } from "../config/job.ts";
+import type { Argv } from "../config/command.ts";
+import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 
 /** EX_TEMPFAIL of sysexits.h, with the meaning borgmatic gave it: not now, and that is no failure. */
@@ -45,7 +46,7 @@ export async function runAfterHooks(
 async function runHook(
   exec: Exec,
   job: JobConfig,
-  command: HookCommand,
+  command: Argv,
   run: RunContext,
   env: Record<string, string>,
   signal: AbortSignal | undefined,

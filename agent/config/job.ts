@@ -1,16 +1,14 @@
 /** A job: what is backed up, into which volume, with which hooks. */
 
 import * as z from "zod";
-import { absolutePathFault, absolutePathSchema, nameSchema } from "../../common/config/names.ts";
+import { absolutePathSchema, nameSchema } from "../../common/config/names.ts";
 import { durationSchema, sizeSchema } from "../../common/config/quantity.ts";
+import { type Argv, commandSchema } from "./command.ts";
 import { type KeepPolicy, keepSchema, toKeepPolicy } from "./keep.ts";
 import { notYet } from "./not-yet.ts";
 import { deadlineSchema } from "./runs.ts";
 import { timezoneSchema } from "./timezone.ts";
 import { uniqueList } from "./unique-list.ts";
-
-/** An argument vector: the program by its absolute path, then its arguments. Never given to a shell. */
-export type HookCommand = readonly [string, ...string[]];
 
 export interface JobConfig {
   readonly name: string;
@@ -19,8 +17,8 @@ export interface JobConfig {
   readonly sources: readonly string[];
   /** Patterns of rsync(1), FILTER RULES; none that rsync would read as a rule of another kind. */
   readonly exclude: readonly string[];
-  readonly before: readonly HookCommand[];
-  readonly after: readonly HookCommand[];
+  readonly before: readonly Argv[];
+  readonly after: readonly Argv[];
   /** For each hook. */
   readonly hookTimeoutMs: number;
   /** Bytes per second; undefined = as fast as it goes. */
@@ -54,39 +52,6 @@ const excludeSchema = z.string().superRefine((pattern, context) => {
           : undefined;
   if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
 });
-
-const argumentSchema = z.string().refine((text) => !text.includes("\0"), { error: "must not contain a NUL" });
-
-const programFault = (path: string | undefined): string | undefined => {
-  const fault = absolutePathFault(path ?? "");
-  if (fault === "must be an absolute path") {
-    return "must be the absolute path of a program; it is not split and no shell reads it: [/path/to/program, argument]";
-  }
-  return fault;
-};
-
-const commandSchema = z
-  .union(
-    [
-      z.string().superRefine((path, context) => {
-        const fault = programFault(path);
-        if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
-      }),
-      z
-        .array(argumentSchema)
-        .min(1)
-        .superRefine((argv, context) => {
-          const fault = argv.length === 0 ? undefined : programFault(argv[0]);
-          if (fault !== undefined) context.addIssue({ code: "custom", path: [0], message: fault });
-        }),
-    ],
-    { error: "must be the absolute path of a program, or a list of it and its arguments" },
-  )
-  .transform((value): HookCommand => {
-    if (typeof value === "string") return [value];
-    const [program = "", ...args] = value;
-    return [program, ...args];
-  });
 
 export const jobFileSchema = z.strictObject({
   volume: nameSchema.describe("The volume that takes the snapshots"),

@@ -5,10 +5,22 @@ import { absolutePathSchema, imageSchema, nameSchema } from "../../common/config
 import { sizeSchema } from "../../common/config/quantity.ts";
 import { formatBytes } from "../../common/units.ts";
 import { type FilesystemType, filesystemKinds, filesystemTypes } from "../filesystem/kind.ts";
-import { notYet } from "./not-yet.ts";
+import { type Argv, commandSchema } from "./command.ts";
 
 /** How a key becomes the volume key's wrapper. Iterations stand only where a test wants it cheap. */
 export type Kdf = { readonly type: "argon2id" } | { readonly type: "pbkdf2"; readonly iterations: number };
+
+/** Where the key of a volume comes from, each time that it is needed. */
+export type KeySource =
+  | {
+      readonly from: "file";
+      /** Absolute path. */
+      readonly path: string;
+      /** The configuration names no key: the agent makes one when it creates the volume. */
+      readonly generated: boolean;
+    }
+  | { readonly from: "command"; readonly argv: Argv }
+  | { readonly from: "credential"; readonly name: string };
 
 export interface VolumeConfig {
   readonly name: string;
@@ -18,10 +30,7 @@ export interface VolumeConfig {
   /** A multiple of 4096. */
   readonly sizeBytes: number;
   readonly filesystem: FilesystemType;
-  /** Absolute path. */
-  readonly keyFile: string;
-  /** The configuration names no key: the agent makes one when it creates the volume. */
-  readonly keyGenerated: boolean;
+  readonly key: KeySource;
   /** Left out: as cryptsetup chooses. */
   readonly kdf: Kdf | undefined;
 }
@@ -33,22 +42,33 @@ const sectorBytes = 4096;
 /** cryptsetup refuses fewer (LUKS2 docs, "pbkdf-force-iterations"). */
 const minIterations = 1000;
 
-const keyFileSchema = z
+/** As systemd takes it for LoadCredential=: a file name (systemd.exec(5), "Credentials"). */
+const credentialPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/;
+
+const keySources = ["file", "command", "credential"] as const;
+
+const keySchema = z
   .strictObject({
     file: absolutePathSchema
       .optional()
       .describe("Key file, mode 0400, made by you; its bytes are the key, all of them"),
-    command: notYet("the volume would get another key than the one the command prints; use file"),
-    credential: notYet("the volume would get another key than the credential; use file"),
+    command: commandSchema
+      .optional()
+      .describe("Program and arguments, run as root and without a shell; what it prints is the key, every byte of it"),
+    credential: z
+      .string()
+      .regex(credentialPattern, "must be the name of a systemd credential: letters, digits, _, . and -")
+      .optional()
+      .describe("Name of a systemd credential of the agent's service (LoadCredential=); its bytes are the key"),
   })
   .superRefine((key, context) => {
-    if (key.file === undefined) {
-      context.addIssue({
-        code: "custom",
-        path: ["file"],
-        message: "is missing; leave out the whole of key to have one made",
-      });
-    }
+    const given = keySources.filter((source) => key[source] !== undefined);
+    if (given.length === 1) return;
+    const message =
+      given.length === 0
+        ? "must name one of file, command and credential; leave out the whole of key to have one made"
+        : `must be one of ${given.join(" and ")}, not both`;
+    context.addIssue({ code: "custom", path: [given[1] ?? "file"], message });
   });
 
 const kdfSchema = z.discriminatedUnion(
@@ -74,7 +94,7 @@ const volumeFields = z.strictObject({
     .enum(filesystemTypes)
     .default("ext4")
     .describe("ext4, or btrfs, which has checksums of everything; for good, once the volume is made"),
-  key: keyFileSchema.optional().describe("Left out: luksmith volume create makes keys/<volume>.key beside this file"),
+  key: keySchema.optional().describe("Left out: luksmith volume create makes keys/<volume>.key beside this file"),
   kdf: kdfSchema.optional().describe("Key derivation of the key slots; left out: Argon2id as cryptsetup chooses it"),
 });
 
@@ -94,8 +114,13 @@ export function toVolumeConfig(
     name,
     ...rest,
     sizeBytes: size,
-    keyFile: key?.file ?? `${configDir}/keys/${name}.key`,
-    keyGenerated: key === undefined,
+    key: toKeySource(key, `${configDir}/keys/${name}.key`),
     kdf,
   };
+}
+
+function toKeySource(key: z.output<typeof keySchema> | undefined, generatedPath: string): KeySource {
+  if (key?.command !== undefined) return { from: "command", argv: key.command };
+  if (key?.credential !== undefined) return { from: "credential", name: key.credential };
+  return { from: "file", path: key?.file ?? generatedPath, generated: key?.file === undefined };
 }

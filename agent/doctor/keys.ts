@@ -1,10 +1,14 @@
 /** Key files, ssh keys and pinned headers: there, and for root's eyes alone. */
 
-import { lstat } from "node:fs/promises";
-import { hasErrno } from "../../common/errors.ts";
+import { constants } from "node:fs";
+import { access, lstat } from "node:fs/promises";
+import { asLuksmithError, hasErrno } from "../../common/errors.ts";
+import { readIfThere } from "../../common/if-there.ts";
 import type { Finding } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
+import type { KeySource } from "../config/volume.ts";
 import { keyFileFault } from "../volume/key-file.ts";
+import { credentialPath, keySourceText } from "../volume/key-source.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { ok, problem, warning } from "./finding.ts";
 
@@ -16,13 +20,15 @@ export async function examineKeys(config: AgentConfig, pins: PinStore): Promise<
     if (pin === undefined) {
       return [warning(subject, "has not been created yet", `luksmith volume create ${volume.name}`)];
     }
-    const key = await examineSecret(`key of ${subject}`, volume.keyFile, "put it back from where you keep its copy");
+    const key = await examineKey(`key of ${subject}`, volume.key);
     const header = await examineSecret(
       `header of ${subject}`,
       pins.headerFile(volume.name),
       "put the state directory back from a backup",
     );
-    return [key, header];
+    const unfinished = (await readIfThere(pins.keyChangeFile(volume.name))) !== undefined;
+    const change = warning(subject, "a change of its keys is not finished", `luksmith volume check ${volume.name}`);
+    return unfinished ? [key, header, change] : [key, header];
   });
   const remotes = [...config.remotes.values()].map(async (remote) => [
     await examineSecret(
@@ -32,6 +38,31 @@ export async function examineKeys(config: AgentConfig, pins: PinStore): Promise<
     ),
   ]);
   return (await Promise.all([...volumes, ...remotes])).flat();
+}
+
+async function examineKey(subject: string, key: KeySource): Promise<Finding> {
+  switch (key.from) {
+    case "file":
+      return examineSecret(subject, key.path, "put it back from where you keep its copy");
+    case "command": {
+      const [program] = key.argv;
+      // not run: it may have to ask somebody
+      const isThere = await access(program, constants.X_OK).then(
+        () => true,
+        () => false,
+      );
+      return isThere
+        ? ok(subject, keySourceText(key))
+        : problem(subject, `${program} cannot be run`, "it is to print the key");
+    }
+    case "credential":
+      try {
+        return await examineSecret(subject, credentialPath(key.name), "systemctl restart luksmith-agent");
+      } catch (error) {
+        const { message, hint = "" } = asLuksmithError(error);
+        return problem(subject, message, hint);
+      }
+  }
 }
 
 async function examineSecret(subject: string, path: string, whenMissing: string): Promise<Finding> {

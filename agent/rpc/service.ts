@@ -4,6 +4,7 @@ import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { Agent } from "./agent.ts";
 import { doctorHandlers } from "./doctor-handlers.ts";
 import { jobHandlers } from "./job-handlers.ts";
+import { keyHandlers } from "./key-handlers.ts";
 import { listingHandlers } from "./listing-handlers.ts";
 import { lookingHandlers } from "./looking-handlers.ts";
 import { remoteHandlers } from "./remote-handlers.ts";
@@ -16,6 +17,7 @@ export function agentService(agent: Agent): AgentServiceServer {
     ...statusHandlers(agent),
     ...volumeHandlers(agent),
     ...jobHandlers(agent),
+    ...keyHandlers(agent),
     ...listingHandlers(agent),
     ...lookingHandlers(agent),
     ...runHandlers(agent),

@@ -33,7 +33,8 @@ export function volumeHandlers(agent: Agent): Handlers {
     createVolume: unary(log, async (request, peer) => {
       const caller = await access.authorize(peer, "create", { volume: request.volume });
       const { volume, remote } = findVolume(config, request.volume);
-      const recoveryPassphrase = volume.keyGenerated ? makeRecoveryPassphrase() : undefined;
+      const { key } = volume;
+      const recoveryPassphrase = key.from === "file" && key.generated ? makeRecoveryPassphrase() : undefined;
       const run = runs.start(
         { verb: Verb.CREATE_VOLUME, volume: volume.name, caller: toCaller(caller), deadlineMs },
         (context) => createVolume(host, pins, { volume, remote, recoveryPassphrase }, context),
@@ -41,7 +42,7 @@ export function volumeHandlers(agent: Agent): Handlers {
       return {
         run,
         recoveryPassphrase: recoveryPassphrase ?? "",
-        keyFile: volume.keyFile,
+        keyFile: key.from === "file" ? key.path : "",
         headerFile: pins.headerFile(volume.name),
       };
     }),

@@ -9,6 +9,7 @@ import type { Host } from "../system/host.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import type { AttachMode } from "../transport/transport.ts";
 import { readIdentity, requireIdentity, writeIdentity } from "../volume/identity.ts";
+import { KeyChange } from "../volume/key-change.ts";
 import type { PinStore } from "../volume/pin.ts";
 import type { StackNames } from "./names.ts";
 import { type Opened, type OpenOptions, Stack, type Target } from "./stack.ts";
@@ -59,6 +60,7 @@ export async function withVolume<T>(
   let generation = pin.generation;
   const result = await withRelease(stack, run, async () => {
     const opened = await stack.open(target, options.mode, run, { ...options.open, meanwhile });
+    if (writing) await finishKeyChange(new KeyChange(host, pins, target), opened, run);
     await stack.mount(target, opened, options.mode, run);
     const { filesDir } = stack.names;
     const [entries, identity] = await allOrFirstError(
@@ -104,6 +106,16 @@ export async function withVolume<T>(
       .catch((error: unknown) => run.warn(`the generation cannot be remembered: ${asLuksmithError(error).message}`));
   }
   return result;
+}
+
+/** The pinned header decides: what is not in the stored one yet keeps nobody from a backup. */
+async function finishKeyChange(change: KeyChange, opened: Opened, run: RunContext): Promise<void> {
+  try {
+    await change.finish(opened, run);
+  } catch (error) {
+    opened.signal.throwIfAborted();
+    run.warn(`a change of the keys is not finished yet: ${asLuksmithError(error).message}`);
+  }
 }
 
 /** Runs `work`, then the releases as a step of their own; neither's error hides the other's. */

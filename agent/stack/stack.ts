@@ -27,7 +27,7 @@ import { NbdTransport } from "../transport/nbd/nbd-transport.ts";
 import { NbdUnusableError } from "../transport/nbd/unusable.ts";
 import { SshfsTransport } from "../transport/sshfs/sshfs-transport.ts";
 import type { AttachMode, ConnectRequest, ImageDevice, RemoteImage, Transport } from "../transport/transport.ts";
-import { readKeyFile } from "../volume/key-file.ts";
+import { readKey } from "../volume/key-source.ts";
 import type { Pin } from "../volume/pin.ts";
 import { Aftermath } from "./aftermath.ts";
 import { mountVolume, releaseFilesystem } from "./filesystem.ts";
@@ -83,6 +83,8 @@ export interface OpenOptions {
   /** Asked when the host has answered: what it throws ends the attachment before anything is opened. */
   requires?: (connected: Connected) => void;
   prepareImage?: (connected: Connected) => Promise<void>;
+  /** Opens the volume instead of the key that the configuration names. */
+  key?: Uint8Array | undefined;
   meanwhile?: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -284,7 +286,12 @@ export class Stack implements AsyncDisposable {
   async open(target: Target, mode: AttachMode, run: RunContext, spec: OpenOptions = {}): Promise<Opened> {
     const { prepareImage, meanwhile, discards = false } = spec;
     const host = this.#host;
-    const [key] = await allOrFirstError(readKeyFile(target.volume.keyFile), this.#releaseLeftovers(run));
+    const [key] = await allOrFirstError(
+      spec.key === undefined
+        ? readKey(host.exec, target.volume.key, run.signal)
+        : Promise.resolve(Buffer.from(spec.key)),
+      this.#releaseLeftovers(run),
+    );
     const either = new AbortController();
     const signal = AbortSignal.any([run.signal, either.signal]);
 

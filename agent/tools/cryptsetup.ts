@@ -7,6 +7,9 @@ import type { Kdf } from "../config/volume.ts";
 /** Argon2id takes seconds on purpose, and longer on a small machine. */
 const kdfDeadlineMs = 180_000;
 const lookDeadlineMs = 20_000;
+const wrongKeyExit = 2;
+/** LUKS2_KEYSLOTS_MAX of cryptsetup's. */
+const slotsAtMost = 32;
 
 /** aes-xts with two 256-bit keys: what cryptsetup itself chooses today, said so that tomorrow's default changes nothing. */
 export const cipher = "aes-xts-plain64";
@@ -40,23 +43,71 @@ export async function formatHeader(
   await run(exec, { file: "cryptsetup", args, stdin: spec.key, deadlineMs: kdfDeadlineMs, signal });
 }
 
-/** Adds a second way in. `keyFile` opens it already; `newKey` comes by standard input. */
+/**
+ * Adds another way in. Both keys come by standard input, of which cryptsetup takes as many bytes for the first as it is told
+ * (cryptsetup(8), --keyfile-size).
+ * @throws {LuksmithError} "wrong_key" when no slot opens with `key`
+ */
 export async function addKey(
   exec: Exec,
-  spec: { headerFile: string; keyFile: string; newKey: Uint8Array; kdf: Kdf | undefined },
+  spec: { headerFile: string; key: Uint8Array; newKey: Uint8Array; kdf: Kdf | undefined },
   signal: AbortSignal,
 ): Promise<void> {
   const args = [
-    "luksAddKey",
-    "--batch-mode",
-    "--key-file",
-    spec.keyFile,
-    ...kdfArgs(spec.kdf),
-    "--",
-    spec.headerFile,
-    "-",
+    ...["luksAddKey", "--batch-mode", "--key-file", "-", "--keyfile-size", `${spec.key.length}`],
+    ...[...kdfArgs(spec.kdf), "--", spec.headerFile, "-"],
   ];
-  await run(exec, { file: "cryptsetup", args, stdin: spec.newKey, deadlineMs: kdfDeadlineMs, signal });
+  const stdin = Buffer.concat([spec.key, spec.newKey]);
+  // twice the work: one slot is opened, another made
+  await run(exec, { file: "cryptsetup", args, stdin, deadlineMs: 2 * kdfDeadlineMs, signal }).finally(() =>
+    stdin.fill(0),
+  );
+}
+
+/** Forgets a slot, and writes over what it was made of. In batch mode it asks nobody, not even for the last one. */
+export async function killSlot(exec: Exec, headerFile: string, slot: number, signal: AbortSignal): Promise<void> {
+  const args = ["luksKillSlot", "--batch-mode", "--", headerFile, `${slot}`];
+  await run(exec, { file: "cryptsetup", args, deadlineMs: lookDeadlineMs, signal });
+}
+
+/**
+ * Which slot the key opens; with `slot` given, whether it opens that one. Nothing is opened by it.
+ * @returns undefined when it opens none
+ */
+export async function slotOf(
+  exec: Exec,
+  spec: { headerFile: string; key: Uint8Array; slot?: number },
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const args = [
+    ...["open", "--test-passphrase", "--verbose", "--batch-mode", "--type", "luks2", "--key-file", "-"],
+    ...(spec.slot === undefined ? [] : ["--key-slot", `${spec.slot}`]),
+    ...["--", spec.headerFile],
+  ];
+  // each slot in turn, and each takes as long as the key derivation does
+  const deadlineMs = slotsAtMost * kdfDeadlineMs;
+  const tried = await exec({ file: "cryptsetup", args, stdin: spec.key, deadlineMs, signal });
+  if (tried.exitCode === wrongKeyExit) return undefined;
+  const opened = /^Key slot (\d+) unlocked\.$/m.exec(tried.stdout.toString())?.[1];
+  if (tried.exitCode !== 0 || opened === undefined) throw failed("open --test-passphrase", tried);
+  return Number(opened);
+}
+
+/** What the header says of itself, as JSON. Source: cryptsetup-luksDump(8), --dump-json-metadata */
+export async function dumpHeader(exec: Exec, headerFile: string, signal?: AbortSignal): Promise<string> {
+  const args = ["luksDump", "--dump-json-metadata", "--", headerFile];
+  return (await run(exec, { file: "cryptsetup", args, deadlineMs: lookDeadlineMs, signal })).stdout.toString();
+}
+
+/** @param token anything with a `type` and `keyslots` (LUKS2 On-Disk Format, 3.4) */
+export async function addToken(exec: Exec, headerFile: string, token: object, signal: AbortSignal): Promise<void> {
+  const args = ["token", "import", "--json-file", "-", "--", headerFile];
+  await run(exec, { file: "cryptsetup", args, stdin: JSON.stringify(token), deadlineMs: lookDeadlineMs, signal });
+}
+
+export async function removeToken(exec: Exec, headerFile: string, id: number, signal: AbortSignal): Promise<void> {
+  const args = ["token", "remove", "--token-id", `${id}`, "--", headerFile];
+  await run(exec, { file: "cryptsetup", args, deadlineMs: lookDeadlineMs, signal });
 }
 
 /**
@@ -91,8 +142,12 @@ function kdfArgs(kdf: Kdf | undefined): string[] {
 async function run(exec: Exec, command: Command): Promise<Finished> {
   const finished = await exec(command);
   if (finished.exitCode === 0) return finished;
-  if (finished.exitCode === 2)
+  if (finished.exitCode === wrongKeyExit)
     throw new LuksmithError("wrong_key", "no key slot opens with this key", { cause: finished });
+  throw failed(`${command.args[0]}`, finished);
+}
+
+function failed(what: string, finished: Finished): LuksmithError {
   const said = finished.exitCode === 3 ? "not enough memory for the key derivation" : lastWords(finished);
-  throw new LuksmithError("tool_failed", `cryptsetup ${command.args[0]} failed: ${said}`, { cause: finished });
+  return new LuksmithError("tool_failed", `cryptsetup ${what} failed: ${said}`, { cause: finished });
 }

@@ -1,7 +1,6 @@
 /** Looking a volume over without changing it: stored header, file system, identity, snapshots. */
 
 import { LuksmithError } from "../../common/errors.ts";
-import { lastWords } from "../../common/exec.ts";
 import { formatBytes, plural } from "../../common/units.ts";
 import { filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
@@ -11,13 +10,11 @@ import { withRelease } from "../stack/attach.ts";
 import { recoverFilesystem, replayJournal } from "../stack/filesystem.ts";
 import { type Opened, Stack, type Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
-import { isLuks2 } from "../tools/cryptsetup.ts";
 import { FilesystemError, JournalError } from "../tools/filesystem.ts";
-import { statRemote } from "../tools/remote-file.ts";
 import { readIdentity, requireIdentity } from "./identity.ts";
+import { KeyChange } from "./key-change.ts";
 import type { PinStore } from "./pin.ts";
-
-const headerCompareDeadlineMs = 600_000;
+import { headerDifference } from "./stored-header.ts";
 
 /** @throws {LuksmithError} "tampered" when anything is not as it was left; every finding is a warning of the run */
 export async function checkVolume(
@@ -36,8 +33,13 @@ export async function checkVolume(
   const stack = new Stack(host, volume.name);
   const found = await withRelease(stack, run, async () => {
     const opened = await stack.open(target, options.repair ? "write" : "read", run);
+    const keyChange = new KeyChange(host, pins, target);
+    if (await keyChange.isUnfinished()) {
+      if (opened.isWritable) await keyChange.finish(opened, run);
+      else fault("a change of its keys has not reached the stored header yet");
+    }
     await run.step("compare the stored header", async () => {
-      const difference = await headerDifference(host, target, opened);
+      const difference = await headerDifference(host.exec, target.headerFile, opened);
       if (difference !== undefined) fault(difference);
     });
     if (options.repair) {
@@ -68,28 +70,6 @@ export async function checkVolume(
     state: "done",
     summary: `volume ${volume.name} is in order: generation ${found.generation}, ${plural(finished, "snapshot")}, ${formatBytes(found.allocated)} of ${formatBytes(pin.imageBytes)} used on ${target.remote.name}`,
   };
-}
-
-/** cmp(1): 0 = the same, 1 = they differ. @returns what is wrong in words, or undefined */
-async function headerDifference(
-  host: Host,
-  target: Target,
-  { imageDevice, signal }: Opened,
-): Promise<string | undefined> {
-  const header = await statRemote(host.exec, target.headerFile, signal);
-  if (header === undefined) throw new LuksmithError("config", `the pinned header ${target.headerFile} is gone`);
-  const args = [`--bytes=${header.bytes}`, "--", target.headerFile, imageDevice];
-  const finished = await host.exec({ file: "cmp", args, deadlineMs: headerCompareDeadlineMs, signal });
-  if (finished.exitCode === 0) return undefined;
-  if (finished.exitCode !== 1) {
-    throw new LuksmithError("tool_failed", `the stored header cannot be read: ${lastWords(finished)}`, {
-      cause: finished,
-    });
-  }
-  const byte = /byte (\d+)/.exec(finished.stdout.toString())?.[1] ?? "?";
-  return (await isLuks2(host.exec, imageDevice, signal))
-    ? `the stored LUKS header has been altered (first at byte ${byte})`
-    : `the image does not begin with a LUKS header any more (first difference at byte ${byte})`;
 }
 
 function notThisFilesystem(): LuksmithError {

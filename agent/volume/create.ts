@@ -17,6 +17,7 @@ import { type Connected, type Opened, Stack, type Target } from "../stack/stack.
 import type { Host } from "../system/host.ts";
 import {
   addKey,
+  addToken,
   cipher,
   dataOffsetBytes,
   formatHeader,
@@ -25,13 +26,16 @@ import {
   volumeKeyBits,
 } from "../tools/cryptsetup.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
+import { slotToken } from "../tools/luks-header.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import { ownDirectory, writeIdentity } from "./identity.ts";
-import { readKeyFile } from "./key-file.ts";
+import { generatedKeyBytes } from "./key-file.ts";
+import { readKey } from "./key-source.ts";
 import type { Pin, PinStore } from "./pin.ts";
 import { volumeReadme } from "./readme-text.ts";
 
-const generatedKeyBytes = 64;
+/** luksFormat takes slot 0 for the key, and luksAddKey the next. */
+const recoverySlot = 1;
 const headerCopyDeadlineMs = 600_000;
 
 export interface CreateRequest {
@@ -56,7 +60,8 @@ export async function createVolume(
   }
   const headerFile = pins.headerFile(volume.name);
   await putAside(headerFile, run.runId);
-  const madeKey = volume.keyGenerated && (await makeKey(volume.keyFile));
+  const { key } = volume;
+  const madeKey = key.from === "file" && key.generated && (await makeKey(key.path)) ? key.path : undefined;
   const fresh = freshPin(volume);
   let pin = fresh;
   try {
@@ -65,7 +70,7 @@ export async function createVolume(
     await pins.write(volume.name, pin);
   } catch (error) {
     await rm(headerFile, { force: true });
-    if (madeKey) await rm(volume.keyFile, { force: true });
+    if (madeKey !== undefined) await rm(madeKey, { force: true });
     throw error;
   }
   return {
@@ -119,12 +124,18 @@ async function makeHeader(host: Host, headerFile: string, pin: Pin, request: Cre
   await writeFile(headerFile, "", { mode: 0o600, flag: "wx" });
   // cryptsetup wants to see room for data behind the header; it is cut off again
   await truncate(headerFile, dataOffsetBytes + sectorBytes);
-  const key = await readKeyFile(volume.keyFile);
-  await formatHeader(host.exec, { file: headerFile, uuid: pin.luksUuid, key, kdf: volume.kdf }, signal);
-  key.fill(0);
-  if (recoveryPassphrase !== undefined) {
-    const newKey = Buffer.from(recoveryPassphrase);
-    await addKey(host.exec, { headerFile, keyFile: volume.keyFile, newKey, kdf: volume.kdf }, signal);
+  const { exec } = host;
+  const { kdf } = volume;
+  const key = await readKey(exec, volume.key, signal);
+  try {
+    await formatHeader(exec, { file: headerFile, uuid: pin.luksUuid, key, kdf }, signal);
+    if (recoveryPassphrase !== undefined) {
+      const newKey = Buffer.from(recoveryPassphrase);
+      await addKey(exec, { headerFile, key, newKey, kdf }, signal);
+      await addToken(exec, headerFile, slotToken(recoverySlot, "recovery", host.clock.now()), signal);
+    }
+  } finally {
+    key.fill(0);
   }
   await truncate(headerFile, headerBytes);
   await chmod(headerFile, 0o400);

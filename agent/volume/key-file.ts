@@ -4,8 +4,11 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
 
-/** cryptsetup's own limit for key files (cryptsetup(8), --keyfile-size). */
-const keyFileLimitBytes = 8 * 2 ** 20;
+/** cryptsetup's own limit for keys from files (cryptsetup(8), --keyfile-size). */
+export const keyLimitBytes = 8 * 2 ** 20;
+
+/** Of a key that we make. */
+export const generatedKeyBytes = 64;
 
 /** What is wrong with a key file, or undefined when it may be used. Pure. */
 export function keyFileFault(
@@ -26,7 +29,7 @@ export function keyFileFault(
     });
   }
   if (stat.size === 0) return new LuksmithError("config", `the key file ${path} is empty`);
-  if (stat.size > keyFileLimitBytes) return new LuksmithError("config", `the key file ${path} is larger than 8 MiB`);
+  if (stat.size > keyLimitBytes) return new LuksmithError("config", `the key file ${path} is larger than 8 MiB`);
   return undefined;
 }
 

@@ -41,6 +41,11 @@ export class PinStore {
     return join(this.#directory, volume, "header.luks");
   }
 
+  /** What is left of a change of its keys, while something is. */
+  keyChangeFile(volume: string): string {
+    return join(this.#directory, volume, "key-change.json");
+  }
+
   /** @returns undefined when the volume was not created (or adopted) on this machine */
   async read(volume: string): Promise<Pin | undefined> {
     const path = this.#file(volume);

@@ -5,6 +5,7 @@ import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
 import { begun, followRun, type StartOptions, sayDetached, sayEnd, started } from "../follow-run.ts";
 import { type CreatedVolume, volumeCreatedJson } from "../json.ts";
 import type { Session } from "../session.ts";
+import { passphraseText } from "./keys.ts";
 
 /** Ends that leave nothing which a passphrase could open. */
 const withoutVolume: readonly RunState[] = [RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED];
@@ -47,17 +48,7 @@ export function createdText(created: CreatedVolume): string {
   const caution = finished
     ? ""
     : `\nThe run is not finished: all this counts only if it succeeds. See: luksmith log ${escapeControls(runId)} --follow\n`;
-  const passphrase =
-    recoveryPassphrase === ""
-      ? ""
-      : `
-The recovery passphrase of volume ${created.volume}, shown this once and stored nowhere:
-
-    ${escapeControls(recoveryPassphrase)}
-
-Write it down now and keep it away from this machine. It opens the backup when the key file is lost; whoever
-has it can read everything.
-`;
+  const passphrase = recoveryPassphrase === "" ? "" : passphraseText(created.volume, recoveryPassphrase);
   const copies =
     files === "" ? "" : `\nCopy these off this machine as well, they are needed when it is gone:\n${files}`;
   return passphrase + copies + caution;

@@ -196,6 +196,29 @@ export class LabAgent implements AsyncDisposable {
     return this.follow(await this.#start((done) => this.#client.trimVolume({ volume, dryRun }, done)));
   }
 
+  keys(volume: string): Promise<Agent.ListKeysResponse> {
+    return this.#call((done) => this.#client.listKeys({ volume }, done));
+  }
+
+  async addKey(volume: string, newKey: string): Promise<Followed> {
+    return this.follow(await this.#start((done) => this.#client.addKey({ volume, newKey: Buffer.from(newKey) }, done)));
+  }
+
+  async removeKey(volume: string, slot: number): Promise<Followed> {
+    return this.follow(await this.#start((done) => this.#client.removeKey({ volume, slot }, done)));
+  }
+
+  async rotateKey(volume: string, keys?: { old: string; next: string }): Promise<Followed> {
+    return this.follow(await this.startRotateKey(volume, keys));
+  }
+
+  /** Left out: the agent's own. */
+  startRotateKey(volume: string, keys?: { old: string; next: string }): Promise<string> {
+    const oldKey = Buffer.from(keys?.old ?? "");
+    const newKey = Buffer.from(keys?.next ?? "");
+    return this.#start((done) => this.#client.rotateKey({ volume, agents: keys === undefined, oldKey, newKey }, done));
+  }
+
   startBackup(job: string, options: Partial<Agent.BackupRequest> = {}): Promise<Agent.BackupResponse> {
     return this.#call((done) => this.#client.backup({ job, dryRun: false, acceptRollback: false, ...options }, done));
   }

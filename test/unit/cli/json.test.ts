@@ -14,6 +14,9 @@ import {
   jobJson,
   jsonLine,
   jsonTypes,
+  keysJson,
+  kitJson,
+  recoveryPassphraseJson,
   remoteFindingJson,
   remoteJson,
   remoteTrustedJson,
@@ -27,7 +30,7 @@ import {
   volumeJson,
 } from "../../../cli/json.ts";
 import { errorCodes, LuksmithError } from "../../../common/errors.ts";
-import { Finding_Level, RemoteFinding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
+import { Finding_Level, KeySlot_Role, RemoteFinding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
 import { Difference, FoundPath, FoundVersion } from "../../../proto/gen/luksmith/v1/looking.ts";
 import { FileEntry_Type, Item_Action, type RunEvent, RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import {
@@ -184,6 +187,23 @@ const samples: Record<JsonType, JsonObject[]> = {
       headerFile: "",
     }),
   ],
+  keys: [
+    keysJson("home", {
+      slots: [
+        { slot: 0, role: KeySlot_Role.UNKNOWN, agents: true, kdf: "argon2id", addedAt: undefined },
+        { slot: 1, role: KeySlot_Role.RECOVERY, agents: false, kdf: "argon2id", addedAt: after(0) },
+      ],
+      source: "file",
+      sourceText: "/etc/luksmith/keys/home.key",
+      fault: undefined,
+      unfinished: false,
+    }),
+    keysJson("home", { slots: [], source: "command", sourceText: "what /k prints", fault: detail, unfinished: true }),
+  ],
+  recovery_passphrase: [
+    recoveryPassphraseJson({ volume: "home", runId: "7f3a", finished: true, recoveryPassphrase: "tulip" }),
+  ],
+  kit: [kitJson({ volume: "home", directory: "/k", files: ["header.luks"], slot: 1, others: [2] })],
   snapshot: [
     snapshotJson(sampleSnapshot()),
     snapshotJson(sampleSnapshot({ files: 0, bytes: 0, bytesCopied: 0, runId: "", time: undefined })),
@@ -238,7 +258,17 @@ for (const type of jsonTypes) {
 }
 
 test("every section of the documentation is about something that is printed", () => {
-  const inner = ["Run", "Retry", "Totals", "Caller", "Error detail", "Host key", "Job status", "Found version"];
+  const inner = [
+    "Run",
+    "Retry",
+    "Totals",
+    "Caller",
+    "Error detail",
+    "Host key",
+    "Key slot",
+    "Job status",
+    "Found version",
+  ];
   const prose = ["Results", "Events", "Objects inside others", "Error codes"];
   assert.deepEqual([...documentation.keys()].sort(), [...jsonTypes, ...inner, ...prose].sort());
 });

@@ -81,8 +81,7 @@ access:
           image: "home.luks",
           sizeBytes: 1.5 * 2 ** 30,
           filesystem: "ext4",
-          keyFile: "/root/home.key",
-          keyGenerated: false,
+          key: { from: "file", path: "/root/home.key", generated: false },
           kdf: { type: "pbkdf2", iterations: 1000 },
         },
       ],
@@ -154,8 +153,7 @@ test("what is left out", () => {
     image: "home.luks",
     sizeBytes: 64 * 2 ** 20,
     filesystem: "ext4",
-    keyFile: "/etc/luksmith/keys/home.key",
-    keyGenerated: true,
+    key: { from: "file", path: "/etc/luksmith/keys/home.key", generated: true },
     kdf: undefined,
   });
   assert.deepEqual(config.jobs.get("home"), {
@@ -176,7 +174,8 @@ test("what is left out", () => {
 
 test("generated keys and the SSH key are beside the file, wherever that is", () => {
   const config = parseAgentConfig(least, "/srv/test/luksmith.yaml");
-  assert.equal(config.volumes.get("home")?.keyFile, "/srv/test/keys/home.key");
+  const key = { from: "file", path: "/srv/test/keys/home.key", generated: true };
+  assert.deepEqual(config.volumes.get("home")?.key, key);
   assert.equal(config.remotes.get("vault")?.identity, "/srv/test/ssh/id_ed25519");
 });
 
@@ -259,8 +258,6 @@ test("what the format has and this version does not act on is refused", () => {
 remotes: { vault: { host: vault, user: u } }
 volumes:
   a: { remote: vault, image: a, size: 64M }
-  b: { remote: vault, image: b, size: 64M, key: { command: [/bin/pass] } }
-  c: { remote: vault, image: c, size: 64M, key: { credential: c } }
 jobs:
   home:
     volume: a
@@ -269,17 +266,31 @@ jobs:
 controller: { address: "backup.example.net:7443" }
 `;
   const notYet = "not in this version yet: it would be ignored, and";
-  const noFile = "is missing; leave out the whole of key to have one made";
   assert.deepEqual(faultsOf(text), [
-    `agent.yaml:5:51: volumes.b.key.command: ${notYet} the volume would get another key than the one the command prints; use file`,
-    `agent.yaml:6:51: volumes.c.key.credential: ${notYet} the volume would get another key than the credential; use file`,
-    `agent.yaml:11:5: jobs.home.schedule: ${notYet} no backup would ever start by itself; call luksmith backup from a systemd timer`,
-    `agent.yaml:12:1: controller: ${notYet} no controller would know of this machine, nor miss its backups`,
+    `agent.yaml:9:5: jobs.home.schedule: ${notYet} no backup would ever start by itself; call luksmith backup from a systemd timer`,
+    `agent.yaml:10:1: controller: ${notYet} no controller would know of this machine, nor miss its backups`,
   ]);
-  assert.deepEqual(
-    faultsOf("remotes: { v: { host: v, user: u } }\nvolumes: { a: { remote: v, image: a, size: 64M, key: {} } }"),
-    [`agent.yaml:2:49: volumes.a.key.file: ${noFile}`],
-  );
+});
+
+test("a key comes from a file, a command or a credential, and from one of them", () => {
+  const withKey = (key: string) =>
+    `remotes: { v: { host: v, user: u } }\nvolumes: { a: { remote: v, image: a, size: 64M, key: ${key} } }`;
+  const keyOf = (key: string) => parseAgentConfig(withKey(key), path).volumes.get("a")?.key;
+  assert.deepEqual(keyOf("{ command: [/usr/bin/pass, show, home] }"), {
+    from: "command",
+    argv: ["/usr/bin/pass", "show", "home"],
+  });
+  assert.deepEqual(keyOf("{ command: /usr/local/bin/key }"), { from: "command", argv: ["/usr/local/bin/key"] });
+  assert.deepEqual(keyOf("{ credential: home.key }"), { from: "credential", name: "home.key" });
+  for (const [key, fault] of [
+    ["{}", /key\.file: must name one of file, command and credential/],
+    ["{ file: /k, command: [/bin/k] }", /key\.command: must be one of file and command, not both/],
+    ["{ command: [pass] }", /key\.command.*: must be the absolute path of a program/],
+    ["{ command: [] }", /key\.command/],
+    ["{ credential: ../key }", /key\.credential: must be the name of a systemd credential/],
+  ] as const) {
+    assert.match(faultsOf(withKey(key)).join("\n"), fault, key);
+  }
 });
 
 test("two volumes cannot share an image; the same name on two remotes is two images", () => {

@@ -31,7 +31,7 @@ import {
   ReadFileRequest,
   ReadFileResponse,
 } from "./looking.ts";
-import { FileEntry, Run, RunEvent, Snapshot } from "./types.ts";
+import { ErrorDetail, FileEntry, Run, RunEvent, Snapshot } from "./types.ts";
 
 export const protobufPackage = "luksmith.v1";
 
@@ -563,6 +563,175 @@ export function finding_LevelToJSON(object: Finding_Level): string {
     default:
       return "UNRECOGNIZED";
   }
+}
+
+export interface ListKeysRequest {
+  volume: string;
+}
+
+export interface ListKeysResponse {
+  slots: KeySlot[];
+  /** Where the agent has its own key from: "file", "command" or "credential". */
+  source: string;
+  /** The same for people, such as "/etc/luksmith/keys/home.key". */
+  sourceText: string;
+  /** Why it is not known which slot is the agent's own; empty when it is. */
+  fault:
+    | ErrorDetail
+    | undefined;
+  /** A change of the keys was interrupted, and is not in the stored header yet. */
+  unfinished: boolean;
+}
+
+export interface KeySlot {
+  slot: number;
+  role: KeySlot_Role;
+  /** The agent opens the volume with it. */
+  agents: boolean;
+  /** Such as "argon2id". */
+  kdf: string;
+  addedAt: Date | undefined;
+}
+
+export const KeySlot_Role = {
+  UNSPECIFIED: 0,
+  /** UNKNOWN - Nothing is noted of it, as of every slot that luksmith has not added. */
+  UNKNOWN: 1,
+  /** RECOVERY - A passphrase that luksmith has made, for people. */
+  RECOVERY: 2,
+  /** ADDED - A key that somebody has added. */
+  ADDED: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type KeySlot_Role = typeof KeySlot_Role[keyof typeof KeySlot_Role];
+
+export namespace KeySlot_Role {
+  export type UNSPECIFIED = typeof KeySlot_Role.UNSPECIFIED;
+  export type UNKNOWN = typeof KeySlot_Role.UNKNOWN;
+  export type RECOVERY = typeof KeySlot_Role.RECOVERY;
+  export type ADDED = typeof KeySlot_Role.ADDED;
+  export type UNRECOGNIZED = typeof KeySlot_Role.UNRECOGNIZED;
+}
+
+export function keySlot_RoleFromJSON(object: any): KeySlot_Role {
+  switch (object) {
+    case 0:
+    case "ROLE_UNSPECIFIED":
+      return KeySlot_Role.UNSPECIFIED;
+    case 1:
+    case "ROLE_UNKNOWN":
+      return KeySlot_Role.UNKNOWN;
+    case 2:
+    case "ROLE_RECOVERY":
+      return KeySlot_Role.RECOVERY;
+    case 3:
+    case "ROLE_ADDED":
+      return KeySlot_Role.ADDED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return KeySlot_Role.UNRECOGNIZED;
+  }
+}
+
+export function keySlot_RoleToJSON(object: KeySlot_Role): string {
+  switch (object) {
+    case KeySlot_Role.UNSPECIFIED:
+      return "ROLE_UNSPECIFIED";
+    case KeySlot_Role.UNKNOWN:
+      return "ROLE_UNKNOWN";
+    case KeySlot_Role.RECOVERY:
+      return "ROLE_RECOVERY";
+    case KeySlot_Role.ADDED:
+      return "ROLE_ADDED";
+    case KeySlot_Role.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export interface AddKeyRequest {
+  volume: string;
+  /** Empty: the agent makes a recovery passphrase. */
+  newKey: Buffer;
+}
+
+export interface AddKeyResponse {
+  run:
+    | Run
+    | undefined;
+  /** Present when the agent has made it: shown once, kept nowhere. */
+  recoveryPassphrase: string;
+}
+
+export interface RemoveKeyRequest {
+  volume: string;
+  slot: number;
+}
+
+export interface RemoveKeyResponse {
+  run: Run | undefined;
+}
+
+export interface RotateKeyRequest {
+  volume: string;
+  /**
+   * The agent's own key: a new one is made in the place of its file; a command or credential must give it already.
+   * Otherwise the key that `old_key` is.
+   */
+  agents: boolean;
+  /** Empty when it is the agent's own, in a file. */
+  oldKey: Buffer;
+  /** When it is not the agent's own. Empty: the agent makes a recovery passphrase. */
+  newKey: Buffer;
+}
+
+export interface RotateKeyResponse {
+  run:
+    | Run
+    | undefined;
+  /** As of AddKeyResponse. */
+  recoveryPassphrase: string;
+}
+
+export interface ExportRecoveryKitRequest {
+  volume: string;
+  /** One that opens the volume, for the kit. */
+  passphrase: Buffer;
+}
+
+export interface ExportRecoveryKitResponse {
+  kind: { $case: "kit"; value: RecoveryKit } | //
+  /** The next piece of the pinned header. */
+  { $case: "header"; value: Buffer } | undefined;
+}
+
+/** What a person without luksmith has to know to get at a volume. */
+export interface RecoveryKit {
+  volume: string;
+  hostname: string;
+  madeAt:
+    | Date
+    | undefined;
+  /** The slot that the passphrase opens. */
+  slot: number;
+  host: string;
+  port: number;
+  user: string;
+  /** The directory of the image, absolute or from the login directory. */
+  path: string;
+  image: string;
+  imageSize: number;
+  filesystem: string;
+  luksUuid: string;
+  cipher: string;
+  volumeKeyBits: number;
+  jobs: string[];
+  /** The host keys that are trusted, such as "ssh-ed25519 AAAA...". */
+  hostKeys: string[];
+  /** Of the ssh key that this machine logs in with, on this machine. */
+  identity: string;
 }
 
 function createBaseGetStatusRequest(): GetStatusRequest {
@@ -5906,6 +6075,1444 @@ export const Finding: MessageFns<Finding> = {
   },
 };
 
+function createBaseListKeysRequest(): ListKeysRequest {
+  return { volume: "" };
+}
+
+export const ListKeysRequest: MessageFns<ListKeysRequest> = {
+  encode(message: ListKeysRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volume !== "") {
+      writer.uint32(10).string(message.volume);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListKeysRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListKeysRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListKeysRequest {
+    return { volume: isSet(object.volume) ? globalThis.String(object.volume) : "" };
+  },
+
+  toJSON(message: ListKeysRequest): unknown {
+    const obj: any = {};
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListKeysRequest>): ListKeysRequest {
+    return ListKeysRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListKeysRequest>): ListKeysRequest {
+    const message = createBaseListKeysRequest();
+    message.volume = object.volume ?? "";
+    return message;
+  },
+};
+
+function createBaseListKeysResponse(): ListKeysResponse {
+  return { slots: [], source: "", sourceText: "", fault: undefined, unfinished: false };
+}
+
+export const ListKeysResponse: MessageFns<ListKeysResponse> = {
+  encode(message: ListKeysResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.slots) {
+      KeySlot.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.source !== "") {
+      writer.uint32(18).string(message.source);
+    }
+    if (message.sourceText !== "") {
+      writer.uint32(26).string(message.sourceText);
+    }
+    if (message.fault !== undefined) {
+      ErrorDetail.encode(message.fault, writer.uint32(34).fork()).join();
+    }
+    if (message.unfinished !== false) {
+      writer.uint32(40).bool(message.unfinished);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListKeysResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListKeysResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.slots.push(KeySlot.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sourceText = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.fault = ErrorDetail.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.unfinished = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListKeysResponse {
+    return {
+      slots: globalThis.Array.isArray(object?.slots) ? object.slots.map((e: any) => KeySlot.fromJSON(e)) : [],
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      sourceText: isSet(object.sourceText)
+        ? globalThis.String(object.sourceText)
+        : isSet(object.source_text)
+        ? globalThis.String(object.source_text)
+        : "",
+      fault: isSet(object.fault) ? ErrorDetail.fromJSON(object.fault) : undefined,
+      unfinished: isSet(object.unfinished) ? globalThis.Boolean(object.unfinished) : false,
+    };
+  },
+
+  toJSON(message: ListKeysResponse): unknown {
+    const obj: any = {};
+    if (message.slots?.length) {
+      obj.slots = message.slots.map((e) => KeySlot.toJSON(e));
+    }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.sourceText !== "") {
+      obj.sourceText = message.sourceText;
+    }
+    if (message.fault !== undefined) {
+      obj.fault = ErrorDetail.toJSON(message.fault);
+    }
+    if (message.unfinished !== false) {
+      obj.unfinished = message.unfinished;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListKeysResponse>): ListKeysResponse {
+    return ListKeysResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListKeysResponse>): ListKeysResponse {
+    const message = createBaseListKeysResponse();
+    message.slots = object.slots?.map((e) => KeySlot.fromPartial(e)) || [];
+    message.source = object.source ?? "";
+    message.sourceText = object.sourceText ?? "";
+    message.fault = (object.fault !== undefined && object.fault !== null)
+      ? ErrorDetail.fromPartial(object.fault)
+      : undefined;
+    message.unfinished = object.unfinished ?? false;
+    return message;
+  },
+};
+
+function createBaseKeySlot(): KeySlot {
+  return { slot: 0, role: 0, agents: false, kdf: "", addedAt: undefined };
+}
+
+export const KeySlot: MessageFns<KeySlot> = {
+  encode(message: KeySlot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.slot !== 0) {
+      writer.uint32(8).uint32(message.slot);
+    }
+    if (message.role !== 0) {
+      writer.uint32(16).int32(message.role);
+    }
+    if (message.agents !== false) {
+      writer.uint32(24).bool(message.agents);
+    }
+    if (message.kdf !== "") {
+      writer.uint32(34).string(message.kdf);
+    }
+    if (message.addedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.addedAt), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeySlot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeySlot();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.slot = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.role = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.agents = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kdf = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.addedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): KeySlot {
+    return {
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+      role: isSet(object.role) ? keySlot_RoleFromJSON(object.role) : 0,
+      agents: isSet(object.agents) ? globalThis.Boolean(object.agents) : false,
+      kdf: isSet(object.kdf) ? globalThis.String(object.kdf) : "",
+      addedAt: isSet(object.addedAt)
+        ? fromJsonTimestamp(object.addedAt)
+        : isSet(object.added_at)
+        ? fromJsonTimestamp(object.added_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: KeySlot): unknown {
+    const obj: any = {};
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    if (message.role !== 0) {
+      obj.role = keySlot_RoleToJSON(message.role);
+    }
+    if (message.agents !== false) {
+      obj.agents = message.agents;
+    }
+    if (message.kdf !== "") {
+      obj.kdf = message.kdf;
+    }
+    if (message.addedAt !== undefined) {
+      obj.addedAt = message.addedAt.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<KeySlot>): KeySlot {
+    return KeySlot.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KeySlot>): KeySlot {
+    const message = createBaseKeySlot();
+    message.slot = object.slot ?? 0;
+    message.role = object.role ?? 0;
+    message.agents = object.agents ?? false;
+    message.kdf = object.kdf ?? "";
+    message.addedAt = object.addedAt ?? undefined;
+    return message;
+  },
+};
+
+function createBaseAddKeyRequest(): AddKeyRequest {
+  return { volume: "", newKey: Buffer.alloc(0) };
+}
+
+export const AddKeyRequest: MessageFns<AddKeyRequest> = {
+  encode(message: AddKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volume !== "") {
+      writer.uint32(10).string(message.volume);
+    }
+    if (message.newKey.length !== 0) {
+      writer.uint32(18).bytes(message.newKey);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.newKey = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AddKeyRequest {
+    return {
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
+      newKey: isSet(object.newKey)
+        ? Buffer.from(bytesFromBase64(object.newKey))
+        : isSet(object.new_key)
+        ? Buffer.from(bytesFromBase64(object.new_key))
+        : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: AddKeyRequest): unknown {
+    const obj: any = {};
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
+    if (message.newKey.length !== 0) {
+      obj.newKey = base64FromBytes(message.newKey);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AddKeyRequest>): AddKeyRequest {
+    return AddKeyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AddKeyRequest>): AddKeyRequest {
+    const message = createBaseAddKeyRequest();
+    message.volume = object.volume ?? "";
+    message.newKey = object.newKey ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseAddKeyResponse(): AddKeyResponse {
+  return { run: undefined, recoveryPassphrase: "" };
+}
+
+export const AddKeyResponse: MessageFns<AddKeyResponse> = {
+  encode(message: AddKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    if (message.recoveryPassphrase !== "") {
+      writer.uint32(18).string(message.recoveryPassphrase);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = Run.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.recoveryPassphrase = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AddKeyResponse {
+    return {
+      run: isSet(object.run) ? Run.fromJSON(object.run) : undefined,
+      recoveryPassphrase: isSet(object.recoveryPassphrase)
+        ? globalThis.String(object.recoveryPassphrase)
+        : isSet(object.recovery_passphrase)
+        ? globalThis.String(object.recovery_passphrase)
+        : "",
+    };
+  },
+
+  toJSON(message: AddKeyResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = Run.toJSON(message.run);
+    }
+    if (message.recoveryPassphrase !== "") {
+      obj.recoveryPassphrase = message.recoveryPassphrase;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AddKeyResponse>): AddKeyResponse {
+    return AddKeyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AddKeyResponse>): AddKeyResponse {
+    const message = createBaseAddKeyResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
+    message.recoveryPassphrase = object.recoveryPassphrase ?? "";
+    return message;
+  },
+};
+
+function createBaseRemoveKeyRequest(): RemoveKeyRequest {
+  return { volume: "", slot: 0 };
+}
+
+export const RemoveKeyRequest: MessageFns<RemoveKeyRequest> = {
+  encode(message: RemoveKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volume !== "") {
+      writer.uint32(10).string(message.volume);
+    }
+    if (message.slot !== 0) {
+      writer.uint32(16).uint32(message.slot);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.slot = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RemoveKeyRequest {
+    return {
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+    };
+  },
+
+  toJSON(message: RemoveKeyRequest): unknown {
+    const obj: any = {};
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RemoveKeyRequest>): RemoveKeyRequest {
+    return RemoveKeyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveKeyRequest>): RemoveKeyRequest {
+    const message = createBaseRemoveKeyRequest();
+    message.volume = object.volume ?? "";
+    message.slot = object.slot ?? 0;
+    return message;
+  },
+};
+
+function createBaseRemoveKeyResponse(): RemoveKeyResponse {
+  return { run: undefined };
+}
+
+export const RemoveKeyResponse: MessageFns<RemoveKeyResponse> = {
+  encode(message: RemoveKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = Run.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RemoveKeyResponse {
+    return { run: isSet(object.run) ? Run.fromJSON(object.run) : undefined };
+  },
+
+  toJSON(message: RemoveKeyResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = Run.toJSON(message.run);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RemoveKeyResponse>): RemoveKeyResponse {
+    return RemoveKeyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveKeyResponse>): RemoveKeyResponse {
+    const message = createBaseRemoveKeyResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
+    return message;
+  },
+};
+
+function createBaseRotateKeyRequest(): RotateKeyRequest {
+  return { volume: "", agents: false, oldKey: Buffer.alloc(0), newKey: Buffer.alloc(0) };
+}
+
+export const RotateKeyRequest: MessageFns<RotateKeyRequest> = {
+  encode(message: RotateKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volume !== "") {
+      writer.uint32(10).string(message.volume);
+    }
+    if (message.agents !== false) {
+      writer.uint32(16).bool(message.agents);
+    }
+    if (message.oldKey.length !== 0) {
+      writer.uint32(26).bytes(message.oldKey);
+    }
+    if (message.newKey.length !== 0) {
+      writer.uint32(34).bytes(message.newKey);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.agents = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.oldKey = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.newKey = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RotateKeyRequest {
+    return {
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
+      agents: isSet(object.agents) ? globalThis.Boolean(object.agents) : false,
+      oldKey: isSet(object.oldKey)
+        ? Buffer.from(bytesFromBase64(object.oldKey))
+        : isSet(object.old_key)
+        ? Buffer.from(bytesFromBase64(object.old_key))
+        : Buffer.alloc(0),
+      newKey: isSet(object.newKey)
+        ? Buffer.from(bytesFromBase64(object.newKey))
+        : isSet(object.new_key)
+        ? Buffer.from(bytesFromBase64(object.new_key))
+        : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: RotateKeyRequest): unknown {
+    const obj: any = {};
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
+    if (message.agents !== false) {
+      obj.agents = message.agents;
+    }
+    if (message.oldKey.length !== 0) {
+      obj.oldKey = base64FromBytes(message.oldKey);
+    }
+    if (message.newKey.length !== 0) {
+      obj.newKey = base64FromBytes(message.newKey);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RotateKeyRequest>): RotateKeyRequest {
+    return RotateKeyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RotateKeyRequest>): RotateKeyRequest {
+    const message = createBaseRotateKeyRequest();
+    message.volume = object.volume ?? "";
+    message.agents = object.agents ?? false;
+    message.oldKey = object.oldKey ?? Buffer.alloc(0);
+    message.newKey = object.newKey ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseRotateKeyResponse(): RotateKeyResponse {
+  return { run: undefined, recoveryPassphrase: "" };
+}
+
+export const RotateKeyResponse: MessageFns<RotateKeyResponse> = {
+  encode(message: RotateKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    if (message.recoveryPassphrase !== "") {
+      writer.uint32(18).string(message.recoveryPassphrase);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = Run.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.recoveryPassphrase = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RotateKeyResponse {
+    return {
+      run: isSet(object.run) ? Run.fromJSON(object.run) : undefined,
+      recoveryPassphrase: isSet(object.recoveryPassphrase)
+        ? globalThis.String(object.recoveryPassphrase)
+        : isSet(object.recovery_passphrase)
+        ? globalThis.String(object.recovery_passphrase)
+        : "",
+    };
+  },
+
+  toJSON(message: RotateKeyResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = Run.toJSON(message.run);
+    }
+    if (message.recoveryPassphrase !== "") {
+      obj.recoveryPassphrase = message.recoveryPassphrase;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RotateKeyResponse>): RotateKeyResponse {
+    return RotateKeyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RotateKeyResponse>): RotateKeyResponse {
+    const message = createBaseRotateKeyResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
+    message.recoveryPassphrase = object.recoveryPassphrase ?? "";
+    return message;
+  },
+};
+
+function createBaseExportRecoveryKitRequest(): ExportRecoveryKitRequest {
+  return { volume: "", passphrase: Buffer.alloc(0) };
+}
+
+export const ExportRecoveryKitRequest: MessageFns<ExportRecoveryKitRequest> = {
+  encode(message: ExportRecoveryKitRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volume !== "") {
+      writer.uint32(10).string(message.volume);
+    }
+    if (message.passphrase.length !== 0) {
+      writer.uint32(18).bytes(message.passphrase);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportRecoveryKitRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportRecoveryKitRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.passphrase = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportRecoveryKitRequest {
+    return {
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
+      passphrase: isSet(object.passphrase) ? Buffer.from(bytesFromBase64(object.passphrase)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: ExportRecoveryKitRequest): unknown {
+    const obj: any = {};
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
+    if (message.passphrase.length !== 0) {
+      obj.passphrase = base64FromBytes(message.passphrase);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportRecoveryKitRequest>): ExportRecoveryKitRequest {
+    return ExportRecoveryKitRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportRecoveryKitRequest>): ExportRecoveryKitRequest {
+    const message = createBaseExportRecoveryKitRequest();
+    message.volume = object.volume ?? "";
+    message.passphrase = object.passphrase ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseExportRecoveryKitResponse(): ExportRecoveryKitResponse {
+  return { kind: undefined };
+}
+
+export const ExportRecoveryKitResponse: MessageFns<ExportRecoveryKitResponse> = {
+  encode(message: ExportRecoveryKitResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.kind?.$case) {
+      case "kit":
+        RecoveryKit.encode(message.kind.value, writer.uint32(10).fork()).join();
+        break;
+      case "header":
+        writer.uint32(18).bytes(message.kind.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportRecoveryKitResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportRecoveryKitResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = { $case: "kit", value: RecoveryKit.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = { $case: "header", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportRecoveryKitResponse {
+    return {
+      kind: isSet(object.kit)
+        ? { $case: "kit", value: RecoveryKit.fromJSON(object.kit) }
+        : isSet(object.header)
+        ? { $case: "header", value: Buffer.from(bytesFromBase64(object.header)) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: ExportRecoveryKitResponse): unknown {
+    const obj: any = {};
+    if (message.kind?.$case === "kit") {
+      obj.kit = RecoveryKit.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "header") {
+      obj.header = base64FromBytes(message.kind.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportRecoveryKitResponse>): ExportRecoveryKitResponse {
+    return ExportRecoveryKitResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportRecoveryKitResponse>): ExportRecoveryKitResponse {
+    const message = createBaseExportRecoveryKitResponse();
+    switch (object.kind?.$case) {
+      case "kit": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "kit", value: RecoveryKit.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "header": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "header", value: object.kind.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseRecoveryKit(): RecoveryKit {
+  return {
+    volume: "",
+    hostname: "",
+    madeAt: undefined,
+    slot: 0,
+    host: "",
+    port: 0,
+    user: "",
+    path: "",
+    image: "",
+    imageSize: 0,
+    filesystem: "",
+    luksUuid: "",
+    cipher: "",
+    volumeKeyBits: 0,
+    jobs: [],
+    hostKeys: [],
+    identity: "",
+  };
+}
+
+export const RecoveryKit: MessageFns<RecoveryKit> = {
+  encode(message: RecoveryKit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volume !== "") {
+      writer.uint32(10).string(message.volume);
+    }
+    if (message.hostname !== "") {
+      writer.uint32(18).string(message.hostname);
+    }
+    if (message.madeAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.madeAt), writer.uint32(26).fork()).join();
+    }
+    if (message.slot !== 0) {
+      writer.uint32(32).uint32(message.slot);
+    }
+    if (message.host !== "") {
+      writer.uint32(42).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(48).uint32(message.port);
+    }
+    if (message.user !== "") {
+      writer.uint32(58).string(message.user);
+    }
+    if (message.path !== "") {
+      writer.uint32(66).string(message.path);
+    }
+    if (message.image !== "") {
+      writer.uint32(74).string(message.image);
+    }
+    if (message.imageSize !== 0) {
+      writer.uint32(80).uint64(message.imageSize);
+    }
+    if (message.filesystem !== "") {
+      writer.uint32(90).string(message.filesystem);
+    }
+    if (message.luksUuid !== "") {
+      writer.uint32(98).string(message.luksUuid);
+    }
+    if (message.cipher !== "") {
+      writer.uint32(106).string(message.cipher);
+    }
+    if (message.volumeKeyBits !== 0) {
+      writer.uint32(112).uint32(message.volumeKeyBits);
+    }
+    for (const v of message.jobs) {
+      writer.uint32(122).string(v!);
+    }
+    for (const v of message.hostKeys) {
+      writer.uint32(130).string(v!);
+    }
+    if (message.identity !== "") {
+      writer.uint32(138).string(message.identity);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecoveryKit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecoveryKit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hostname = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.madeAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.slot = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.imageSize = longToNumber(reader.uint64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.filesystem = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.luksUuid = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.cipher = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.volumeKeyBits = reader.uint32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.jobs.push(reader.string());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.hostKeys.push(reader.string());
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.identity = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RecoveryKit {
+    return {
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
+      hostname: isSet(object.hostname) ? globalThis.String(object.hostname) : "",
+      madeAt: isSet(object.madeAt)
+        ? fromJsonTimestamp(object.madeAt)
+        : isSet(object.made_at)
+        ? fromJsonTimestamp(object.made_at)
+        : undefined,
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+      host: isSet(object.host) ? globalThis.String(object.host) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      image: isSet(object.image) ? globalThis.String(object.image) : "",
+      imageSize: isSet(object.imageSize)
+        ? globalThis.Number(object.imageSize)
+        : isSet(object.image_size)
+        ? globalThis.Number(object.image_size)
+        : 0,
+      filesystem: isSet(object.filesystem) ? globalThis.String(object.filesystem) : "",
+      luksUuid: isSet(object.luksUuid)
+        ? globalThis.String(object.luksUuid)
+        : isSet(object.luks_uuid)
+        ? globalThis.String(object.luks_uuid)
+        : "",
+      cipher: isSet(object.cipher) ? globalThis.String(object.cipher) : "",
+      volumeKeyBits: isSet(object.volumeKeyBits)
+        ? globalThis.Number(object.volumeKeyBits)
+        : isSet(object.volume_key_bits)
+        ? globalThis.Number(object.volume_key_bits)
+        : 0,
+      jobs: globalThis.Array.isArray(object?.jobs)
+        ? object.jobs.map((e: any) => globalThis.String(e))
+        : [],
+      hostKeys: globalThis.Array.isArray(object?.hostKeys)
+        ? object.hostKeys.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.host_keys)
+        ? object.host_keys.map((e: any) => globalThis.String(e))
+        : [],
+      identity: isSet(object.identity) ? globalThis.String(object.identity) : "",
+    };
+  },
+
+  toJSON(message: RecoveryKit): unknown {
+    const obj: any = {};
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
+    if (message.hostname !== "") {
+      obj.hostname = message.hostname;
+    }
+    if (message.madeAt !== undefined) {
+      obj.madeAt = message.madeAt.toISOString();
+    }
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    if (message.host !== "") {
+      obj.host = message.host;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.image !== "") {
+      obj.image = message.image;
+    }
+    if (message.imageSize !== 0) {
+      obj.imageSize = Math.round(message.imageSize);
+    }
+    if (message.filesystem !== "") {
+      obj.filesystem = message.filesystem;
+    }
+    if (message.luksUuid !== "") {
+      obj.luksUuid = message.luksUuid;
+    }
+    if (message.cipher !== "") {
+      obj.cipher = message.cipher;
+    }
+    if (message.volumeKeyBits !== 0) {
+      obj.volumeKeyBits = Math.round(message.volumeKeyBits);
+    }
+    if (message.jobs?.length) {
+      obj.jobs = message.jobs;
+    }
+    if (message.hostKeys?.length) {
+      obj.hostKeys = message.hostKeys;
+    }
+    if (message.identity !== "") {
+      obj.identity = message.identity;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RecoveryKit>): RecoveryKit {
+    return RecoveryKit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecoveryKit>): RecoveryKit {
+    const message = createBaseRecoveryKit();
+    message.volume = object.volume ?? "";
+    message.hostname = object.hostname ?? "";
+    message.madeAt = object.madeAt ?? undefined;
+    message.slot = object.slot ?? 0;
+    message.host = object.host ?? "";
+    message.port = object.port ?? 0;
+    message.user = object.user ?? "";
+    message.path = object.path ?? "";
+    message.image = object.image ?? "";
+    message.imageSize = object.imageSize ?? 0;
+    message.filesystem = object.filesystem ?? "";
+    message.luksUuid = object.luksUuid ?? "";
+    message.cipher = object.cipher ?? "";
+    message.volumeKeyBits = object.volumeKeyBits ?? 0;
+    message.jobs = object.jobs?.map((e) => e) || [];
+    message.hostKeys = object.hostKeys?.map((e) => e) || [];
+    message.identity = object.identity ?? "";
+    return message;
+  },
+};
+
 export type AgentServiceService = typeof AgentServiceService;
 export const AgentServiceService = {
   getStatus: {
@@ -6189,6 +7796,56 @@ export const AgentServiceService = {
     responseSerialize: (value: DoctorResponse): Buffer => Buffer.from(DoctorResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DoctorResponse => DoctorResponse.decode(value),
   },
+  /** The key slots of a volume, by its pinned header. */
+  listKeys: {
+    path: "/luksmith.v1.AgentService/ListKeys" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListKeysRequest): Buffer => Buffer.from(ListKeysRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListKeysRequest => ListKeysRequest.decode(value),
+    responseSerialize: (value: ListKeysResponse): Buffer => Buffer.from(ListKeysResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
+  },
+  addKey: {
+    path: "/luksmith.v1.AgentService/AddKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AddKeyRequest): Buffer => Buffer.from(AddKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AddKeyRequest => AddKeyRequest.decode(value),
+    responseSerialize: (value: AddKeyResponse): Buffer => Buffer.from(AddKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AddKeyResponse => AddKeyResponse.decode(value),
+  },
+  removeKey: {
+    path: "/luksmith.v1.AgentService/RemoveKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveKeyRequest): Buffer => Buffer.from(RemoveKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveKeyRequest => RemoveKeyRequest.decode(value),
+    responseSerialize: (value: RemoveKeyResponse): Buffer => Buffer.from(RemoveKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveKeyResponse => RemoveKeyResponse.decode(value),
+  },
+  /** Another key in the place of one. */
+  rotateKey: {
+    path: "/luksmith.v1.AgentService/RotateKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RotateKeyRequest): Buffer => Buffer.from(RotateKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RotateKeyRequest => RotateKeyRequest.decode(value),
+    responseSerialize: (value: RotateKeyResponse): Buffer => Buffer.from(RotateKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RotateKeyResponse => RotateKeyResponse.decode(value),
+  },
+  /** What a recovery kit is made of: what the volume is, then its header in pieces. */
+  exportRecoveryKit: {
+    path: "/luksmith.v1.AgentService/ExportRecoveryKit" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExportRecoveryKitRequest): Buffer =>
+      Buffer.from(ExportRecoveryKitRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExportRecoveryKitRequest => ExportRecoveryKitRequest.decode(value),
+    responseSerialize: (value: ExportRecoveryKitResponse): Buffer =>
+      Buffer.from(ExportRecoveryKitResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExportRecoveryKitResponse => ExportRecoveryKitResponse.decode(value),
+  },
 } as const;
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
@@ -6232,6 +7889,14 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   /** Tries with this machine's key what it can do there, and what it cannot. */
   checkRemote: handleUnaryCall<CheckRemoteRequest, CheckRemoteResponse>;
   doctor: handleUnaryCall<DoctorRequest, DoctorResponse>;
+  /** The key slots of a volume, by its pinned header. */
+  listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
+  addKey: handleUnaryCall<AddKeyRequest, AddKeyResponse>;
+  removeKey: handleUnaryCall<RemoveKeyRequest, RemoveKeyResponse>;
+  /** Another key in the place of one. */
+  rotateKey: handleUnaryCall<RotateKeyRequest, RotateKeyResponse>;
+  /** What a recovery kit is made of: what the volume is, then its header in pieces. */
+  exportRecoveryKit: handleServerStreamingCall<ExportRecoveryKitRequest, ExportRecoveryKitResponse>;
 }
 
 export interface AgentServiceClient extends Client {
@@ -6627,6 +8292,78 @@ export interface AgentServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DoctorResponse) => void,
   ): ClientUnaryCall;
+  /** The key slots of a volume, by its pinned header. */
+  listKeys(
+    request: ListKeysRequest,
+    callback: (error: ServiceError | null, response: ListKeysResponse) => void,
+  ): ClientUnaryCall;
+  listKeys(
+    request: ListKeysRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListKeysResponse) => void,
+  ): ClientUnaryCall;
+  listKeys(
+    request: ListKeysRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListKeysResponse) => void,
+  ): ClientUnaryCall;
+  addKey(
+    request: AddKeyRequest,
+    callback: (error: ServiceError | null, response: AddKeyResponse) => void,
+  ): ClientUnaryCall;
+  addKey(
+    request: AddKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AddKeyResponse) => void,
+  ): ClientUnaryCall;
+  addKey(
+    request: AddKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AddKeyResponse) => void,
+  ): ClientUnaryCall;
+  removeKey(
+    request: RemoveKeyRequest,
+    callback: (error: ServiceError | null, response: RemoveKeyResponse) => void,
+  ): ClientUnaryCall;
+  removeKey(
+    request: RemoveKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveKeyResponse) => void,
+  ): ClientUnaryCall;
+  removeKey(
+    request: RemoveKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveKeyResponse) => void,
+  ): ClientUnaryCall;
+  /** Another key in the place of one. */
+  rotateKey(
+    request: RotateKeyRequest,
+    callback: (error: ServiceError | null, response: RotateKeyResponse) => void,
+  ): ClientUnaryCall;
+  rotateKey(
+    request: RotateKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RotateKeyResponse) => void,
+  ): ClientUnaryCall;
+  rotateKey(
+    request: RotateKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RotateKeyResponse) => void,
+  ): ClientUnaryCall;
+  /** What a recovery kit is made of: what the volume is, then its header in pieces. */
+  exportRecoveryKit(
+    request: ExportRecoveryKitRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportRecoveryKitResponse>;
+  exportRecoveryKit(
+    request: ExportRecoveryKitRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportRecoveryKitResponse>;
 }
 
 export const AgentServiceClient = makeGenericClientConstructor(

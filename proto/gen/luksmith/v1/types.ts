@@ -32,6 +32,9 @@ export const Verb = {
   FIND: 21,
   DU: 22,
   CAT: 23,
+  ADD_KEY: 40,
+  REMOVE_KEY: 41,
+  ROTATE_KEY: 42,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -56,6 +59,9 @@ export namespace Verb {
   export type FIND = typeof Verb.FIND;
   export type DU = typeof Verb.DU;
   export type CAT = typeof Verb.CAT;
+  export type ADD_KEY = typeof Verb.ADD_KEY;
+  export type REMOVE_KEY = typeof Verb.REMOVE_KEY;
+  export type ROTATE_KEY = typeof Verb.ROTATE_KEY;
   export type UNRECOGNIZED = typeof Verb.UNRECOGNIZED;
 }
 
@@ -115,6 +121,15 @@ export function verbFromJSON(object: any): Verb {
     case 23:
     case "VERB_CAT":
       return Verb.CAT;
+    case 40:
+    case "VERB_ADD_KEY":
+      return Verb.ADD_KEY;
+    case 41:
+    case "VERB_REMOVE_KEY":
+      return Verb.REMOVE_KEY;
+    case 42:
+    case "VERB_ROTATE_KEY":
+      return Verb.ROTATE_KEY;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -160,6 +175,12 @@ export function verbToJSON(object: Verb): string {
       return "VERB_DU";
     case Verb.CAT:
       return "VERB_CAT";
+    case Verb.ADD_KEY:
+      return "VERB_ADD_KEY";
+    case Verb.REMOVE_KEY:
+      return "VERB_REMOVE_KEY";
+    case Verb.ROTATE_KEY:
+      return "VERB_ROTATE_KEY";
     case Verb.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

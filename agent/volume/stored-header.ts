@@ -1,0 +1,80 @@
+/**
+ * The header at the beginning of the image: nothing that luksmith opens anything with, but what opens the image by hand. It is
+ * a copy of the pinned one.
+ */
+
+import { stat } from "node:fs/promises";
+import { hasErrno, LuksmithError } from "../../common/errors.ts";
+import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
+import type { Opened } from "../stack/stack.ts";
+import { dumpHeader, isLuks2 } from "../tools/cryptsetup.ts";
+import { parseLuksHeader } from "../tools/luks-header.ts";
+
+const copyDeadlineMs = 600_000;
+const compareDeadlineMs = 600_000;
+
+/**
+ * Writes all of the pinned header over the stored one, zeros as well: what was removed from the one must not stay in the other.
+ * The key material goes first, then the second copy of the metadata, then the first: wherever it breaks off, each slot
+ * that is in both the old and the new header opens the image. Then it is read back, from the host and not from memory, and compared.
+ * @throws {LuksmithError} "tampered" when the host gives something else back
+ */
+export async function sendHeader(exec: Exec, headerFile: string, opened: Opened): Promise<void> {
+  const { imageDevice, signal } = opened;
+  const { metadataBytes } = parseLuksHeader(await dumpHeader(exec, headerFile, signal));
+  const bytes = await headerSize(headerFile);
+  const pieces = [
+    { at: 2 * metadataBytes, bytes: bytes - 2 * metadataBytes },
+    { at: metadataBytes, bytes: metadataBytes },
+    { at: 0, bytes: metadataBytes },
+  ];
+  for (const piece of pieces) {
+    const args = [
+      ...[`if=${headerFile}`, `of=${imageDevice}`, "bs=1M", `skip=${piece.at}`, `seek=${piece.at}`],
+      ...[`count=${piece.bytes}`, "iflag=skip_bytes,count_bytes,fullblock", "oflag=seek_bytes"],
+      ...["conv=nocreat,notrunc,fsync", "status=none"],
+    ];
+    await mustRun(exec, { file: "dd", args, deadlineMs: copyDeadlineMs, signal });
+  }
+  // blockdev(8): what was written would be read back from memory otherwise
+  await mustRun(exec, { file: "blockdev", args: ["--flushbufs", imageDevice], deadlineMs: copyDeadlineMs, signal });
+  const difference = await headerDifference(exec, headerFile, opened);
+  if (difference === undefined) return;
+  throw new LuksmithError(
+    "tampered",
+    `what was written to the backup host came back as something else: ${difference}`,
+    {
+      hint: "the pinned header is in order, and backups go on with it; look after the backup host's disk",
+    },
+  );
+}
+
+/** cmp(1): 0 = the same, 1 = they differ. @returns what is wrong in words, or undefined */
+export async function headerDifference(
+  exec: Exec,
+  headerFile: string,
+  { imageDevice, signal }: Pick<Opened, "imageDevice" | "signal">,
+): Promise<string | undefined> {
+  const bytes = await headerSize(headerFile);
+  const args = [`--bytes=${bytes}`, "--", headerFile, imageDevice];
+  const finished = await exec({ file: "cmp", args, deadlineMs: compareDeadlineMs, signal });
+  if (finished.exitCode === 0) return undefined;
+  if (finished.exitCode !== 1) {
+    throw new LuksmithError("tool_failed", `the stored header cannot be read: ${lastWords(finished)}`, {
+      cause: finished,
+    });
+  }
+  const byte = /byte (\d+)/.exec(finished.stdout.toString())?.[1] ?? "?";
+  return (await isLuks2(exec, imageDevice, signal))
+    ? `the stored LUKS header has been altered (first at byte ${byte})`
+    : `the image does not begin with a LUKS header any more (first difference at byte ${byte})`;
+}
+
+async function headerSize(headerFile: string): Promise<number> {
+  try {
+    return (await stat(headerFile)).size;
+  } catch (cause) {
+    if (!hasErrno(cause, "ENOENT")) throw cause;
+    throw new LuksmithError("config", `the pinned header ${headerFile} is gone`, { cause });
+  }
+}
