@@ -15,6 +15,7 @@ import { escapeControls } from "../common/quote.ts";
 import {
   type BackupRequest,
   type CancelRunRequest,
+  type CheckAccessRequest,
   type CheckRemoteRequest,
   type CheckVolumeRequest,
   type CreateVolumeRequest,
@@ -22,6 +23,7 @@ import {
   type DoctorRequest,
   type DrillRequest,
   type GetRunRequest,
+  type ListAuditRequest,
   type ListFilesRequest,
   type ListRunsRequest,
   type ListSnapshotsRequest,
@@ -103,6 +105,9 @@ export class AgentClient {
   checkRemote = (request: CheckRemoteRequest) => this.#call(methods.checkRemote, request, checkMs);
   doctor = (request: DoctorRequest) => this.#call(methods.doctor, request, slowMs);
 
+  checkAccess = (request: CheckAccessRequest) => this.#call(methods.checkAccess, request, slowMs);
+
+  listAudit = (request: ListAuditRequest, signal: AbortSignal) => this.#stream(methods.listAudit, request, signal);
   watchRun = (request: WatchRunRequest, signal: AbortSignal) => this.#stream(methods.watchRun, request, signal);
   listFiles = (request: ListFilesRequest, signal: AbortSignal) => this.#stream(methods.listFiles, request, signal);
   diffSnapshots = (request: DiffSnapshotsRequest, signal: AbortSignal) =>
