@@ -14,6 +14,7 @@ import { LuksmithError } from "../common/errors.ts";
 import { escapeControls } from "../common/quote.ts";
 import {
   type BackupRequest,
+  type BrowseRequest,
   type CancelRunRequest,
   type CheckAccessRequest,
   type CheckRemoteRequest,
@@ -22,6 +23,7 @@ import {
   type DescribeRemoteRequest,
   type DoctorRequest,
   type DrillRequest,
+  type EndBrowseRequest,
   type GetRunRequest,
   type ListAuditRequest,
   type ListFilesRequest,
@@ -105,6 +107,8 @@ export class AgentClient {
   checkRemote = (request: CheckRemoteRequest) => this.#call(methods.checkRemote, request, checkMs);
   doctor = (request: DoctorRequest) => this.#call(methods.doctor, request, slowMs);
 
+  browse = (request: BrowseRequest) => this.#call(methods.browse, request, slowMs);
+  endBrowse = (request: EndBrowseRequest) => this.#call(methods.endBrowse, request, slowMs);
   checkAccess = (request: CheckAccessRequest) => this.#call(methods.checkAccess, request, slowMs);
 
   listAudit = (request: ListAuditRequest, signal: AbortSignal) => this.#stream(methods.listAudit, request, signal);

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import {
   accessJson,
   auditJson,
+  browseJson,
   detachedJson,
   differenceJson,
   errorJson,
@@ -223,6 +224,7 @@ const samples: Record<JsonType, JsonObject[]> = {
     remoteFindingJson({ level: RemoteFinding_Level.OFF, subject: "helper", message: "none", hint: "set it up" }),
   ],
   finding: [findingJson(sampleFinding()), findingJson(sampleFinding({ hint: "apt install rsync" }))],
+  browse: [browseJson({ runId: "7f3a9c21", job: "home", path: "/run/luksmith/views/1000-0123456789abcdef/home" })],
   access: [
     accessJson(sampleAccess()),
     accessJson(sampleAccess({ allowed: false, rule: "", job: "", hint: "ask root" })),

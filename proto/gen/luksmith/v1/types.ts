@@ -32,6 +32,7 @@ export const Verb = {
   FIND: 21,
   DU: 22,
   CAT: 23,
+  BROWSE: 30,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -56,6 +57,7 @@ export namespace Verb {
   export type FIND = typeof Verb.FIND;
   export type DU = typeof Verb.DU;
   export type CAT = typeof Verb.CAT;
+  export type BROWSE = typeof Verb.BROWSE;
   export type UNRECOGNIZED = typeof Verb.UNRECOGNIZED;
 }
 
@@ -115,6 +117,9 @@ export function verbFromJSON(object: any): Verb {
     case 23:
     case "VERB_CAT":
       return Verb.CAT;
+    case 30:
+    case "VERB_BROWSE":
+      return Verb.BROWSE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -160,6 +165,8 @@ export function verbToJSON(object: Verb): string {
       return "VERB_DU";
     case Verb.CAT:
       return "VERB_CAT";
+    case Verb.BROWSE:
+      return "VERB_BROWSE";
     case Verb.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
