@@ -15,15 +15,19 @@ import { escapeControls } from "../common/quote.ts";
 import {
   type AddKeyRequest,
   type BackupRequest,
+  type BrowseRequest,
   type CancelRunRequest,
+  type CheckAccessRequest,
   type CheckRemoteRequest,
   type CheckVolumeRequest,
   type CreateVolumeRequest,
   type DescribeRemoteRequest,
   type DoctorRequest,
   type DrillRequest,
+  type EndBrowseRequest,
   type ExportRecoveryKitRequest,
   type GetRunRequest,
+  type ListAuditRequest,
   type ListFilesRequest,
   type ListKeysRequest,
   type ListRunsRequest,
@@ -114,6 +118,11 @@ export class AgentClient {
   removeKey = (request: RemoveKeyRequest) => this.#call(methods.removeKey, request, slowMs);
   rotateKey = (request: RotateKeyRequest) => this.#call(methods.rotateKey, request, slowMs);
 
+  browse = (request: BrowseRequest) => this.#call(methods.browse, request, slowMs);
+  endBrowse = (request: EndBrowseRequest) => this.#call(methods.endBrowse, request, slowMs);
+  checkAccess = (request: CheckAccessRequest) => this.#call(methods.checkAccess, request, slowMs);
+
+  listAudit = (request: ListAuditRequest, signal: AbortSignal) => this.#stream(methods.listAudit, request, signal);
   watchRun = (request: WatchRunRequest, signal: AbortSignal) => this.#stream(methods.watchRun, request, signal);
   listFiles = (request: ListFilesRequest, signal: AbortSignal) => this.#stream(methods.listFiles, request, signal);
   diffSnapshots = (request: DiffSnapshotsRequest, signal: AbortSignal) =>

@@ -2,7 +2,7 @@
 
 import { LuksmithError } from "../common/errors.ts";
 import { quoteText } from "../common/quote.ts";
-import { parseSize } from "../common/units.ts";
+import { parseDuration, parseSize } from "../common/units.ts";
 
 /** The configuration's rule for what may be called a job, a volume or a remote. */
 const namePattern = /^[a-z0-9][a-z0-9_-]{0,31}$/;
@@ -63,6 +63,34 @@ export function byteSize(text: string): number {
 export function sampleSeed(text: string): string {
   if (/^[^\p{Cc}]{1,64}$/u.test(text)) return text;
   throw new LuksmithError("usage", `${quoteText(text)} is no seed`, { hint: "1 to 64 characters, such as 7f3a9c21" });
+}
+
+/** A user of this machine, by name or uid; whether there is one the agent knows. */
+export function userName(text: string): string {
+  if (/^[^\p{C}:/]{1,128}$/u.test(text)) return text;
+  throw new LuksmithError("usage", `${quoteText(text)} is not the name of a user`, {
+    hint: "getent passwd lists them",
+  });
+}
+
+/** A verb of `access`; which ones there are the agent knows. */
+export function verbName(text: string): string {
+  if (/^[a-z][a-z-]{0,31}$/.test(text)) return text;
+  throw new LuksmithError("usage", `${quoteText(text)} is not a verb`, {
+    hint: "verbs are those of `allow`: docs/configuration.md lists them",
+  });
+}
+
+/** The name of a job or of a volume. */
+export function jobOrVolumeName(text: string): string {
+  return name(text, "job or a volume", "luksmith jobs and luksmith volume list show them");
+}
+
+/** In milliseconds. */
+export function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms > 0) return ms;
+  throw new LuksmithError("usage", `${quoteText(text)} is not a duration`, { hint: 'such as "30m" or "1h30m"' });
 }
 
 /** A whole number from 1 to `max`. */

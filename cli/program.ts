@@ -1,7 +1,10 @@
 /** The command line as a whole: every command, its options and its help. Nothing here talks to the agent. */
 
 import { Command, CommanderError } from "commander";
+import { addAccessCommand } from "./commands/access.ts";
+import { addAuditCommand } from "./commands/audit.ts";
 import { addBackupCommand } from "./commands/backup.ts";
+import { addBrowseCommand } from "./commands/browse.ts";
 import { addCancelCommand } from "./commands/cancel.ts";
 import { addCatCommand } from "./commands/cat.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
@@ -95,6 +98,7 @@ export function makeProgram(invocation: Invocation, output: ProgramOutput): Comm
   addDiffCommand(program, invocation);
   addDuCommand(program, invocation);
   addCatCommand(program, invocation);
+  addBrowseCommand(program, invocation);
   addRestoreCommand(program, invocation);
   addVerifyCommand(program, invocation);
   addDrillCommand(program, invocation);
@@ -107,6 +111,8 @@ export function makeProgram(invocation: Invocation, output: ProgramOutput): Comm
   addRunsCommand(program, invocation);
   addLogCommand(program, invocation);
   addCancelCommand(program, invocation);
+  addAccessCommand(program, invocation);
+  addAuditCommand(program, invocation);
   addCompletionCommand(program, invocation);
   addHelpCommand(program);
   return program;

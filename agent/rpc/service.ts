@@ -1,7 +1,9 @@
 /** AgentService: each handler says who may call it and hands on to the verb. Nothing is decided here. */
 
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
+import { accessHandlers } from "./access-handlers.ts";
 import type { Agent } from "./agent.ts";
+import { browseHandlers } from "./browse-handlers.ts";
 import { doctorHandlers } from "./doctor-handlers.ts";
 import { jobHandlers } from "./job-handlers.ts";
 import { keyHandlers } from "./key-handlers.ts";
@@ -23,5 +25,7 @@ export function agentService(agent: Agent): AgentServiceServer {
     ...runHandlers(agent),
     ...remoteHandlers(agent),
     ...doctorHandlers(agent),
+    ...accessHandlers(agent),
+    ...browseHandlers(agent),
   };
 }

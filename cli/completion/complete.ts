@@ -11,6 +11,7 @@ import type { Candidate, KnownNames } from "./names.ts";
 type Source = (names: KnownNames, typed: string) => readonly Candidate[];
 
 const argumentSources: Readonly<Record<string, Source>> = {
+  "access check name": ({ jobs }) => jobs,
   "backup job": ({ jobs }) => jobs,
   "prune job": ({ jobs }) => jobs,
   "snapshots job": ({ jobs }) => jobs,
@@ -18,6 +19,7 @@ const argumentSources: Readonly<Record<string, Source>> = {
   "du job": ({ jobs }) => jobs,
   "find snapshots": snapshotReferences,
   "cat snapshot": snapshotReferences,
+  "browse snapshot": snapshotReferences,
   "ls snapshot": snapshotReferences,
   "restore snapshot": snapshotReferences,
   "verify snapshot": snapshotReferences,

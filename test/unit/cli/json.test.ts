@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
+  accessJson,
+  auditJson,
+  browseJson,
   detachedJson,
   differenceJson,
   errorJson,
@@ -30,13 +33,20 @@ import {
   volumeJson,
 } from "../../../cli/json.ts";
 import { errorCodes, LuksmithError } from "../../../common/errors.ts";
-import { Finding_Level, KeySlot_Role, RemoteFinding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
+import {
+  AuditEntry_Decision,
+  Finding_Level,
+  KeySlot_Role,
+  RemoteFinding_Level,
+} from "../../../proto/gen/luksmith/v1/agent.ts";
 import { Difference, FoundPath, FoundVersion } from "../../../proto/gen/luksmith/v1/looking.ts";
 import { FileEntry_Type, Item_Action, type RunEvent, RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import {
   after,
   ed25519Key,
   runningRun,
+  sampleAccess,
+  sampleAudit,
   sampleEvent,
   sampleFile,
   sampleFinding,
@@ -239,6 +249,16 @@ const samples: Record<JsonType, JsonObject[]> = {
     remoteFindingJson({ level: RemoteFinding_Level.OFF, subject: "helper", message: "none", hint: "set it up" }),
   ],
   finding: [findingJson(sampleFinding()), findingJson(sampleFinding({ hint: "apt install rsync" }))],
+  browse: [browseJson({ runId: "7f3a9c21", job: "home", path: "/run/luksmith/views/1000-0123456789abcdef/home" })],
+  access: [
+    accessJson(sampleAccess()),
+    accessJson(sampleAccess({ allowed: false, rule: "", job: "", hint: "ask root" })),
+  ],
+  audit: [
+    auditJson(sampleAudit()),
+    auditJson(sampleAudit({ decision: AuditEntry_Decision.STARTED, run: "7f3a9c21", reason: "" })),
+    auditJson(sampleAudit({ decision: AuditEntry_Decision.REFUSED, uid: undefined, pid: undefined, user: "" })),
+  ],
   error: [
     errorJson(new LuksmithError("locked", "in use", { hint: "wait" })),
     errorJson(new LuksmithError("internal", "oh")),
