@@ -13,6 +13,7 @@ import { fromServiceError } from "../common/error-wire.ts";
 import { LuksmithError } from "../common/errors.ts";
 import { escapeControls } from "../common/quote.ts";
 import {
+  type AdoptVolumeRequest,
   type BackupRequest,
   type CancelRunRequest,
   type CheckRemoteRequest,
@@ -87,6 +88,7 @@ export class AgentClient {
   cancelRun = (request: CancelRunRequest) => this.#call(methods.cancelRun, request, quickMs);
 
   createVolume = (request: CreateVolumeRequest) => this.#call(methods.createVolume, request, slowMs);
+  adoptVolume = (request: AdoptVolumeRequest) => this.#call(methods.adoptVolume, request, slowMs);
   checkVolume = (request: CheckVolumeRequest) => this.#call(methods.checkVolume, request, slowMs);
   resizeVolume = (request: ResizeVolumeRequest) => this.#call(methods.resizeVolume, request, slowMs);
   trimVolume = (request: TrimVolumeRequest) => this.#call(methods.trimVolume, request, slowMs);

@@ -19,8 +19,9 @@ export const accessVerbs = {
   snapshots: { target: "listing", grants: "list snapshots" },
   runs: { target: "listing", grants: "list runs and see how they ended" },
   create: { target: "volume", grants: "create the volume" },
+  adopt: { target: "volume", grants: "make a volume of an image that was made by hand" },
   check: { target: "volume", grants: "check the volume, and accept a rollback of it; `--repair` is root's" },
-  resize: { target: "volume", grants: "grow the volume to its configured size" },
+  resize: { target: "volume", grants: "give the volume its configured size" },
   trim: { target: "volume", grants: "give what is free in the volume back to the backup host" },
   backup: { target: "job", grants: "run the job's backup now, with its hooks" },
   ls: {

@@ -10,13 +10,21 @@ import { notYet } from "./not-yet.ts";
 /** How a key becomes the volume key's wrapper. Iterations stand only where a test wants it cheap. */
 export type Kdf = { readonly type: "argon2id" } | { readonly type: "pbkdf2"; readonly iterations: number };
 
+export interface Growth {
+  readonly stepBytes: number;
+  /** It does not grow beyond. */
+  readonly limitBytes: number;
+}
+
 export interface VolumeConfig {
   readonly name: string;
   readonly remote: string;
   /** One file name in the remote's directory. */
   readonly image: string;
-  /** A multiple of 4096. */
+  /** A multiple of 4096; of one that grows by itself, what it begins with. */
   readonly sizeBytes: number;
+  /** It grows by itself when a backup would fill it. */
+  readonly growth: Growth | undefined;
   readonly filesystem: FilesystemType;
   /** Absolute path. */
   readonly keyFile: string;
@@ -30,6 +38,8 @@ export interface VolumeConfig {
 const minSizeBytes = Math.min(...filesystemTypes.map((type) => filesystemKinds[type].leastImageBytes));
 /** The sector size of the mapping: cryptsetup(8) --sector-size 4096. */
 const sectorBytes = 4096;
+/** Less is hardly worth an attachment of its own. */
+const minStepBytes = 16 * 2 ** 20;
 /** cryptsetup refuses fewer (LUKS2 docs, "pbkdf-force-iterations"). */
 const minIterations = 1000;
 
@@ -66,10 +76,29 @@ const kdfSchema = z.discriminatedUnion(
   { error: "must be { type: argon2id }, or { type: pbkdf2, iterations: NUMBER }" },
 );
 
+const sizeOfImage = sizeSchema({ min: minSizeBytes, step: sectorBytes });
+
+const growingSchema = z.strictObject({
+  auto: z
+    .strictObject({
+      start: sizeOfImage.describe("What it begins with"),
+      step: sizeSchema({ min: minStepBytes, step: sectorBytes }).describe("It grows by this, or a multiple"),
+      limit: sizeOfImage.describe("It does not grow beyond this"),
+    })
+    .superRefine(({ start, limit }, context) => {
+      if (limit >= start) return;
+      context.addIssue({ code: "custom", path: ["limit"], message: "must not be less than start" });
+    }),
+});
+
 const volumeFields = z.strictObject({
   remote: nameSchema.describe("The remote that stores the image"),
   image: imageSchema.describe("File name of the image in the remote's directory"),
-  size: sizeSchema({ min: minSizeBytes, step: sectorBytes }).describe("Size of the image, such as 200G; it is sparse"),
+  size: z
+    .union([sizeOfImage, growingSchema])
+    .describe(
+      "Size of the image, such as 200G, which is sparse; or one that grows by itself when a backup would fill it",
+    ),
   filesystem: z
     .enum(filesystemTypes)
     .default("ext4")
@@ -80,9 +109,10 @@ const volumeFields = z.strictObject({
 
 export const volumeFileSchema = volumeFields.superRefine(({ size, filesystem }, context) => {
   const { leastImageBytes } = filesystemKinds[filesystem];
-  if (size >= leastImageBytes) return;
+  const [bytes, path] = typeof size === "number" ? [size, ["size"]] : [size.auto.start, ["size", "auto", "start"]];
+  if (bytes >= leastImageBytes) return;
   const message = `must be at least ${formatBytes(leastImageBytes)} for ${filesystem}`;
-  context.addIssue({ code: "custom", path: ["size"], message });
+  context.addIssue({ code: "custom", path, message });
 });
 
 export function toVolumeConfig(
@@ -90,10 +120,12 @@ export function toVolumeConfig(
   { size, key, kdf, ...rest }: z.output<typeof volumeFileSchema>,
   configDir: string,
 ): VolumeConfig {
+  const growing = typeof size === "number" ? undefined : size.auto;
   return {
     name,
     ...rest,
-    sizeBytes: size,
+    sizeBytes: growing?.start ?? (size as number),
+    growth: growing && { stepBytes: growing.step, limitBytes: growing.limit },
     keyFile: key?.file ?? `${configDir}/keys/${name}.key`,
     keyGenerated: key === undefined,
     kdf,

@@ -1,6 +1,7 @@
 /** AgentService: each handler says who may call it and hands on to the verb. Nothing is decided here. */
 
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
+import { adoptHandlers } from "./adopt-handlers.ts";
 import type { Agent } from "./agent.ts";
 import { doctorHandlers } from "./doctor-handlers.ts";
 import { jobHandlers } from "./job-handlers.ts";
@@ -15,6 +16,7 @@ export function agentService(agent: Agent): AgentServiceServer {
   return {
     ...statusHandlers(agent),
     ...volumeHandlers(agent),
+    ...adoptHandlers(agent),
     ...jobHandlers(agent),
     ...listingHandlers(agent),
     ...lookingHandlers(agent),

@@ -59,6 +59,30 @@ export async function addKey(
   await run(exec, { file: "cryptsetup", args, stdin: spec.newKey, deadlineMs: kdfDeadlineMs, signal });
 }
 
+/** The same with the keys the other way about: what opens it already comes by standard input, the new key is in a file. */
+export async function addKeyFile(
+  exec: Exec,
+  spec: { headerFile: string; key: Uint8Array; newKeyFile: string; kdf: Kdf | undefined },
+  signal: AbortSignal,
+): Promise<void> {
+  const args = ["luksAddKey", "--batch-mode", "--key-file", "-", ...kdfArgs(spec.kdf), "--", spec.headerFile];
+  const command = { file: "cryptsetup", args: [...args, spec.newKeyFile], stdin: spec.key };
+  await run(exec, { ...command, deadlineMs: kdfDeadlineMs, signal });
+}
+
+/** Whether a slot opens with the key; nothing is set up. */
+export async function opensWith(
+  exec: Exec,
+  headerFile: string,
+  key: Uint8Array,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const args = ["open", "--batch-mode", "--type", "luks2", "--test-passphrase", "--key-file", "-", "--", headerFile];
+  const tried = await exec({ file: "cryptsetup", args, stdin: key, deadlineMs: kdfDeadlineMs, signal });
+  if (tried.exitCode === 0 || tried.exitCode === 2) return tried.exitCode === 0;
+  throw new LuksmithError("tool_failed", `cryptsetup open failed: ${lastWords(tried)}`, { cause: tried });
+}
+
 /**
  * Opens `device` as /dev/mapper/`name` by the header in `headerFile`; whatever header `device` itself has is not read.
  * @throws {LuksmithError} "wrong_key" when no slot opens with the key

@@ -22,6 +22,7 @@ const argumentSources: Readonly<Record<string, Source>> = {
   "restore snapshot": snapshotReferences,
   "verify snapshot": snapshotReferences,
   "volume create name": ({ volumes }) => volumes,
+  "volume adopt name": ({ volumes }) => volumes,
   "volume check name": ({ volumes }) => volumes,
   "volume resize name": ({ volumes }) => volumes,
   "trim volume": ({ volumes }) => volumes,
@@ -34,6 +35,7 @@ const argumentSources: Readonly<Record<string, Source>> = {
 
 const optionSources: Readonly<Record<string, Source>> = {
   "runs job": ({ jobs }) => jobs,
+  "volume adopt job": ({ jobs }) => jobs,
   "runs volume": ({ volumes }) => volumes,
   "snapshots volume": ({ volumes }) => volumes,
   "prune snapshot": ({ snapshots }) =>

@@ -31,6 +31,7 @@ const commands = [
   "unpin",
   "verify",
   "volume",
+  "volume adopt",
   "volume check",
   "volume create",
   "volume list",

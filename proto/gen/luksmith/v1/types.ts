@@ -32,6 +32,7 @@ export const Verb = {
   FIND: 21,
   DU: 22,
   CAT: 23,
+  ADOPT_VOLUME: 50,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -56,6 +57,7 @@ export namespace Verb {
   export type FIND = typeof Verb.FIND;
   export type DU = typeof Verb.DU;
   export type CAT = typeof Verb.CAT;
+  export type ADOPT_VOLUME = typeof Verb.ADOPT_VOLUME;
   export type UNRECOGNIZED = typeof Verb.UNRECOGNIZED;
 }
 
@@ -115,6 +117,9 @@ export function verbFromJSON(object: any): Verb {
     case 23:
     case "VERB_CAT":
       return Verb.CAT;
+    case 50:
+    case "VERB_ADOPT_VOLUME":
+      return Verb.ADOPT_VOLUME;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -160,6 +165,8 @@ export function verbToJSON(object: Verb): string {
       return "VERB_DU";
     case Verb.CAT:
       return "VERB_CAT";
+    case Verb.ADOPT_VOLUME:
+      return "VERB_ADOPT_VOLUME";
     case Verb.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
