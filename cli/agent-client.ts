@@ -14,6 +14,7 @@ import { LuksmithError } from "../common/errors.ts";
 import { escapeControls } from "../common/quote.ts";
 import {
   type AddKeyRequest,
+  type AdoptVolumeRequest,
   type BackupRequest,
   type BrowseRequest,
   type CancelRunRequest,
@@ -96,6 +97,7 @@ export class AgentClient {
   cancelRun = (request: CancelRunRequest) => this.#call(methods.cancelRun, request, quickMs);
 
   createVolume = (request: CreateVolumeRequest) => this.#call(methods.createVolume, request, slowMs);
+  adoptVolume = (request: AdoptVolumeRequest) => this.#call(methods.adoptVolume, request, slowMs);
   checkVolume = (request: CheckVolumeRequest) => this.#call(methods.checkVolume, request, slowMs);
   resizeVolume = (request: ResizeVolumeRequest) => this.#call(methods.resizeVolume, request, slowMs);
   trimVolume = (request: TrimVolumeRequest) => this.#call(methods.trimVolume, request, slowMs);

@@ -20,8 +20,9 @@ export const accessVerbs = {
   snapshots: { target: "listing", grants: "list snapshots" },
   runs: { target: "listing", grants: "list runs and see how they ended" },
   create: { target: "volume", grants: "create the volume" },
+  adopt: { target: "volume", grants: "make a volume of an image that was made by hand" },
   check: { target: "volume", grants: "check the volume, and accept a rollback of it; `--repair` is root's" },
-  resize: { target: "volume", grants: "grow the volume to its configured size" },
+  resize: { target: "volume", grants: "give the volume its configured size" },
   keys: {
     target: "volume",
     grants: "see which key slots the volume has; to change them, and the recovery kit, is root's",

@@ -9,6 +9,7 @@ import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { mustRun } from "../../common/exec.ts";
 import { formatBytes, plural } from "../../common/units.ts";
 import type { JobConfig } from "../config/job.ts";
+import type { Growth } from "../config/volume.ts";
 import { pruneAfterBackup } from "../prune/by-policy.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { pointLatest } from "../snapshots/latest.ts";
@@ -25,12 +26,13 @@ import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { withWarming } from "../warm/warming.ts";
 import { copyProgress } from "./copy-progress.ts";
+import { VolumeFullError, withGrowth } from "./growth.ts";
 import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
 import { takeOver } from "./interrupted.ts";
 import { canBeLinked, linkedCopy } from "./linked-copy.ts";
 import { PartialStates } from "./partial-states.ts";
 import { type BackupPlan, goesOnInPlace, planBackup } from "./plan.ts";
-import { freeBytes, missingBytes } from "./room.ts";
+import { freeBytes, missingBytes, neededBytes } from "./room.ts";
 import { copyArgs, deletingArgs, selectionArgs } from "./selection.ts";
 import { requireSources } from "./sources.ts";
 import { withWriteBehind } from "./write-behind.ts";
@@ -60,8 +62,10 @@ export async function backup(
         return { state: "skipped", summary: `job ${job.name}: a before hook said that there is nothing to do now` };
       }
     }
-    const result = await withVolume(host, pins, target, attachOptions(host, job, options), run, (attached) =>
-      makeSnapshot(host, job, attached, run),
+    const result = await withGrowth(host, pins, target, run, (grown) =>
+      withVolume(host, pins, grown, attachOptions(host, job, options), run, (attached) =>
+        makeSnapshot(host, job, attached, grown.volume.growth, run),
+      ),
     );
     outcome = result.state;
     snapshot = result.snapshot ?? "";
@@ -89,7 +93,13 @@ function attachOptions({ exec }: Host, job: JobConfig, { dryRun, acceptRollback 
   return { mode, acceptRollback, job: job.name, precondition, keepsCheckpoint: !dryRun };
 }
 
-async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run: RunContext): Promise<RunResult> {
+async function makeSnapshot(
+  host: Host,
+  job: JobConfig,
+  attached: Attached,
+  growth: Growth | undefined,
+  run: RunContext,
+): Promise<RunResult> {
   const jobDir = join(attached.filesDir, job.name);
   const { signal } = attached;
   const { states, plan } = await planned(host, job, attached);
@@ -99,10 +109,12 @@ async function makeSnapshot(host: Host, job: JobConfig, attached: Attached, run:
   const explaining = <T>(work: () => Promise<T>, bases: readonly string[]) =>
     work().catch(async (error: unknown) => {
       if (!(error instanceof LuksmithError) || error.code !== "full") throw error;
-      throw await explainFull(host, job, attached, partial, bases, error).catch(() => error);
+      const unexplained = new VolumeFullError(error.message, 0, { cause: error });
+      throw await explainFull(host, job, attached, partial, bases, error).catch(() => unexplained);
     });
   const known = plan.base === undefined ? [] : [plan.base];
   const bases = await explaining(() => prepare(host, job, attached, { states, plan }, run), known);
+  if (growth !== undefined) await requireRoom(host, job, attached, { partial, bases, growth });
   // serves listings alone, and does no harm without its snapshot
   const record = ({ stats: { files, bytes, bytesCopied }, warnings, incomplete }: Recorded) => {
     const figures = { files, bytes, bytesCopied, warnings, incomplete };
@@ -265,16 +277,45 @@ async function explainFull(
   bases: readonly string[],
   cause: LuksmithError,
 ): Promise<LuksmithError> {
-  const { exec } = host;
-  const selection = selectionArgs(job, host.runtimeDir);
-  const args = ["--dry-run", ...selection, ...linkArgs(bases), "--", ...job.sources, `${partial}/`];
-  const ignore = () => undefined;
   const [left, free] = await Promise.all([
-    copy(exec, { args, onComplaint: ignore }, attached.signal),
-    freeBytes(exec, attached.filesDir, attached.signal),
+    bytesLeft(host, job, attached, partial, bases),
+    freeBytes(host.exec, attached.filesDir, attached.signal),
   ]);
-  const missing = formatBytes(missingBytes(left.stats.bytesCopied, free));
-  return new LuksmithError("full", `volume ${job.volume} is full: about ${missing} more are needed for this snapshot`, {
+  return isFull(job, missingBytes(left, free), cause);
+}
+
+/** Of a volume that grows by itself, before it is filled. Where there is a step's room that is not looked for: it costs a look at everything. */
+async function requireRoom(
+  host: Host,
+  job: JobConfig,
+  attached: Attached,
+  { partial, bases, growth }: { partial: string; bases: readonly string[]; growth: Growth },
+): Promise<void> {
+  const free = await freeBytes(host.exec, attached.filesDir, attached.signal);
+  if (free >= growth.stepBytes) return;
+  const left = await bytesLeft(host, job, attached, partial, bases);
+  if (left > 0 && neededBytes(left) > free) throw isFull(job, missingBytes(left, free), undefined);
+}
+
+/** What a copy would still have to transfer. */
+async function bytesLeft(
+  host: Host,
+  job: JobConfig,
+  { signal }: Attached,
+  partial: string,
+  bases: readonly string[],
+): Promise<number> {
+  const selection = selectionArgs(job, host.runtimeDir);
+  // absolute: there may be no directory yet that they could be relative to
+  const links = bases.map((base) => `--link-dest=${join(dirname(partial), base)}`);
+  const args = ["--dry-run", ...selection, ...links, "--", ...job.sources, `${partial}/`];
+  const { stats } = await copy(host.exec, { args, onComplaint: () => undefined }, signal);
+  return stats.bytesCopied;
+}
+
+function isFull(job: JobConfig, missing: number, cause: unknown): VolumeFullError {
+  const message = `volume ${job.volume} is full: about ${formatBytes(missing)} more are needed for this snapshot`;
+  return new VolumeFullError(message, missing, {
     hint: `raise volumes.${job.volume}.size and type: luksmith volume resize ${job.volume} (the run then goes on where it was), or make room: luksmith prune ${job.name} --partial`,
     cause,
   });

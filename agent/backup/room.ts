@@ -14,7 +14,12 @@ export async function freeBytes(exec: Exec, filesDir: string, signal: AbortSigna
 const overheadFactor = 1.05;
 const overheadBytes = 1 << 20;
 
+/** Pure: the room that so many bytes of files take. */
+export function neededBytes(bytesLeft: number): number {
+  return Math.ceil(bytesLeft * overheadFactor) + overheadBytes;
+}
+
 /** Pure: what has to be added so that `bytesLeft` more fit, at least. */
 export function missingBytes(bytesLeft: number, free: number): number {
-  return Math.max(Math.ceil(bytesLeft * overheadFactor) + overheadBytes - free, overheadBytes);
+  return Math.max(neededBytes(bytesLeft) - free, overheadBytes);
 }

@@ -22,13 +22,26 @@ export type KeySource =
   | { readonly from: "command"; readonly argv: Argv }
   | { readonly from: "credential"; readonly name: string };
 
+/** One that the agent makes itself when it is not there yet. */
+export function isGenerated(key: KeySource): key is KeySource & { readonly from: "file" } {
+  return key.from === "file" && key.generated;
+}
+
+export interface Growth {
+  readonly stepBytes: number;
+  /** It does not grow beyond. */
+  readonly limitBytes: number;
+}
+
 export interface VolumeConfig {
   readonly name: string;
   readonly remote: string;
   /** One file name in the remote's directory. */
   readonly image: string;
-  /** A multiple of 4096. */
+  /** A multiple of 4096; of one that grows by itself, what it begins with. */
   readonly sizeBytes: number;
+  /** It grows by itself when a backup would fill it. */
+  readonly growth: Growth | undefined;
   readonly filesystem: FilesystemType;
   readonly key: KeySource;
   /** Left out: as cryptsetup chooses. */
@@ -39,6 +52,8 @@ export interface VolumeConfig {
 const minSizeBytes = Math.min(...filesystemTypes.map((type) => filesystemKinds[type].leastImageBytes));
 /** The sector size of the mapping: cryptsetup(8) --sector-size 4096. */
 const sectorBytes = 4096;
+/** Less is hardly worth an attachment of its own. */
+const minStepBytes = 16 * 2 ** 20;
 /** cryptsetup refuses fewer (LUKS2 docs, "pbkdf-force-iterations"). */
 const minIterations = 1000;
 
@@ -86,10 +101,29 @@ const kdfSchema = z.discriminatedUnion(
   { error: "must be { type: argon2id }, or { type: pbkdf2, iterations: NUMBER }" },
 );
 
+const sizeOfImage = sizeSchema({ min: minSizeBytes, step: sectorBytes });
+
+const growingSchema = z.strictObject({
+  auto: z
+    .strictObject({
+      start: sizeOfImage.describe("What it begins with"),
+      step: sizeSchema({ min: minStepBytes, step: sectorBytes }).describe("It grows by this, or a multiple"),
+      limit: sizeOfImage.describe("It does not grow beyond this"),
+    })
+    .superRefine(({ start, limit }, context) => {
+      if (limit >= start) return;
+      context.addIssue({ code: "custom", path: ["limit"], message: "must not be less than start" });
+    }),
+});
+
 const volumeFields = z.strictObject({
   remote: nameSchema.describe("The remote that stores the image"),
   image: imageSchema.describe("File name of the image in the remote's directory"),
-  size: sizeSchema({ min: minSizeBytes, step: sectorBytes }).describe("Size of the image, such as 200G; it is sparse"),
+  size: z
+    .union([sizeOfImage, growingSchema])
+    .describe(
+      "Size of the image, such as 200G, which is sparse; or one that grows by itself when a backup would fill it",
+    ),
   filesystem: z
     .enum(filesystemTypes)
     .default("ext4")
@@ -100,9 +134,10 @@ const volumeFields = z.strictObject({
 
 export const volumeFileSchema = volumeFields.superRefine(({ size, filesystem }, context) => {
   const { leastImageBytes } = filesystemKinds[filesystem];
-  if (size >= leastImageBytes) return;
+  const [bytes, path] = typeof size === "number" ? [size, ["size"]] : [size.auto.start, ["size", "auto", "start"]];
+  if (bytes >= leastImageBytes) return;
   const message = `must be at least ${formatBytes(leastImageBytes)} for ${filesystem}`;
-  context.addIssue({ code: "custom", path: ["size"], message });
+  context.addIssue({ code: "custom", path, message });
 });
 
 export function toVolumeConfig(
@@ -110,10 +145,12 @@ export function toVolumeConfig(
   { size, key, kdf, ...rest }: z.output<typeof volumeFileSchema>,
   configDir: string,
 ): VolumeConfig {
+  const growing = typeof size === "number" ? undefined : size.auto;
   return {
     name,
     ...rest,
-    sizeBytes: size,
+    sizeBytes: growing?.start ?? (size as number),
+    growth: growing && { stepBytes: growing.step, limitBytes: growing.limit },
     key: toKeySource(key, `${configDir}/keys/${name}.key`),
     kdf,
   };

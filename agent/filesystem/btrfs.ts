@@ -2,12 +2,15 @@
 
 import { LuksmithError } from "../../common/errors.ts";
 import {
+  btrfsBytes,
   checkBtrfs,
   growBtrfs,
   isSubvolume,
+  leastBtrfsBytes,
   makeBtrfs,
   readBtrfsSuperblock,
   recoverBtrfsSuperblocks,
+  shrinkBtrfs,
   treeUse,
 } from "../tools/btrfs.ts";
 import { FilesystemError } from "../tools/filesystem.ts";
@@ -23,6 +26,7 @@ export const btrfs: FilesystemKind = {
     return superblock.uuid;
   },
   readSuperblock: readBtrfsSuperblock,
+  suitability: async () => ({ fault: undefined, warning: undefined, writtenAt: undefined }),
   // the mount replays its log, and nothing is mended before
   hasJournalToReplay: async () => false,
   recover: async () => undefined,
@@ -41,10 +45,14 @@ export const btrfs: FilesystemKind = {
       });
     }
   },
+  leastBytes: (exec, _device, filesDir, signal) => leastBtrfsBytes(exec, filesDir, signal),
   grow: (exec, _device, filesDir, signal) => growBtrfs(exec, filesDir, signal),
   // snapshots that are subvolumes share extents; those that are directories of one share inodes
   useOfTree: async (exec, tree, signal) =>
     (await isSubvolume(exec, tree.cwd, signal)) ? treeUse(exec, tree, signal) : undefined,
+  bytes: btrfsBytes,
+  shrinksMounted: true,
+  shrink: (exec, { filesDir, bytes }, signal) => shrinkBtrfs(exec, filesDir, bytes, signal),
   mountOptions: {
     // from Linux 6.2 on it would discard by itself, whenever a device takes it: btrfs(5)
     always: ["nodiscard"],

@@ -1,7 +1,17 @@
 /** ext4: snapshots share what has not changed by hard links; e2fsck mends it. */
 
 import { randomUUID } from "node:crypto";
-import { checkExt4, growExt4, hasJournalToReplay, makeExt4, readSuperblock } from "../tools/ext4.ts";
+import {
+  checkExt4,
+  ext4Bytes,
+  ext4Suitability,
+  growExt4,
+  hasJournalToReplay,
+  leastExt4Bytes,
+  makeExt4,
+  readSuperblock,
+  shrinkExt4,
+} from "../tools/ext4.ts";
 import type { TrimRange } from "../tools/fstrim.ts";
 import type { FilesystemKind } from "./kind.ts";
 
@@ -20,6 +30,7 @@ export const ext4: FilesystemKind = {
     return uuid;
   },
   readSuperblock,
+  suitability: ext4Suitability,
   /**
    * e2fsck(8) would replay it as well, but empties the journal whatever becomes of its writes (recover_ext3_journal in
    * e2fsck/journal.c), and takes what has not arrived for damage: on a full backup host `e2fsck -p` removes what had been synced.
@@ -33,7 +44,11 @@ export const ext4: FilesystemKind = {
     await checkExt4(exec, device, "look", signal);
   },
   repair: (exec, device, signal) => checkExt4(exec, device, "repair", signal),
+  leastBytes: (exec, device, _filesDir, signal) => leastExt4Bytes(exec, device, signal),
   grow: (exec, device, _filesDir, signal) => growExt4(exec, device, signal),
+  bytes: ext4Bytes,
+  shrinksMounted: false,
+  shrink: (exec, { device, bytes }, signal) => shrinkExt4(exec, device, bytes, signal),
   mountOptions: {
     always: ["errors=remount-ro", `inode_readahead_blks=${inodeReadaheadBlocks}`],
     /**

@@ -1,7 +1,7 @@
 /** What luksmith asks of a file system in a volume, whichever it is. */
 
 import type { Command, Exec } from "../../common/exec.ts";
-import type { Superblock } from "../tools/filesystem.ts";
+import type { Suitability, Superblock } from "../tools/filesystem.ts";
 import type { TrimRange } from "../tools/fstrim.ts";
 import { btrfs } from "./btrfs.ts";
 import { ext4 } from "./ext4.ts";
@@ -16,6 +16,8 @@ export interface FilesystemKind {
   make(exec: Exec, device: string, bytes: number, signal: AbortSignal): Promise<string>;
   /** @returns undefined when there is no such file system; reads nothing else @throws {LuksmithError} "tool_failed" */
   readSuperblock(exec: Exec, device: string, signal: AbortSignal): Promise<Superblock | undefined>;
+  /** Of one that somebody else has made; reads the superblock alone. */
+  suitability(exec: Exec, device: string, signal: AbortSignal): Promise<Suitability>;
   /** Whether a mount has to write down what the journal holds before anything else writes to the file system. */
   hasJournalToReplay(exec: Exec, device: string, signal: AbortSignal): Promise<boolean>;
   /**
@@ -27,7 +29,9 @@ export interface FilesystemKind {
   look(exec: Exec, device: string, signal: AbortSignal): Promise<void>;
   /** Mends whatever can be mended. @returns whether it was in order from the start @throws {FilesystemError} */
   repair(exec: Exec, device: string, signal: AbortSignal): Promise<boolean>;
-  /** To the size of its device; mounted. */
+  /** Of the device, in bytes, that what is in it could be moved together on; an estimate. Mounted. */
+  leastBytes(exec: Exec, device: string, filesDir: string, signal: AbortSignal): Promise<number>;
+  /** To the size of its device; mounted. Of the same size already: nothing is done. */
   grow(exec: Exec, device: string, filesDir: string, signal: AbortSignal): Promise<void>;
   /**
    * What the tree at `path` of a snapshot takes, and what of it nothing else has. Undefined, or not there, where snapshots share
@@ -38,6 +42,15 @@ export interface FilesystemKind {
     tree: { readonly cwd: string; readonly path: Buffer; readonly as: Command["as"] },
     signal: AbortSignal,
   ): Promise<{ readonly bytes: number; readonly ownBytes: number } | undefined>;
+  /** Of the file system, whatever its device has. */
+  bytes(exec: Exec, device: string, signal: AbortSignal): Promise<number>;
+  /** It is made smaller while it is mounted, in transactions: what breaks that off leaves it as it was, or done. */
+  readonly shrinksMounted: boolean;
+  /**
+   * To so many bytes. Where it is not to be mounted for that, it has been checked before, and what breaks it off may leave it
+   * damaged.
+   */
+  shrink(exec: Exec, spec: { device: string; filesDir: string; bytes: number }, signal: AbortSignal): Promise<void>;
   /** For mount(8). `asItIs`: a journal is not replayed. */
   readonly mountOptions: Readonly<Record<"always" | "write" | "asItIs", readonly string[]>>;
   /** Of a device: in which pieces it is trimmed, between which a run can be cancelled and says how far it is. Pure. */

@@ -2,6 +2,7 @@
 
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { accessHandlers } from "./access-handlers.ts";
+import { adoptHandlers } from "./adopt-handlers.ts";
 import type { Agent } from "./agent.ts";
 import { browseHandlers } from "./browse-handlers.ts";
 import { doctorHandlers } from "./doctor-handlers.ts";
@@ -18,6 +19,7 @@ export function agentService(agent: Agent): AgentServiceServer {
   return {
     ...statusHandlers(agent),
     ...volumeHandlers(agent),
+    ...adoptHandlers(agent),
     ...jobHandlers(agent),
     ...keyHandlers(agent),
     ...listingHandlers(agent),

@@ -61,9 +61,11 @@ export function volumeHandlers(agent: Agent): Handlers {
 
     resizeVolume: unary(log, async (request, peer) => {
       const caller = await access.authorize(peer, "resize", { volume: request.volume });
-      const { volume } = request;
-      const resizing = { verb: Verb.RESIZE_VOLUME, volume, caller: toCaller(caller) };
-      return startOnVolume(agent, resizing, (target, run) => resizeVolume(host, pins, target, run));
+      const { volume, dryRun, overcommit, shrink } = request;
+      const resizing = { verb: Verb.RESIZE_VOLUME, volume, dryRun, caller: toCaller(caller) };
+      return startOnVolume(agent, resizing, (target, run) =>
+        resizeVolume(host, pins, target, { dryRun, overcommit, shrink }, run),
+      );
     }),
 
     trimVolume: unary(log, async ({ volume, dryRun }, peer) => {

@@ -1,5 +1,6 @@
 /** Attach and detach: a volume brought up, used, and taken down again, whatever happens between. */
 
+import { rm } from "node:fs/promises";
 import { allOrFirstError } from "../../common/all-settled.ts";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import type { RunContext } from "../runs/context.ts";
@@ -8,9 +9,10 @@ import type { SnapshotEntry } from "../snapshots/select.ts";
 import type { Host } from "../system/host.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import type { AttachMode } from "../transport/transport.ts";
+import { growFilesystem } from "../volume/grow-filesystem.ts";
 import { readIdentity, requireIdentity, writeIdentity } from "../volume/identity.ts";
 import { KeyChange } from "../volume/key-change.ts";
-import type { PinStore } from "../volume/pin.ts";
+import { movedBlocksFile, type PinStore, settledByWriting } from "../volume/pin.ts";
 import type { StackNames } from "./names.ts";
 import { type Opened, type OpenOptions, Stack, type Target } from "./stack.ts";
 
@@ -70,6 +72,7 @@ export async function withVolume<T>(
       readIdentity(host.exec, filesDir, opened.signal),
     );
     requireIdentity(identity, pin, volume.name, options.acceptRollback);
+    if (writing && pin.pending === "grow") await growFilesystem(host, pin, opened, filesDir, run);
     // after an accepted rollback as well it is one that no copy of the image has had
     generation = writing ? Math.max(identity.generation, pin.generation) + 1 : identity.generation;
     const attached = { ...opened, filesDir, entries, generation };
@@ -98,8 +101,12 @@ export async function withVolume<T>(
     }
   });
   // only now is the new generation sure to be on the backup host's disk
-  if (writing) await pins.write(volume.name, { ...pin, generation, unclean: false });
-  else if (generation !== pin.generation) {
+  if (writing) {
+    await pins.write(volume.name, { ...settledByWriting(pin), generation, unclean: false });
+    // of a shrink that was broken off: what was to be ended of it is
+    await rm(movedBlocksFile(target.headerFile), { force: true });
+  }
+  if (!writing && generation !== pin.generation) {
     // a full or read-only disk here must not keep anybody from their files
     await pins
       .write(volume.name, { ...pin, generation })

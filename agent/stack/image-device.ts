@@ -17,6 +17,7 @@ import { type DmDevice, dmDevice } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { bytesPerDmSector, createDm, listDms, loadDmTable, removeDm, switchDmTable } from "../tools/dmsetup.ts";
 import { attachLoop, detachLoop } from "../tools/losetup.ts";
+import type { DeviceSize } from "../transport/transport.ts";
 import type { StackNames } from "./names.ts";
 
 const goneDeadlineMs = 10_000;
@@ -28,12 +29,16 @@ export interface Placeholder {
 }
 
 /** @returns a device that reads as zeros. Cannot be cancelled: what it makes is told to the releases by its name. */
-export async function createPlaceholder({ exec }: Host, names: StackNames, bytes: number): Promise<Placeholder> {
+export async function createPlaceholder(
+  { exec }: Host,
+  names: StackNames,
+  { bytes, sectorBytes }: DeviceSize,
+): Promise<Placeholder> {
   const { directory, placeholderFile, imageDevice } = names;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await writeFile(placeholderFile, "", { mode: 0o600 });
   await truncate(placeholderFile, bytes);
-  const loop = await attachLoop(exec, placeholderFile, "read");
+  const loop = await attachLoop(exec, { file: placeholderFile, access: "read", sectorBytes });
   await createDm(exec, imageDevice, linear(loop, bytes));
   const device = await dmDevice(imageDevice);
   if (device === undefined) throw new LuksmithError("tool_failed", `${imageDevice} did not appear`);
@@ -75,7 +80,7 @@ export async function releaseDms(
   names: StackNames,
   { isIncomplete, breakTransport }: { isIncomplete: boolean; breakTransport: () => Promise<void> },
 ): Promise<void> {
-  const ours = [names.mapping, names.imageDevice];
+  const ours = [names.shrinking, names.mapping, names.imageDevice];
   const listed = isIncomplete ? await listDms(host.exec) : [];
   const shown = await present(ours);
   const there = ours.filter((name) => shown.includes(name) || listed.includes(name));

@@ -32,7 +32,8 @@ export function requireTables(tables: readonly DmTarget[], pin: Pin, expected: E
   };
 
   const crypt = only(expected.mapping);
-  const [cipher, key, ivOffset, device, offset, optionCount, ...options] = crypt.args;
+  // without options there is no count of them either
+  const [cipher, key, ivOffset, device, offset, optionCount = "0", ...options] = crypt.args;
   if (crypt.target !== "crypt") throw refuse(`it is a ${crypt.target} target`);
   if (cipher !== pin.cipher) throw refuse(`cipher ${cipher} instead of ${pin.cipher}`);
   if (keyBytes(key) * 8 !== pin.volumeKeyBits)
@@ -45,7 +46,9 @@ export function requireTables(tables: readonly DmTarget[], pin: Pin, expected: E
     throw refuse(`${crypt.sectors} sectors instead of ${dataSectors}`);
   if (optionCount !== `${options.length}`) throw refuse("its options do not add up");
   const sectorSize = `sector_size:${pin.sectorBytes}`;
-  if (!options.includes(sectorSize)) throw refuse(`its sectors are not of ${pin.sectorBytes} bytes`);
+  // of the smallest the kernel says nothing
+  if (pin.sectorBytes !== bytesPerDmSector && !options.includes(sectorSize))
+    throw refuse(`its sectors are not of ${pin.sectorBytes} bytes`);
   const unknown = options.find((option) => !allowedOptions.has(option) && option !== sectorSize);
   if (unknown !== undefined) throw refuse(`option ${unknown}`);
 

@@ -27,11 +27,14 @@ export interface StackNames {
   readonly mapping: string;
   /** Device-mapper name of the device below it, which can be put in place before the image is reachable. */
   readonly imageDevice: string;
+  /** Device-mapper name of what lies on the opened volume while its file system is made smaller. */
+  readonly shrinking: string;
 }
 
 const dmPrefix = "luksmith-";
 /** Volume names have no dot, so this can never be another volume's mapping. */
 const imageSuffix = ".image";
+const shrinkingSuffix = ".shrinking";
 
 export function stacksDirectory(runtimeDir: string): string {
   return join(runtimeDir, "volumes");
@@ -53,11 +56,12 @@ export function stackNames(runtimeDir: string, volume: string): StackNames {
     fsname: `luksmith:${volume}`,
     mapping: `${dmPrefix}${volume}`,
     imageDevice: `${dmPrefix}${volume}${imageSuffix}`,
+    shrinking: `${dmPrefix}${volume}${shrinkingSuffix}`,
   };
 }
 
 /** The volume that a device-mapper name is part of, or undefined when it is none of ours. */
 export function volumeOfDm(name: string): string | undefined {
-  const match = /^luksmith-([a-z0-9][a-z0-9_-]*)(\.image)?$/.exec(name);
+  const match = /^luksmith-([a-z0-9][a-z0-9_-]*)(\.image|\.shrinking)?$/.exec(name);
   return match?.[1];
 }

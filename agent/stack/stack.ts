@@ -28,7 +28,7 @@ import { NbdUnusableError } from "../transport/nbd/unusable.ts";
 import { SshfsTransport } from "../transport/sshfs/sshfs-transport.ts";
 import type { AttachMode, ConnectRequest, ImageDevice, RemoteImage, Transport } from "../transport/transport.ts";
 import { readKey } from "../volume/key-source.ts";
-import type { Pin } from "../volume/pin.ts";
+import { movedBlocksFile, type Pin } from "../volume/pin.ts";
 import { Aftermath } from "./aftermath.ts";
 import { mountVolume, releaseFilesystem } from "./filesystem.ts";
 import { heldVolumes } from "./held.ts";
@@ -41,6 +41,7 @@ import {
 } from "./image-device.ts";
 import { requireTables } from "./mapping.ts";
 import { removeMountPoint } from "./mount-point.ts";
+import { mergeMoved } from "./moved-blocks.ts";
 import { type StackNames, stackNames } from "./names.ts";
 import type { IoState } from "./stall-meter.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -53,6 +54,9 @@ const readAheadKiB = 4096;
  * that the next run copies again.
  */
 const cancelledPatienceMs = 3000;
+
+/** What any image can be read by. */
+const leastSectorBytes = 512;
 
 /** What is needed to bring a volume up. */
 export interface Target {
@@ -206,7 +210,7 @@ export class Stack implements AsyncDisposable {
 
   /** Over NBD or SFTP, as the configuration says; where it says "auto", by the better one that there is. */
   async #reach(
-    target: Target,
+    target: Pick<Target, "volume" | "remote">,
     needs: "nbd" | undefined,
     options: ConnectOptions,
     run: RunContext,
@@ -247,7 +251,7 @@ export class Stack implements AsyncDisposable {
 
   async #connect(
     transport: Transport,
-    target: Target,
+    target: Pick<Target, "volume" | "remote">,
     options: ConnectOptions,
     run: RunContext,
     signal: AbortSignal,
@@ -275,6 +279,22 @@ export class Stack implements AsyncDisposable {
     return { names: this.names, image, lost, signal: AbortSignal.any([signal, lost]) };
   }
 
+  /** The image as a block device, with nothing opened on it: one of which nothing is known yet. To be read. */
+  async openImage(
+    target: Pick<Target, "volume" | "remote">,
+    run: RunContext,
+  ): Promise<Connected & { readonly imageDevice: string; readonly bytes: number }> {
+    await this.#releaseLeftovers(run);
+    const first = Promise.resolve();
+    const options = { mode: "read", preparesImage: true, discardsBelow: 0, triesStorage: false, first } as const;
+    const { connected, transport } = await this.#reach(target, undefined, options, run, run.signal);
+    const found = await connected.image.stat(connected.signal);
+    // one that is not there is told of by whoever looks for it
+    const bytes = found?.bytes ?? 0;
+    const below = await transport.openDevice({ bytes, sectorBytes: leastSectorBytes }, run, connected.signal);
+    return { ...connected, imageDevice: below.path, bytes };
+  }
+
   /**
    * Brings up everything but the mount: the connection and the image on it beside the key derivation, then the mapping
    * compared with the pin.
@@ -295,7 +315,8 @@ export class Stack implements AsyncDisposable {
     const either = new AbortController();
     const signal = AbortSignal.any([run.signal, either.signal]);
 
-    const placeholder = createPlaceholder(host, this.names, target.pin.imageBytes);
+    const size = { bytes: target.pin.imageBytes, sectorBytes: target.pin.sectorBytes };
+    const placeholder = createPlaceholder(host, this.names, size);
     // what everything else waits for longest goes first: starting a program takes a moment of ours
     const derivationBegun = Promise.withResolvers<void>();
     const image = async (): Promise<{ connected: Connected; below: ImageDevice }> => {
@@ -310,7 +331,7 @@ export class Stack implements AsyncDisposable {
       const { connected, transport } = await this.#reach(target, spec.needs, options, run, signal);
       spec.requires?.(connected);
       await prepareImage?.(connected);
-      const below = await transport.openDevice(target.pin.imageBytes, run, connected.signal);
+      const below = await transport.openDevice(size, run, connected.signal);
       await placeholder;
       await connectImage(host, this.names, below.path, target.pin.imageBytes, connected.signal);
       return { connected, below };
@@ -353,9 +374,10 @@ export class Stack implements AsyncDisposable {
     const { connected, below } = reached;
     const opened = await dmDevice(this.names.mapping);
     const device = opened?.path ?? "";
-    const [superblock, tables] = await allOrFirstError(
+    const isHalfMoved = target.pin.pending === "merge";
+    const [first, tables] = await allOrFirstError(
       // only looked at, and by a program: nothing is mounted before the tables have been compared
-      prepareImage
+      prepareImage || isHalfMoved
         ? Promise.resolve(undefined)
         : filesystemKinds[target.pin.filesystem].readSuperblock(host.exec, device, connected.signal),
       dmTables(host.exec, connected.signal),
@@ -372,7 +394,32 @@ export class Stack implements AsyncDisposable {
     const { image: remoteImage } = connected;
     if (this.#transport) this.aftermath.attached({ image: remoteImage, transport: this.#transport }, mode === "write");
     const isWritable = below.isReserved && !below.readOnly;
+    if (isHalfMoved) await this.#endMoving(target, { device, isWritable }, run, connected.signal);
+    const superblock = isHalfMoved
+      ? await filesystemKinds[target.pin.filesystem].readSuperblock(host.exec, device, connected.signal)
+      : first;
     return { ...connected, device, imageDevice: unlocked.path, isWritable, superblock };
+  }
+
+  /** Before anything looks at the file system: a shrink was broken off, and some of its blocks are in the image already. */
+  async #endMoving(
+    { pin, headerFile }: Target,
+    { device, isWritable }: { device: string; isWritable: boolean },
+    run: RunContext,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (!isWritable) {
+      throw new LuksmithError(
+        "tool_failed",
+        "making the volume smaller was broken off, and the image cannot be written now",
+        {
+          hint: `the next run that can write to it ends that: luksmith volume resize ${this.names.volume}`,
+        },
+      );
+    }
+    const bytes = pin.imageBytes - pin.dataOffsetBytes;
+    const moved = { host: this.#host, names: this.names, device, bytes, file: movedBlocksFile(headerFile) };
+    await run.step("write the moved blocks down", () => mergeMoved(moved, signal));
   }
 
   /** Of a run whose releases failed, say for want of processes or files. */

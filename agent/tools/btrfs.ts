@@ -113,3 +113,27 @@ export function parseTreeUse(text: string): { bytes: number; ownBytes: number } 
   if (bytes === undefined) throw new LuksmithError("tool_failed", "btrfs filesystem du has not said what it found");
   return { bytes: Number(bytes), ownBytes: Number(ownBytes) };
 }
+
+/** Of a device that what is mounted could be moved together on. Source: btrfs-inspect-internal(8), min-dev-size */
+export async function leastBtrfsBytes(exec: Exec, filesDir: string, signal: AbortSignal): Promise<number> {
+  const args = ["inspect-internal", "min-dev-size", "--", filesDir];
+  const said = await mustRead(exec, { file: "btrfs", args, deadlineMs: wholeVolumeDeadlineMs, signal });
+  const bytes = /^(\d+) bytes/.exec(said.toString())?.[1];
+  if (bytes === undefined) throw new LuksmithError("tool_failed", "btrfs does not say how small it can get");
+  return Number(bytes);
+}
+
+/** Of the file system, whatever its device has. @throws {LuksmithError} "tool_failed" when there is none */
+export async function btrfsBytes(exec: Exec, device: string, signal: AbortSignal): Promise<number> {
+  const args = ["inspect-internal", "dump-super", "--", device];
+  const said = await mustRead(exec, { file: "btrfs", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
+  const bytes = Number(/^total_bytes[ \t]+(\d+)$/m.exec(said.toString("latin1"))?.[1]);
+  if (bytes > 0) return bytes;
+  throw new LuksmithError("tool_failed", "the file system does not say how large it is");
+}
+
+/** Moves what lies beyond, of a mounted file system, and then makes it smaller. */
+export async function shrinkBtrfs(exec: Exec, filesDir: string, bytes: number, signal: AbortSignal): Promise<void> {
+  const args = ["filesystem", "resize", "--", `${bytes}`, filesDir];
+  await mustRun(exec, { file: "btrfs", args, deadlineMs: wholeVolumeDeadlineMs, signal });
+}

@@ -70,6 +70,23 @@ export async function dmTables(exec: Exec, signal: AbortSignal): Promise<DmTarge
   return parseDmTables(tables.toString());
 }
 
+/** Of a snapshot: sectors that are taken, and those of them that hold its own metadata. Source: Documentation/admin-guide/device-mapper/snapshot.rst */
+export interface SnapshotUse {
+  readonly sectors: number;
+  readonly metadataSectors: number;
+}
+
+/** @returns undefined when the snapshot is none any more: what should have been written to its file was not */
+export async function snapshotUse(exec: Exec, name: string, signal: AbortSignal): Promise<SnapshotUse | undefined> {
+  const said = await mustRead(exec, { file: "dmsetup", args: ["status", name], brief: true, deadlineMs, signal });
+  return parseSnapshotUse(said.toString());
+}
+
+export function parseSnapshotUse(text: string): SnapshotUse | undefined {
+  const match = /^\d+ \d+ snapshot(?:-merge)? (\d+)\/\d+ (\d+)$/.exec(text.trim());
+  return match === null ? undefined : { sectors: Number(match[1]), metadataSectors: Number(match[2]) };
+}
+
 export function parseDmTables(text: string): DmTarget[] {
   return text.split("\n").flatMap((line) => {
     const match = /^(\S+): (\d+) (\d+) (\S+) ?(.*)$/.exec(line.trimEnd());

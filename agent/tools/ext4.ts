@@ -1,9 +1,9 @@
 /** e2fsprogs: mkfs.ext4(8), e2fsck(8), dumpe2fs(8), resize2fs(8). */
 
 import { LuksmithError } from "../../common/errors.ts";
-import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
+import { type Exec, lastWords, mustRead, mustRun } from "../../common/exec.ts";
 import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "./deadlines.ts";
-import { FilesystemError, type Superblock } from "./filesystem.ts";
+import { FilesystemError, type Suitability, type Superblock } from "./filesystem.ts";
 
 /**
  * From 16 GiB on mke2fs makes journals of 128 MiB to 1 GiB, which all cross the wire at creation; one writer at a
@@ -50,9 +50,30 @@ export function parseJournal(dump: string): boolean {
   return needsRecovery(dump) && Number(field(dump, "Journal start") ?? 0) > 0;
 }
 
+/** Of one that somebody else has made. */
+export async function ext4Suitability(exec: Exec, device: string, signal: AbortSignal): Promise<Suitability> {
+  return parseSuitability((await dumpSuperblock(exec, device, signal)) ?? "");
+}
+
+export function parseSuitability(dump: string): Suitability {
+  const features = field(dump, "Filesystem features")?.split(/\s+/) ?? [];
+  const hasJournal = features.includes("has_journal");
+  const written = new Date(`${field(dump, "Last write time") ?? ""} UTC`);
+  return {
+    fault: hasJournal ? undefined : "its file system has no journal, as ext4 has: what breaks off would damage it",
+    warning:
+      Number(field(dump, "Inode size")) < inodeBytes
+        ? "its inodes hold no fractions of a second: a file of which they differ is copied again by the next backup, and each one after"
+        : undefined,
+    writtenAt: Number.isNaN(written.getTime()) ? undefined : written,
+  };
+}
+
 async function dumpSuperblock(exec: Exec, device: string, signal: AbortSignal): Promise<string | undefined> {
   const args = ["-h", "--", device];
-  const finished = await exec({ file: "dumpe2fs", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
+  // times are printed in the machine's zone
+  const env = { TZ: "UTC" };
+  const finished = await exec({ file: "dumpe2fs", args, env, brief: true, deadlineMs: volumeDeadlineMs, signal });
   if (finished.exitCode === 0) return finished.stdout.toString("latin1");
   // that it could not be read says nothing about what is there
   if (finished.stderr.includes("Input/output error")) {
@@ -106,4 +127,33 @@ export async function checkExt4(
  */
 export async function growExt4(exec: Exec, device: string, signal: AbortSignal): Promise<void> {
   await mustRun(exec, { file: "resize2fs", args: [device], deadlineMs: wholeVolumeDeadlineMs, signal });
+}
+
+/** Of a device that what is in it could be moved together on; an estimate. Changes nothing. Source: resize2fs(8), -P */
+export async function leastExt4Bytes(exec: Exec, device: string, signal: AbortSignal): Promise<number> {
+  const args = ["-P", device];
+  const said = await mustRead(exec, { file: "resize2fs", args, deadlineMs: wholeVolumeDeadlineMs, signal });
+  const blocks = /^Estimated minimum size of the filesystem: (\d+)$/m.exec(said.toString())?.[1];
+  const blockBytes = Number(field((await dumpSuperblock(exec, device, signal)) ?? "", "Block size"));
+  if (blocks === undefined || !(blockBytes > 0)) {
+    throw new LuksmithError("tool_failed", "resize2fs does not say how small the file system can get");
+  }
+  return Number(blocks) * blockBytes;
+}
+
+/** Of the file system, whatever its device has. @throws {LuksmithError} "tool_failed" when there is none */
+export async function ext4Bytes(exec: Exec, device: string, signal: AbortSignal): Promise<number> {
+  const dump = (await dumpSuperblock(exec, device, signal)) ?? "";
+  const bytes = Number(field(dump, "Block count")) * Number(field(dump, "Block size"));
+  if (bytes > 0) return bytes;
+  throw new LuksmithError("tool_failed", "the file system does not say how large it is");
+}
+
+/**
+ * Makes the file system smaller, which must not be mounted and has to have been checked. It moves inodes and blocks in no order that
+ * could be broken off: whoever calls this keeps what it writes apart.
+ */
+export async function shrinkExt4(exec: Exec, device: string, bytes: number, signal: AbortSignal): Promise<void> {
+  const args = [device, `${Math.floor(bytes / 1024)}K`];
+  await mustRun(exec, { file: "resize2fs", args, deadlineMs: wholeVolumeDeadlineMs, signal });
 }

@@ -6,8 +6,12 @@ import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
 import { volumeDeadlineMs } from "./deadlines.ts";
 
 const detachDeadlineMs = 30_000;
-/** LUKS2 sectors of 4096 bytes; direct I/O needs the device's sectors to be no smaller than the file's block. */
-const sectorBytes = 4096;
+export interface LoopSpec {
+  readonly file: string;
+  readonly access: "read" | "write" | "only read";
+  /** Those of the LUKS2 data on it: a file system has no smaller blocks than the device that it was made on had sectors. */
+  readonly sectorBytes: number;
+}
 
 /**
  * Binds a free loop device to the file. For writing with direct I/O: the image's pages are not cached a second time, and
@@ -17,8 +21,7 @@ const sectorBytes = 4096;
  */
 export async function attachLoop(
   exec: Exec,
-  file: string,
-  access: "read" | "write" | "only read",
+  { file, access, sectorBytes }: LoopSpec,
   signal?: AbortSignal,
 ): Promise<string> {
   const directIo = `--direct-io=${access === "write" ? "on" : "off"}`;

@@ -17,14 +17,13 @@ const disconnectDeadlineMs = 30_000;
 const lookDeadlineMs = 20_000;
 /** Of one that is built in as well, since it has parameters (sysfs(5), /sys/module). */
 const moduleDirectory = "/sys/module/nbd";
-/** LUKS2 sectors of 4096 bytes. */
-const blockBytes = 4096;
-
 export interface NbdConnectSpec {
   /** A Unix socket. */
   readonly socket: string;
   /** Of the export. */
   readonly name: string;
+  /** Those of the LUKS2 data in it. */
+  readonly sectorBytes: number;
   readonly onStart: (running: Running) => void;
 }
 
@@ -61,7 +60,7 @@ async function requireModule(exec: Exec): Promise<void> {
 
 /** @returns "/dev/nbdN" @throws {LuksmithError} "tool_failed" with its last words */
 export async function connectNbd(exec: Exec, spec: NbdConnectSpec, signal: AbortSignal): Promise<string> {
-  const args = ["-unix", spec.socket, "-name", spec.name, "-block-size", `${blockBytes}`];
+  const args = ["-unix", spec.socket, "-name", spec.name, "-block-size", `${spec.sectorBytes}`];
   const finished = await exec({
     file: "nbd-client",
     args,

@@ -40,6 +40,13 @@ export interface ImageStat {
   readonly writtenAt: Date | undefined;
 }
 
+/** What a host says of its room. Undefined: nothing, or nothing sensible. */
+export interface HostRoom {
+  readonly freeBytes: number | undefined;
+  /** No image of this machine's may be larger. */
+  readonly mostImageBytes: number | undefined;
+}
+
 /** The image on the backup host, while the connection stands. */
 export interface RemoteImage {
   /** Is there something under its name, at first sight? */
@@ -56,8 +63,19 @@ export interface RemoteImage {
   create(bytes: number): Promise<void>;
   /** Removes what {@link create} has made. */
   discard(): Promise<void>;
+  /** As far as the host tells: of a quota it may say nothing. */
+  room(signal: AbortSignal): Promise<HostRoom>;
   /** To at least this size; never shrinks. */
   grow(bytes: number, signal: AbortSignal): Promise<void>;
+  /** To at most this size: what is beyond is gone. */
+  shrink(bytes: number, signal: AbortSignal): Promise<void>;
+}
+
+/** What a block device has to have. */
+export interface DeviceSize {
+  /** At least. */
+  readonly bytes: number;
+  readonly sectorBytes: number;
 }
 
 /** The image as a block device of this machine. */
@@ -80,10 +98,9 @@ export interface Transport {
   connect(request: ConnectRequest, run: RunContext, signal: AbortSignal): Promise<RemoteImage>;
   /**
    * Looks at the image, and puts a block device on it.
-   * @param bytes that it must have at least
    * @throws {LuksmithError} "tampered" with what is wrong, "locked" with who has it
    */
-  openDevice(bytes: number, run: RunContext, signal: AbortSignal): Promise<ImageDevice>;
+  openDevice(size: DeviceSize, run: RunContext, signal: AbortSignal): Promise<ImageDevice>;
   /** Why a host that is there does not take what is written; undefined when it does. */
   trouble(volume: string, signal: AbortSignal): Promise<LuksmithError | undefined>;
   /** What is waited for, and what has come back, or "gone". */

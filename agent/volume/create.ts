@@ -6,10 +6,10 @@ import { dirname, join } from "node:path";
 import { allOrFirstError } from "../../common/all-settled.ts";
 import { syncDirectory, writeFileDurably } from "../../common/durable-file.ts";
 import { asLuksmithError, hasErrno, LuksmithError } from "../../common/errors.ts";
-import { mustRun } from "../../common/exec.ts";
+import { type Exec, mustRun } from "../../common/exec.ts";
 import { formatBytes } from "../../common/units.ts";
 import type { RemoteConfig } from "../config/remote.ts";
-import type { VolumeConfig } from "../config/volume.ts";
+import { isGenerated, type VolumeConfig } from "../config/volume.ts";
 import { filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { withRelease } from "../stack/attach.ts";
@@ -61,7 +61,7 @@ export async function createVolume(
   const headerFile = pins.headerFile(volume.name);
   await putAside(headerFile, run.runId);
   const { key } = volume;
-  const madeKey = key.from === "file" && key.generated && (await makeKey(key.path)) ? key.path : undefined;
+  const madeKey = isGenerated(key) && (await makeKey(key.path)) ? key.path : undefined;
   const fresh = freshPin(volume);
   let pin = fresh;
   try {
@@ -98,7 +98,7 @@ function freshPin(volume: VolumeConfig): Pin {
 }
 
 /** @returns whether it was made; a key that is there already is used */
-async function makeKey(path: string): Promise<boolean> {
+export async function makeKey(path: string): Promise<boolean> {
   try {
     await access(path);
     return false;
@@ -109,7 +109,7 @@ async function makeKey(path: string): Promise<boolean> {
 }
 
 /** A header whose pin.json was lost may be the only good one there is of an image. */
-async function putAside(headerFile: string, runId: string): Promise<void> {
+export async function putAside(headerFile: string, runId: string): Promise<void> {
   try {
     await rename(headerFile, `${headerFile}.before-${runId}`);
   } catch (error) {
@@ -192,9 +192,14 @@ async function writeContent(host: Host, filesDir: string, target: Target, signal
   await mustRun(exec, { file: "mkdir", args: ["--mode=0700", "--", directory], deadlineMs: volumeDeadlineMs, signal });
   const { name } = target.volume;
   await writeIdentity(exec, filesDir, { format: 1, id: target.pin.id, volume: name, generation: 1 }, signal);
-  const readme = [`of=${join(directory, "README.txt")}`, "status=none"];
-  await mustRun(exec, { file: "dd", args: readme, stdin: volumeReadme(name), deadlineMs: volumeDeadlineMs, signal });
+  await writeReadme(exec, filesDir, name, signal);
   await syncFilesystem(exec, filesDir, signal);
+}
+
+/** Our own directory is there. */
+export async function writeReadme(exec: Exec, filesDir: string, name: string, signal: AbortSignal): Promise<void> {
+  const readme = [`of=${join(ownDirectory(filesDir), "README.txt")}`, "status=none"];
+  await mustRun(exec, { file: "dd", args: readme, stdin: volumeReadme(name), deadlineMs: volumeDeadlineMs, signal });
 }
 
 async function discardImage({ image }: Connected, { volume }: Target, run: RunContext): Promise<void> {

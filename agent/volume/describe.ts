@@ -4,6 +4,7 @@ import { Volume } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { Run } from "../../proto/gen/luksmith/v1/types.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { PinStore } from "./pin.ts";
+import { wantedBytes } from "./size-plan.ts";
 import { findVolume } from "./target.ts";
 
 export async function describeVolume(
@@ -19,7 +20,7 @@ export async function describeVolume(
     remote: volume.remote,
     image: volume.image,
     filesystem: volume.filesystem,
-    configuredSize: volume.sizeBytes,
+    configuredSize: wantedBytes(volume, pin),
     size: pin?.imageBytes ?? 0,
     created: pin !== undefined,
     luksUuid: pin?.luksUuid ?? "",

@@ -26,9 +26,32 @@ const pinSchema = z.strictObject({
   generation: z.int().nonnegative(),
   /** Set before the volume is mounted for writing, cleared after the clean end of that. */
   unclean: z.boolean(),
+  /**
+   * What a resize has left to do.
+   * "grow": the image has its new size, the file system perhaps not yet; done by whoever has it mounted for writing next.
+   * "merge": the blocks of a smaller file system are on this machine's disk, and partly in the image already; done by whoever
+   * opens it next.
+   * "truncate": the image has more than is pinned; done by the next resize.
+   */
+  pending: z.enum(["grow", "merge", "truncate"]).optional(),
 });
 
 export type Pin = z.infer<typeof pinSchema>;
+
+/** What was begun before is done. Pure. */
+export function settled({ pending: _done, ...pin }: Pin): Pin {
+  return pin;
+}
+
+/** The same for a run that has mounted the volume for writing: of what it has no part in, the pin still speaks. Pure. */
+export function settledByWriting(pin: Pin): Pin {
+  return pin.pending === "truncate" ? pin : settled(pin);
+}
+
+/** Beside the pinned header. */
+export function movedBlocksFile(headerFile: string): string {
+  return join(dirname(headerFile), "moved-blocks");
+}
 
 export class PinStore {
   readonly #directory: string;
@@ -44,6 +67,11 @@ export class PinStore {
   /** What is left of a change of its keys, while something is. */
   keyChangeFile(volume: string): string {
     return join(this.#directory, volume, "key-change.json");
+  }
+
+  /** Blocks of a file system that is being made smaller: see shrink.ts. */
+  movedBlocksFile(volume: string): string {
+    return movedBlocksFile(this.headerFile(volume));
   }
 
   /** @returns undefined when the volume was not created (or adopted) on this machine */

@@ -1,43 +1,131 @@
-/** Growing a volume to the size that the configuration says. Interrupted at any step, the next call ends it. */
+/**
+ * Giving a volume the size that the configuration says.
+ *
+ * Growing: first the image, then the pin, and with it the device; the file system last. What is below may be larger than what is
+ * above, never smaller, so that an interruption leaves a volume that works; the pin remembers what is still to be done. Shrinking goes
+ * the other way about: see shrink.ts.
+ */
 
 import { LuksmithError } from "../../common/errors.ts";
 import { formatBytes } from "../../common/units.ts";
-import { filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { withRelease } from "../stack/attach.ts";
 import { type Connected, Stack, type Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
-import { syncFilesystem } from "../tools/sync.ts";
+import { endMoving } from "./end-moving.ts";
+import { growFilesystem } from "./grow-filesystem.ts";
 import { readIdentity, requireIdentity } from "./identity.ts";
-import type { PinStore } from "./pin.ts";
+import { type Pin, type PinStore, settled } from "./pin.ts";
+import { cutImage, measure, shrinkVolume } from "./shrink.ts";
+import { configSize, noRoom, wantedBytes } from "./size-plan.ts";
 
-/** @throws {LuksmithError} "usage" when the configuration asks for less than there is */
-export async function resizeVolume(host: Host, pins: PinStore, target: Target, run: RunContext): Promise<RunResult> {
-  const { volume, pin: before } = target;
-  const { name, sizeBytes } = volume;
-  if (sizeBytes < before.imageBytes) {
-    throw new LuksmithError(
-      "usage",
-      `volume ${name} has ${formatBytes(before.imageBytes)}, the configuration says ${formatBytes(sizeBytes)}: it can only grow`,
-      { hint: `set volumes.${name}.size to what it has, or to more` },
-    );
+export interface ResizeOptions {
+  readonly dryRun: boolean;
+  /** A configured size that is smaller than the volume is meant so. */
+  readonly shrink: boolean;
+  /** More than the host has room for now is wanted all the same. */
+  readonly overcommit: boolean;
+}
+
+/** @throws {LuksmithError} "usage" when the configuration asks for less than there is, "full" when the host has no room for it */
+export async function resizeVolume(
+  host: Host,
+  pins: PinStore,
+  target: Target,
+  options: ResizeOptions,
+  run: RunContext,
+): Promise<RunResult> {
+  const { name } = target.volume;
+  const { imageBytes } = target.pin;
+  const sizeBytes = wantedBytes(target.volume, target.pin);
+  if (options.dryRun) return dryRun(host, pins, target, options, run);
+  if (sizeBytes < imageBytes) {
+    if (!options.shrink) throw notAsked(target);
+    await shrinkVolume(host, pins, target, sizeBytes, run);
+    return {
+      state: "done",
+      summary: `volume ${name} shrank from ${formatBytes(imageBytes)} to ${formatBytes(sizeBytes)}`,
+    };
   }
-  const pin = { ...before, imageBytes: sizeBytes };
+  if (target.pin.pending === "truncate" && sizeBytes === imageBytes) await cutImage(host, pins, target, run);
+  else await growVolume(host, pins, target, { bytes: sizeBytes, overcommit: options.overcommit }, run);
+  const change = sizeBytes === imageBytes ? "has" : `grew from ${formatBytes(imageBytes)} to`;
+  return { state: "done", summary: `volume ${name} ${change} ${formatBytes(sizeBytes)}` };
+}
+
+function notAsked({ volume: { name, sizeBytes }, pin: { imageBytes } }: Target): LuksmithError {
+  return new LuksmithError(
+    "usage",
+    `volume ${name} has ${formatBytes(imageBytes)}, and the configuration says ${formatBytes(sizeBytes)}: it is not made smaller without being asked for`,
+    {
+      hint: `how small it can get: luksmith volume resize ${name} --dry-run; then luksmith volume resize ${name} --shrink, or set volumes.${name}.size to ${configSize(imageBytes)}`,
+    },
+  );
+}
+
+/**
+ * Interrupted at any step, it is ended by the next call, or by the next run that writes.
+ * @param growth.bytes of the image, no less than it has
+ * @returns what is pinned then
+ * @throws {LuksmithError} "full" before anything is touched, when the host has no room for it
+ */
+export async function growVolume(
+  host: Host,
+  pins: PinStore,
+  begun: Target,
+  growth: { readonly bytes: number; readonly overcommit: boolean },
+  run: RunContext,
+): Promise<Pin> {
+  const target = await endMoving(host, pins, begun, run);
+  const { name } = target.volume;
+  const { bytes } = growth;
+  const pin: Pin = { ...target.pin, imageBytes: bytes, unclean: true, pending: "grow" };
   const grown = { ...target, pin };
   const stack = new Stack(host, name);
   await withRelease(stack, run, async () => {
-    const prepareImage = ({ image, signal }: Connected) => image.grow(sizeBytes, signal);
+    const prepareImage = (connected: Connected) =>
+      run.step("make the image larger", async () => {
+        await requireRoom(connected, target, growth);
+        await connected.image.grow(bytes, connected.signal);
+      });
     const opened = await stack.open(grown, "write", run, { prepareImage });
-    // A file system smaller than its device is harmless, a larger one is not: the pin goes first.
-    await pins.write(name, pin);
+    // a file system smaller than its device is harmless, a larger one is not: the pin goes first
+    await run.step("pin the size", () => pins.write(name, pin));
     await stack.mount(grown, opened, "write", run);
     const { filesDir } = stack.names;
     requireIdentity(await readIdentity(host.exec, filesDir, opened.signal), pin, name, false);
-    await run.step("grow the file system", async () => {
-      await filesystemKinds[pin.filesystem].grow(host.exec, opened.device, filesDir, opened.signal);
-      await syncFilesystem(host.exec, filesDir, opened.signal);
-    });
+    await growFilesystem(host, pin, opened, filesDir, run);
   });
-  const change = sizeBytes === before.imageBytes ? "has" : `grew from ${formatBytes(before.imageBytes)} to`;
-  return { state: "done", summary: `volume ${name} ${change} ${formatBytes(sizeBytes)}` };
+  const done = { ...settled(pin), unclean: false };
+  await pins.write(name, done);
+  return done;
+}
+
+async function requireRoom(
+  { image, signal }: Pick<Connected, "image" | "signal">,
+  { volume, remote, pin }: Target,
+  { bytes, overcommit }: { bytes: number; overcommit: boolean },
+): Promise<void> {
+  if (bytes <= pin.imageBytes) return;
+  const [stat, room] = await Promise.all([image.stat(signal), image.room(signal)]);
+  const allocatedBytes = stat?.allocatedBytes ?? 0;
+  const fault = noRoom({ volume: volume.name, remote: remote.name, bytes, allocatedBytes, overcommit }, room);
+  if (fault !== undefined) throw fault;
+}
+
+/** What would be done, whether it can be, and how small the volume could get; nothing is written. */
+async function dryRun(
+  host: Host,
+  pins: PinStore,
+  target: Target,
+  { overcommit }: ResizeOptions,
+  run: RunContext,
+): Promise<RunResult> {
+  const { volume, pin } = target;
+  const { name } = volume;
+  const bytes = wantedBytes(volume, pin);
+  await measure(host, pins, target, bytes, run, (attached) => requireRoom(attached, target, { bytes, overcommit }));
+  const how = bytes < pin.imageBytes ? "shrink" : "grow";
+  const would = bytes === pin.imageBytes ? "has" : `would ${how} from ${formatBytes(pin.imageBytes)} to`;
+  return { state: "done", summary: `volume ${name} ${would} ${formatBytes(bytes)}` };
 }

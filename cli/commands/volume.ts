@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { addExamples, groups } from "../help-text.ts";
 import type { Invocation } from "../invocation.ts";
+import { addVolumeAdoptCommand } from "./volume-adopt.ts";
 import { addVolumeCheckCommand } from "./volume-check.ts";
 import { addVolumeCreateCommand } from "./volume-create.ts";
 import { addVolumeListCommand } from "./volume-list.ts";
@@ -10,11 +11,12 @@ export function addVolumeCommand(program: Command, invocation: Invocation): void
   const volume = program
     .command("volume")
     .helpGroup(groups.setup)
-    .summary("create, list, check and resize volumes")
+    .summary("create, adopt, list, check and resize volumes")
     .description(
       "A volume is an encrypted image on a backup host, with the file system in it and the key that opens it.",
     );
   addVolumeCreateCommand(volume, invocation);
+  addVolumeAdoptCommand(volume, invocation);
   addVolumeListCommand(volume, invocation);
   addVolumeCheckCommand(volume, invocation);
   addVolumeResizeCommand(volume, invocation);

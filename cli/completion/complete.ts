@@ -24,6 +24,7 @@ const argumentSources: Readonly<Record<string, Source>> = {
   "restore snapshot": snapshotReferences,
   "verify snapshot": snapshotReferences,
   "volume create name": ({ volumes }) => volumes,
+  "volume adopt name": ({ volumes }) => volumes,
   "volume check name": ({ volumes }) => volumes,
   "volume resize name": ({ volumes }) => volumes,
   "trim volume": ({ volumes }) => volumes,
@@ -36,6 +37,7 @@ const argumentSources: Readonly<Record<string, Source>> = {
 
 const optionSources: Readonly<Record<string, Source>> = {
   "runs job": ({ jobs }) => jobs,
+  "volume adopt job": ({ jobs }) => jobs,
   "runs volume": ({ volumes }) => volumes,
   "snapshots volume": ({ volumes }) => volumes,
   "prune snapshot": ({ snapshots }) =>

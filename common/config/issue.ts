@@ -39,9 +39,7 @@ function flatten(issue: z.core.$ZodIssue, prefix: ConfigPath, schema: z.ZodType)
       return issue.issues.map(({ message }) => ({ path, part: "key", message }));
     case "invalid_union": {
       // the one form whose kind of value it is says best what is wrong with it
-      const [only, ...others] = issue.errors.filter(
-        (branch) => !branch.some((inner) => inner.code === "invalid_type" && inner.path.length === 0),
-      );
+      const [only, ...others] = issue.errors.filter((branch) => !isOfAnotherKind(branch));
       if (only !== undefined && only.length > 0 && others.length === 0) {
         return only.flatMap((inner) => flatten(inner, path, schema));
       }
@@ -54,6 +52,15 @@ function flatten(issue: z.core.$ZodIssue, prefix: ConfigPath, schema: z.ZodType)
     default:
       return [{ path, part: "value", message: issue.message }];
   }
+}
+
+/** A form that is not meant at all: text where it has a mapping. One of several forms itself is not meant when none of them is. */
+function isOfAnotherKind(branch: readonly z.core.$ZodIssue[]): boolean {
+  return branch.some(
+    (issue) =>
+      issue.path.length === 0 &&
+      (issue.code === "invalid_type" || (issue.code === "invalid_union" && issue.errors.every(isOfAnotherKind))),
+  );
 }
 
 /** The wording where the schema has none of its own. */

@@ -42,12 +42,12 @@ export class VolumeNbdDevice {
 
   /**
    * The release must be registered before.
-   * @param exportName what is asked of the server for
+   * @param spec.exportName what the server is asked for
    * @param startRelay starts what carries the bytes, with the descriptor as its standard input and output
    * @param onRelayEnd called with its last words
    */
   async connect(
-    exportName: string,
+    { exportName, sectorBytes }: { exportName: string; sectorBytes: number },
     startRelay: (connection: number) => Child,
     onRelayEnd: (said: string) => void,
     signal: AbortSignal,
@@ -60,7 +60,11 @@ export class VolumeNbdDevice {
     const onStart = ({ pid }: { pid: number }) => {
       this.#pid = pid;
     };
-    const connecting = connectNbd(this.#host.exec, { socket: nbdSocket, name: exportName, onStart }, either);
+    const connecting = connectNbd(
+      this.#host.exec,
+      { socket: nbdSocket, name: exportName, sectorBytes, onStart },
+      either,
+    );
     connecting.catch((error: unknown) => relayed.abort(error));
     const relay = await socket.hand(either, async (connection) => {
       // before it hears a word of the server, without which it does not get as far as the kernel

@@ -6,7 +6,7 @@ import type { RemoteConfig } from "../../config/remote.ts";
 import type { HelperSession } from "../../helper-session/helper-session.ts";
 import { makeDirectory } from "../../remote/ssh-failure.ts";
 import { imageExists } from "../image-errors.ts";
-import type { ImageStat, RemoteImage } from "../transport.ts";
+import type { HostRoom, ImageStat, RemoteImage } from "../transport.ts";
 
 export class NbdImage implements RemoteImage {
   readonly isThere: boolean;
@@ -14,6 +14,7 @@ export class NbdImage implements RemoteImage {
   readonly #session: HelperSession;
   readonly #remote: RemoteConfig;
   readonly #path: string;
+  readonly #can: ProbeResponse;
   /** To be taken back when nothing serves it any more. */
   isDiscarded = false;
 
@@ -23,6 +24,7 @@ export class NbdImage implements RemoteImage {
     this.#remote = remote;
     this.#path = path;
     this.isThere = isThere;
+    this.#can = can;
     this.whyNoHoles = can.punchesHoles ? undefined : can.noHolesReason || "it does not say why";
   }
 
@@ -48,10 +50,22 @@ export class NbdImage implements RemoteImage {
     this.isDiscarded = true;
   }
 
+  /** As it was when the session began. */
+  async room(): Promise<HostRoom> {
+    const { freeBytes, maxImageBytes } = this.#can;
+    return { freeBytes, mostImageBytes: maxImageBytes === 0 ? undefined : maxImageBytes };
+  }
+
   async grow(bytes: number, signal: AbortSignal): Promise<void> {
     const there = await this.stat(signal);
     if (there !== undefined && there.bytes >= bytes) return;
     await this.#session.call("resizeImage", { image: this.#path, bytes, shrink: false }, signal);
+  }
+
+  async shrink(bytes: number, signal: AbortSignal): Promise<void> {
+    const there = await this.stat(signal);
+    if (there !== undefined && there.bytes <= bytes) return;
+    await this.#session.call("resizeImage", { image: this.#path, bytes, shrink: true }, signal);
   }
 }
 

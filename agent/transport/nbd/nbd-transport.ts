@@ -20,7 +20,7 @@ import type { Host } from "../../system/host.ts";
 import { requireNbd } from "../../tools/nbd-client.ts";
 import { startTcpRelay } from "../../tools/socat.ts";
 import { fullHost, noImage, requireBytes, takesNoData, whatStays } from "../image-errors.ts";
-import type { ConnectRequest, ImageDevice, RemoteImage, Transport } from "../transport.ts";
+import type { ConnectRequest, DeviceSize, ImageDevice, RemoteImage, Transport } from "../transport.ts";
 import { VolumeNbdDevice } from "./nbd-device.ts";
 import { NbdImage, statImage } from "./nbd-image.ts";
 import { requireProgram } from "./programs.ts";
@@ -137,14 +137,19 @@ export class NbdTransport implements Transport {
     }
   }
 
-  async openDevice(bytes: number, run: RunContext, signal: AbortSignal): Promise<ImageDevice> {
+  async openDevice(size: DeviceSize, run: RunContext, signal: AbortSignal): Promise<ImageDevice> {
     const reached = this.#reached;
     if (reached === undefined) throw new LuksmithError("internal", "no device without a connection");
     // an nbd-server takes seconds on a slow host before it says its first word
-    return await run.step("export", () => this.#openExport(reached, bytes, run, signal));
+    return await run.step("export", () => this.#openExport(reached, size, run, signal));
   }
 
-  async #openExport(reached: Reached, bytes: number, run: RunContext, signal: AbortSignal): Promise<ImageDevice> {
+  async #openExport(
+    reached: Reached,
+    { bytes, sectorBytes }: DeviceSize,
+    run: RunContext,
+    signal: AbortSignal,
+  ): Promise<ImageDevice> {
     const { request, session, path, opening } = reached;
     const { remote, image } = request;
     const { exported, isReserved } = await (opening ?? this.#open(session, request, path, run, signal)).catch(
@@ -162,7 +167,12 @@ export class NbdTransport implements Transport {
         .fail(lost)
         .catch((error: unknown) => this.#host.log.error({ err: error }, "could not end the session"));
     };
-    const device = await this.#device.connect(exported.name, startRelay, onRelayEnd, signal);
+    const device = await this.#device.connect(
+      { exportName: exported.name, sectorBytes },
+      startRelay,
+      onRelayEnd,
+      signal,
+    );
     requireBytes(remote.name, image, device.bytes, bytes);
     return { path: device.path, number: device.device, readOnly: device.readOnly, isReserved };
   }

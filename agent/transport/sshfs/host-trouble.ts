@@ -30,7 +30,7 @@ export async function hostTrouble(
 }
 
 /** Through statvfs@openssh.com; other servers say nothing sensible. Source: stat(1), --file-system: %a %S */
-async function freeBytesOf(exec: Exec, directory: string, signal: AbortSignal): Promise<number | undefined> {
+export async function freeBytesOf(exec: Exec, directory: string, signal: AbortSignal): Promise<number | undefined> {
   const args = ["--file-system", "--format=%a %S %b", "--", directory];
   const finished = await exec({ file: "stat", args, brief: true, deadlineMs, signal });
   const [free, size, all] = finished.stdout.toString().trim().split(" ").map(Number);

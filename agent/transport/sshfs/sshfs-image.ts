@@ -1,5 +1,6 @@
 /** The image as a file on the mount. Children touch it: the host may never answer. */
 
+import { dirname } from "node:path";
 import { LuksmithError } from "../../../common/errors.ts";
 import { mustRun } from "../../../common/exec.ts";
 import type { RemoteConfig } from "../../config/remote.ts";
@@ -8,7 +9,8 @@ import type { Host } from "../../system/host.ts";
 import { volumeDeadlineMs } from "../../tools/deadlines.ts";
 import { removeRemoteFiles, statRemote } from "../../tools/remote-file.ts";
 import { imageExists } from "../image-errors.ts";
-import type { ImageStat, RemoteImage } from "../transport.ts";
+import type { HostRoom, ImageStat, RemoteImage } from "../transport.ts";
+import { freeBytesOf } from "./host-trouble.ts";
 
 export interface SshfsImageSpec {
   readonly remote: RemoteConfig;
@@ -64,9 +66,20 @@ export class SshfsImage implements RemoteImage {
     await removeRemoteFiles(this.#host.exec, [this.#spec.path]);
   }
 
+  async room(signal: AbortSignal): Promise<HostRoom> {
+    const freeBytes = await freeBytesOf(this.#host.exec, dirname(this.#spec.path), signal);
+    return { freeBytes, mostImageBytes: undefined };
+  }
+
   async grow(bytes: number, signal: AbortSignal): Promise<void> {
     // ">N" enlarges and never shrinks (truncate(1))
     const args = ["--no-create", `--size=>${bytes}`, "--", this.#spec.path];
+    await mustRun(this.#host.exec, { file: "truncate", args, deadlineMs: volumeDeadlineMs, signal });
+  }
+
+  async shrink(bytes: number, signal: AbortSignal): Promise<void> {
+    // "<N" cuts and never enlarges (truncate(1))
+    const args = ["--no-create", `--size=<${bytes}`, "--", this.#spec.path];
     await mustRun(this.#host.exec, { file: "truncate", args, deadlineMs: volumeDeadlineMs, signal });
   }
 }

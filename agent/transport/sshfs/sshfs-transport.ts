@@ -11,9 +11,9 @@ import type { IoState } from "../../stack/stall-meter.ts";
 import { type LoopDevice, loopDevices } from "../../system/block-devices.ts";
 import { blockIo } from "../../system/block-io.ts";
 import type { Host } from "../../system/host.ts";
-import { attachLoop, detachLoop } from "../../tools/losetup.ts";
+import { attachLoop, detachLoop, type LoopSpec } from "../../tools/losetup.ts";
 import { type RemoteStat, statRemote } from "../../tools/remote-file.ts";
-import type { AttachMode, ConnectRequest, ImageDevice, RemoteImage, Transport } from "../transport.ts";
+import type { AttachMode, ConnectRequest, DeviceSize, ImageDevice, RemoteImage, Transport } from "../transport.ts";
 import { hostTrouble } from "./host-trouble.ts";
 import { missingImage, requireImage } from "./image-file.ts";
 import { SshfsImage } from "./sshfs-image.ts";
@@ -115,7 +115,7 @@ export class SshfsTransport implements Transport {
     }
   }
 
-  async openDevice(bytes: number, _run: RunContext, signal: AbortSignal): Promise<ImageDevice> {
+  async openDevice({ bytes, sectorBytes }: DeviceSize, _run: RunContext, signal: AbortSignal): Promise<ImageDevice> {
     const reached = this.#reached;
     if (reached === undefined) throw new LuksmithError("internal", "no device without a connection");
     const { request, path, mounted, isLeased } = reached;
@@ -125,13 +125,14 @@ export class SshfsTransport implements Transport {
     const name = basename(path);
     if (found === undefined) throw await missingImage(exec, this.#names.remoteDir, name, remote.name, signal);
     requireImage(found, { name, remote: remote.name, device: mounted.device, bytes });
-    const loop = await this.#loopOn(path, isLeased ? mode : "only read", signal);
+    const loop = await this.#loopOn({ file: path, access: isLeased ? mode : "only read", sectorBytes }, signal);
     return { path: loop.path, number: loop.device, readOnly: loop.readOnly, isReserved: isLeased };
   }
 
   /** @returns a device that was checked to be on this very file and, for writing, unbuffered */
-  async #loopOn(imagePath: string, access: AttachMode | "only read", signal: AbortSignal): Promise<LoopDevice> {
-    const path = await attachLoop(this.#host.exec, imagePath, access, signal);
+  async #loopOn(spec: LoopSpec, signal: AbortSignal): Promise<LoopDevice> {
+    const { file: imagePath, access } = spec;
+    const path = await attachLoop(this.#host.exec, spec, signal);
     this.#loops.add(path);
     const loop = (await loopDevices()).find((device) => device.path === path);
     if (loop?.backingFile !== imagePath) {

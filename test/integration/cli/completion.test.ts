@@ -61,7 +61,7 @@ async function offered(line: string, words: string[], socket = agent.socket): Pr
 
 const lines: [line: string, words: string[], offered: string[]][] = [
   ["luksmith ba", ["luksmith", "ba"], ["backup"]],
-  ["luksmith volume ", ["luksmith", "volume", ""], ["create", "list", "check", "resize", "help"]],
+  ["luksmith volume ", ["luksmith", "volume", ""], ["create", "adopt", "list", "check", "resize", "help"]],
   ["luksmith backup ", ["luksmith", "backup", ""], ["home", "srv"]],
   ["luksmith backup s", ["luksmith", "backup", "s"], ["srv"]],
   ["luksmith backup --acc", ["luksmith", "backup", "--acc"], ["--accept-rollback"]],

@@ -37,6 +37,7 @@ const commands = [
   "unpin",
   "verify",
   "volume",
+  "volume adopt",
   "volume check",
   "volume create",
   "volume list",

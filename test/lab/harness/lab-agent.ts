@@ -174,6 +174,15 @@ export class LabAgent implements AsyncDisposable {
     return { ...(await this.follow(response.run?.id ?? "")), recoveryPassphrase: response.recoveryPassphrase };
   }
 
+  async adopt(volume: string, job: string, options: Partial<Agent.AdoptVolumeRequest> = {}): Promise<Followed> {
+    return this.follow(await this.startAdopt(volume, job, options));
+  }
+
+  startAdopt(volume: string, job: string, options: Partial<Agent.AdoptVolumeRequest> = {}): Promise<string> {
+    const request = { volume, job, root: "", passphrase: Buffer.alloc(0), dryRun: false, shownRun: "", ...options };
+    return this.#start((done) => this.#client.adoptVolume(request, done));
+  }
+
   async check(volume: string, options: Partial<Agent.CheckVolumeRequest> = {}): Promise<Followed> {
     return this.follow(await this.startCheck(volume, options));
   }
@@ -184,12 +193,13 @@ export class LabAgent implements AsyncDisposable {
     return this.#start((done) => this.#client.checkVolume(request, done));
   }
 
-  async resize(volume: string): Promise<Followed> {
-    return this.follow(await this.startResize(volume));
+  async resize(volume: string, options: Partial<Agent.ResizeVolumeRequest> = {}): Promise<Followed> {
+    return this.follow(await this.startResize(volume, options));
   }
 
-  startResize(volume: string): Promise<string> {
-    return this.#start((done) => this.#client.resizeVolume({ volume }, done));
+  startResize(volume: string, options: Partial<Agent.ResizeVolumeRequest> = {}): Promise<string> {
+    const request = { volume, dryRun: false, overcommit: false, shrink: false, ...options };
+    return this.#start((done) => this.#client.resizeVolume(request, done));
   }
 
   async trim(volume: string, dryRun = false): Promise<Followed> {

@@ -25,12 +25,12 @@ export async function makeBigSource(directory: string): Promise<void> {
 }
 
 /** Takes room in the created volume: blocks that are allocated, and written by nobody. */
-export async function takeRoom(host: SecondHost): Promise<void> {
-  const image = join(host.imagesPath, "tight.luks");
-  await run("cryptsetup", ["open", "--key-file", "/etc/luksmith/keys/tight.key", image, mapping]);
-  await mkdir(mountPoint);
+export async function takeRoom(host: SecondHost, volume = "tight", takenMiB = ballastMiB): Promise<void> {
+  const image = join(host.imagesPath, `${volume}.luks`);
+  await run("cryptsetup", ["open", "--key-file", `/etc/luksmith/keys/${volume}.key`, image, mapping]);
+  await mkdir(mountPoint, { recursive: true });
   await run("mount", [`/dev/mapper/${mapping}`, mountPoint]);
-  await run("fallocate", ["--length", `${ballastMiB}MiB`, join(mountPoint, "ballast")]);
+  await run("fallocate", ["--length", `${takenMiB}MiB`, join(mountPoint, "ballast")]);
   await run("umount", [mountPoint]);
   await run("cryptsetup", ["close", mapping]);
 }

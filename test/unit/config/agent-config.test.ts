@@ -80,6 +80,7 @@ access:
           remote: "vault",
           image: "home.luks",
           sizeBytes: 1.5 * 2 ** 30,
+          growth: undefined,
           filesystem: "ext4",
           key: { from: "file", path: "/root/home.key", generated: false },
           kdf: { type: "pbkdf2", iterations: 1000 },
@@ -152,6 +153,7 @@ test("what is left out", () => {
     remote: "vault",
     image: "home.luks",
     sizeBytes: 64 * 2 ** 20,
+    growth: undefined,
     filesystem: "ext4",
     key: { from: "file", path: "/etc/luksmith/keys/home.key", generated: true },
     kdf: undefined,
@@ -251,6 +253,32 @@ test("which snapshots stay, and where their days begin", () => {
   assert.deepEqual(faults("timezone: Europe/Berln"), [`${zone} did you mean "Europe/Berlin"?`]);
   assert.deepEqual(faults("timezone: Mars/Olympus"), [`${zone} such as "Europe/Berlin" or "UTC"`]);
   assert.deepEqual(faults('timezone: "+02:00"'), [`${zone} such as "Europe/Berlin" or "UTC"`]);
+});
+
+test("a size that grows by itself: what it begins with, its step and its limit", () => {
+  const volumes = (size: string) =>
+    `remotes: { v: { host: v, user: u } }\nvolumes: { a: { remote: v, image: a, size: ${size} } }`;
+  const volume = parseAgentConfig(volumes("{ auto: { start: 64M, step: 16M, limit: 1G } }"), "agent.yaml").volumes.get(
+    "a",
+  );
+  assert.equal(volume?.sizeBytes, 64 * 2 ** 20);
+  assert.deepEqual(volume?.growth, { stepBytes: 16 * 2 ** 20, limitBytes: 2 ** 30 });
+  assert.equal(parseAgentConfig(volumes("64M"), "agent.yaml").volumes.get("a")?.growth, undefined);
+  for (const [size, where] of [
+    ["{ auto: { start: 64M, step: 1M, limit: 1G } }", "volumes.a.size.auto.step: must be at least 16M"],
+    ["{ auto: { start: 64M, step: 16M, limit: 60M } }", "volumes.a.size.auto.limit: must be at least 64M"],
+    ["{ auto: { start: 128M, step: 16M, limit: 64M } }", "volumes.a.size.auto.limit: must not be less than start"],
+    ["{ auto: { start: 64M, step: 16M } }", "volumes.a.size.auto.limit: "],
+    ["{ auto: { start: 64M, step: 16M, limit: 1G, most: 1G } }", "volumes.a.size.auto.most: unknown key"],
+    ["{ automatic: { start: 64M } }", "volumes.a.size"],
+    ["auto", "volumes.a.size: "],
+  ] as const) {
+    const faults = faultsOf(volumes(size));
+    assert.ok(
+      faults.some((fault) => fault.includes(where)),
+      `${size}: ${faults.join("; ")}`,
+    );
+  }
 });
 
 test("what the format has and this version does not act on is refused", () => {

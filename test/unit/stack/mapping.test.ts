@@ -58,6 +58,15 @@ test("a key that dmsetup shows as zeros", () => {
   requireTables([withArgs(crypt, [1, "0".repeat(128)]), linear], pin, expected);
 });
 
+test("sectors of 512 bytes, which are the kernel's own: it says nothing of them", () => {
+  const small = { ...pin, sectorBytes: 512 };
+  const plain = { ...crypt, args: crypt.args.slice(0, 5) };
+  requireTables([plain, linear], small, expected);
+  requireTables([{ ...plain, args: [...plain.args, "1", "allow_discards"] }, linear], small, expected);
+  assert.throws(() => requireTables([crypt, linear], small, expected), /option sector_size:4096/);
+  assert.throws(() => requireTables([plain, linear], pin, expected), /not of 4096 bytes/);
+});
+
 test("options that change how it is done, not what is written", () => {
   for (const option of ["allow_discards", "no_read_workqueue", "no_write_workqueue", "same_cpu_crypt"]) {
     const args = [...crypt.args.slice(0, 5), "2", option, "sector_size:4096"];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseDmTables } from "../../../agent/tools/dmsetup.ts";
+import { parseDmTables, parseSnapshotUse } from "../../../agent/tools/dmsetup.ts";
 
 test("the lines of `dmsetup table`", () => {
   const text = [
@@ -35,4 +35,13 @@ test("names with colons keep them; dmsetup writes other characters as \\x20", ()
     parseDmTables("a:b: 0 1 zero \na\\x20b: 0 1 zero \n").map((target) => target.name),
     ["a:b", "a\\x20b"],
   );
+});
+
+test("how much of a snapshot is in use, and that it is none any more", () => {
+  assert.deepEqual(parseSnapshotUse("0 376832 snapshot 1056/390912 16\n"), { sectors: 1056, metadataSectors: 16 });
+  assert.deepEqual(parseSnapshotUse("0 376832 snapshot-merge 16/390912 16\n"), { sectors: 16, metadataSectors: 16 });
+  for (const said of ["Invalid", "Overflow", "Merge failed", "Unknown"]) {
+    assert.equal(parseSnapshotUse(`0 376832 snapshot ${said}\n`), undefined);
+  }
+  assert.equal(parseSnapshotUse("0 8 linear 7:0 0"), undefined);
 });

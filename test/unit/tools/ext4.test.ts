@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseJournal, parseSuperblock } from "../../../agent/tools/ext4.ts";
+import { parseJournal, parseSuitability, parseSuperblock } from "../../../agent/tools/ext4.ts";
 
 const uuid = "0b8a2c3e-5d0b-4a3c-9c1e-6a2a8f5b7d11";
 
@@ -50,4 +50,20 @@ test("no superblock at all", () => {
   for (const text of ["", "dumpe2fs 1.47.0 (5-Feb-2023)\n", `Filesystem UUID: ${uuid}`, "Filesystem state: clean"]) {
     assert.equal(parseSuperblock(text), undefined);
   }
+});
+
+test("one that somebody else has made needs a journal, and says when it was written to", () => {
+  const written = "Last write time:          Mon Nov 23 02:00:05 2026";
+  const whole = `${superblock({})}\n${written}\nInode size:\t          256`;
+  assert.deepEqual(parseSuitability(whole), {
+    fault: undefined,
+    warning: undefined,
+    writtenAt: new Date("2026-11-23T02:00:05Z"),
+  });
+  assert.match(parseSuitability(superblock({ features: "ext_attr" })).fault ?? "", /no journal/);
+  assert.match(
+    parseSuitability(`${superblock({})}\nInode size:\t          128`).warning ?? "",
+    /fractions of a second/,
+  );
+  assert.equal(parseSuitability(`${superblock({})}\nLast write time:          n/a`).writtenAt, undefined);
 });

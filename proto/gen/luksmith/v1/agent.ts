@@ -184,6 +184,30 @@ export interface CreateVolumeResponse {
   headerFile: string;
 }
 
+export interface AdoptVolumeRequest {
+  volume: string;
+  /** Gets what is in the image as its first snapshot. */
+  job: string;
+  /** The absolute path on this machine that the root of the image is a copy of; empty for the job's only source. */
+  root: string;
+  /** What opens the image, where that is not the key file. */
+  passphrase: Buffer;
+  /** Look, and say what would be done. */
+  dryRun: boolean;
+  /** The id of a dry run whose findings somebody has said yes to: a header that is another one since is refused. */
+  shownRun: string;
+}
+
+export interface AdoptVolumeResponse {
+  run:
+    | Run
+    | undefined;
+  /** Present when the configuration names no key: shown once, kept nowhere. */
+  recoveryPassphrase: string;
+  keyFile: string;
+  headerFile: string;
+}
+
 export interface CheckVolumeRequest {
   volume: string;
   acceptRollback: boolean;
@@ -198,6 +222,12 @@ export interface CheckVolumeResponse {
 /** Grows the image, the mapping and the file system to the size that the config says. */
 export interface ResizeVolumeRequest {
   volume: string;
+  /** Say what would be done and how small the volume could get; nothing is changed. */
+  dryRun: boolean;
+  /** Grow beyond what the backup host has room for now. */
+  overcommit: boolean;
+  /** Make it smaller where the config says so; never done without. */
+  shrink: boolean;
 }
 
 export interface ResizeVolumeResponse {
@@ -2076,6 +2106,292 @@ export const CreateVolumeResponse: MessageFns<CreateVolumeResponse> = {
   },
 };
 
+function createBaseAdoptVolumeRequest(): AdoptVolumeRequest {
+  return { volume: "", job: "", root: "", passphrase: Buffer.alloc(0), dryRun: false, shownRun: "" };
+}
+
+export const AdoptVolumeRequest: MessageFns<AdoptVolumeRequest> = {
+  encode(message: AdoptVolumeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volume !== "") {
+      writer.uint32(10).string(message.volume);
+    }
+    if (message.job !== "") {
+      writer.uint32(18).string(message.job);
+    }
+    if (message.root !== "") {
+      writer.uint32(26).string(message.root);
+    }
+    if (message.passphrase.length !== 0) {
+      writer.uint32(34).bytes(message.passphrase);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(40).bool(message.dryRun);
+    }
+    if (message.shownRun !== "") {
+      writer.uint32(50).string(message.shownRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdoptVolumeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdoptVolumeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.root = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.passphrase = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.shownRun = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AdoptVolumeRequest {
+    return {
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
+      job: isSet(object.job) ? globalThis.String(object.job) : "",
+      root: isSet(object.root) ? globalThis.String(object.root) : "",
+      passphrase: isSet(object.passphrase) ? Buffer.from(bytesFromBase64(object.passphrase)) : Buffer.alloc(0),
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+      shownRun: isSet(object.shownRun)
+        ? globalThis.String(object.shownRun)
+        : isSet(object.shown_run)
+        ? globalThis.String(object.shown_run)
+        : "",
+    };
+  },
+
+  toJSON(message: AdoptVolumeRequest): unknown {
+    const obj: any = {};
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
+    if (message.job !== "") {
+      obj.job = message.job;
+    }
+    if (message.root !== "") {
+      obj.root = message.root;
+    }
+    if (message.passphrase.length !== 0) {
+      obj.passphrase = base64FromBytes(message.passphrase);
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    if (message.shownRun !== "") {
+      obj.shownRun = message.shownRun;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AdoptVolumeRequest>): AdoptVolumeRequest {
+    return AdoptVolumeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AdoptVolumeRequest>): AdoptVolumeRequest {
+    const message = createBaseAdoptVolumeRequest();
+    message.volume = object.volume ?? "";
+    message.job = object.job ?? "";
+    message.root = object.root ?? "";
+    message.passphrase = object.passphrase ?? Buffer.alloc(0);
+    message.dryRun = object.dryRun ?? false;
+    message.shownRun = object.shownRun ?? "";
+    return message;
+  },
+};
+
+function createBaseAdoptVolumeResponse(): AdoptVolumeResponse {
+  return { run: undefined, recoveryPassphrase: "", keyFile: "", headerFile: "" };
+}
+
+export const AdoptVolumeResponse: MessageFns<AdoptVolumeResponse> = {
+  encode(message: AdoptVolumeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    if (message.recoveryPassphrase !== "") {
+      writer.uint32(18).string(message.recoveryPassphrase);
+    }
+    if (message.keyFile !== "") {
+      writer.uint32(26).string(message.keyFile);
+    }
+    if (message.headerFile !== "") {
+      writer.uint32(34).string(message.headerFile);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdoptVolumeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdoptVolumeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = Run.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.recoveryPassphrase = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.keyFile = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.headerFile = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AdoptVolumeResponse {
+    return {
+      run: isSet(object.run) ? Run.fromJSON(object.run) : undefined,
+      recoveryPassphrase: isSet(object.recoveryPassphrase)
+        ? globalThis.String(object.recoveryPassphrase)
+        : isSet(object.recovery_passphrase)
+        ? globalThis.String(object.recovery_passphrase)
+        : "",
+      keyFile: isSet(object.keyFile)
+        ? globalThis.String(object.keyFile)
+        : isSet(object.key_file)
+        ? globalThis.String(object.key_file)
+        : "",
+      headerFile: isSet(object.headerFile)
+        ? globalThis.String(object.headerFile)
+        : isSet(object.header_file)
+        ? globalThis.String(object.header_file)
+        : "",
+    };
+  },
+
+  toJSON(message: AdoptVolumeResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = Run.toJSON(message.run);
+    }
+    if (message.recoveryPassphrase !== "") {
+      obj.recoveryPassphrase = message.recoveryPassphrase;
+    }
+    if (message.keyFile !== "") {
+      obj.keyFile = message.keyFile;
+    }
+    if (message.headerFile !== "") {
+      obj.headerFile = message.headerFile;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AdoptVolumeResponse>): AdoptVolumeResponse {
+    return AdoptVolumeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AdoptVolumeResponse>): AdoptVolumeResponse {
+    const message = createBaseAdoptVolumeResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
+    message.recoveryPassphrase = object.recoveryPassphrase ?? "";
+    message.keyFile = object.keyFile ?? "";
+    message.headerFile = object.headerFile ?? "";
+    return message;
+  },
+};
+
 function createBaseCheckVolumeRequest(): CheckVolumeRequest {
   return { volume: "", acceptRollback: false, repair: false };
 }
@@ -2249,13 +2565,22 @@ export const CheckVolumeResponse: MessageFns<CheckVolumeResponse> = {
 };
 
 function createBaseResizeVolumeRequest(): ResizeVolumeRequest {
-  return { volume: "" };
+  return { volume: "", dryRun: false, overcommit: false, shrink: false };
 }
 
 export const ResizeVolumeRequest: MessageFns<ResizeVolumeRequest> = {
   encode(message: ResizeVolumeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.volume !== "") {
       writer.uint32(10).string(message.volume);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(16).bool(message.dryRun);
+    }
+    if (message.overcommit !== false) {
+      writer.uint32(24).bool(message.overcommit);
+    }
+    if (message.shrink !== false) {
+      writer.uint32(32).bool(message.shrink);
     }
     return writer;
   },
@@ -2281,6 +2606,30 @@ export const ResizeVolumeRequest: MessageFns<ResizeVolumeRequest> = {
             message.volume = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.overcommit = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.shrink = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2294,13 +2643,31 @@ export const ResizeVolumeRequest: MessageFns<ResizeVolumeRequest> = {
   },
 
   fromJSON(object: any): ResizeVolumeRequest {
-    return { volume: isSet(object.volume) ? globalThis.String(object.volume) : "" };
+    return {
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+      overcommit: isSet(object.overcommit) ? globalThis.Boolean(object.overcommit) : false,
+      shrink: isSet(object.shrink) ? globalThis.Boolean(object.shrink) : false,
+    };
   },
 
   toJSON(message: ResizeVolumeRequest): unknown {
     const obj: any = {};
     if (message.volume !== "") {
       obj.volume = message.volume;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    if (message.overcommit !== false) {
+      obj.overcommit = message.overcommit;
+    }
+    if (message.shrink !== false) {
+      obj.shrink = message.shrink;
     }
     return obj;
   },
@@ -2311,6 +2678,9 @@ export const ResizeVolumeRequest: MessageFns<ResizeVolumeRequest> = {
   fromPartial(object: DeepPartial<ResizeVolumeRequest>): ResizeVolumeRequest {
     const message = createBaseResizeVolumeRequest();
     message.volume = object.volume ?? "";
+    message.dryRun = object.dryRun ?? false;
+    message.overcommit = object.overcommit ?? false;
+    message.shrink = object.shrink ?? false;
     return message;
   },
 };
@@ -8816,6 +9186,16 @@ export const AgentServiceService = {
       Buffer.from(CreateVolumeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateVolumeResponse => CreateVolumeResponse.decode(value),
   },
+  /** Makes a volume of an image that somebody has made by hand: LUKS2 with ext4 or btrfs, files in its root. */
+  adoptVolume: {
+    path: "/luksmith.v1.AgentService/AdoptVolume" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AdoptVolumeRequest): Buffer => Buffer.from(AdoptVolumeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AdoptVolumeRequest => AdoptVolumeRequest.decode(value),
+    responseSerialize: (value: AdoptVolumeResponse): Buffer => Buffer.from(AdoptVolumeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AdoptVolumeResponse => AdoptVolumeResponse.decode(value),
+  },
   checkVolume: {
     path: "/luksmith.v1.AgentService/CheckVolume" as const,
     requestStream: false as const,
@@ -9156,6 +9536,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   listVolumes: handleUnaryCall<ListVolumesRequest, ListVolumesResponse>;
   listJobs: handleUnaryCall<ListJobsRequest, ListJobsResponse>;
   createVolume: handleUnaryCall<CreateVolumeRequest, CreateVolumeResponse>;
+  /** Makes a volume of an image that somebody has made by hand: LUKS2 with ext4 or btrfs, files in its root. */
+  adoptVolume: handleUnaryCall<AdoptVolumeRequest, AdoptVolumeResponse>;
   checkVolume: handleUnaryCall<CheckVolumeRequest, CheckVolumeResponse>;
   resizeVolume: handleUnaryCall<ResizeVolumeRequest, ResizeVolumeResponse>;
   /** Gives what is free in the volume back to the backup host. Needs luksmith-helper there. */
@@ -9269,6 +9651,22 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateVolumeResponse) => void,
+  ): ClientUnaryCall;
+  /** Makes a volume of an image that somebody has made by hand: LUKS2 with ext4 or btrfs, files in its root. */
+  adoptVolume(
+    request: AdoptVolumeRequest,
+    callback: (error: ServiceError | null, response: AdoptVolumeResponse) => void,
+  ): ClientUnaryCall;
+  adoptVolume(
+    request: AdoptVolumeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AdoptVolumeResponse) => void,
+  ): ClientUnaryCall;
+  adoptVolume(
+    request: AdoptVolumeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AdoptVolumeResponse) => void,
   ): ClientUnaryCall;
   checkVolume(
     request: CheckVolumeRequest,

@@ -32,10 +32,11 @@ export const Verb = {
   FIND: 21,
   DU: 22,
   CAT: 23,
-  ADD_KEY: 40,
-  REMOVE_KEY: 41,
-  ROTATE_KEY: 42,
-  BROWSE: 30,
+  BROWSE: 24,
+  ADD_KEY: 25,
+  REMOVE_KEY: 26,
+  ROTATE_KEY: 27,
+  ADOPT_VOLUME: 28,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -60,10 +61,11 @@ export namespace Verb {
   export type FIND = typeof Verb.FIND;
   export type DU = typeof Verb.DU;
   export type CAT = typeof Verb.CAT;
+  export type BROWSE = typeof Verb.BROWSE;
   export type ADD_KEY = typeof Verb.ADD_KEY;
   export type REMOVE_KEY = typeof Verb.REMOVE_KEY;
   export type ROTATE_KEY = typeof Verb.ROTATE_KEY;
-  export type BROWSE = typeof Verb.BROWSE;
+  export type ADOPT_VOLUME = typeof Verb.ADOPT_VOLUME;
   export type UNRECOGNIZED = typeof Verb.UNRECOGNIZED;
 }
 
@@ -123,18 +125,21 @@ export function verbFromJSON(object: any): Verb {
     case 23:
     case "VERB_CAT":
       return Verb.CAT;
-    case 40:
-    case "VERB_ADD_KEY":
-      return Verb.ADD_KEY;
-    case 41:
-    case "VERB_REMOVE_KEY":
-      return Verb.REMOVE_KEY;
-    case 42:
-    case "VERB_ROTATE_KEY":
-      return Verb.ROTATE_KEY;
-    case 30:
+    case 24:
     case "VERB_BROWSE":
       return Verb.BROWSE;
+    case 25:
+    case "VERB_ADD_KEY":
+      return Verb.ADD_KEY;
+    case 26:
+    case "VERB_REMOVE_KEY":
+      return Verb.REMOVE_KEY;
+    case 27:
+    case "VERB_ROTATE_KEY":
+      return Verb.ROTATE_KEY;
+    case 28:
+    case "VERB_ADOPT_VOLUME":
+      return Verb.ADOPT_VOLUME;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -180,14 +185,16 @@ export function verbToJSON(object: Verb): string {
       return "VERB_DU";
     case Verb.CAT:
       return "VERB_CAT";
+    case Verb.BROWSE:
+      return "VERB_BROWSE";
     case Verb.ADD_KEY:
       return "VERB_ADD_KEY";
     case Verb.REMOVE_KEY:
       return "VERB_REMOVE_KEY";
     case Verb.ROTATE_KEY:
       return "VERB_ROTATE_KEY";
-    case Verb.BROWSE:
-      return "VERB_BROWSE";
+    case Verb.ADOPT_VOLUME:
+      return "VERB_ADOPT_VOLUME";
     case Verb.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
