@@ -43,10 +43,10 @@ describe("a restore", () => {
     await scene.agent.stop("SIGKILL");
     const before = await arrived();
     assert.ok(before < files, "it was cut short");
+    await scene.host.setLink({ rttMs: 2 });
     await scene.startAgent();
     // a newer snapshot must not be mixed into it
     await writeFile(join(source, "data", "f00"), "newer\n");
-    await scene.host.setLink({ rttMs: 2 });
     assertDone(await scene.agent.backup("docs"));
     const mine = join(restored, "mine");
     await writeFile(mine, "beside it\n");
