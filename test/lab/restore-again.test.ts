@@ -103,9 +103,8 @@ describe("a restore", () => {
     await writeFile(join(target, source, "beside"), "beside\n");
     const typed = ["restore", "docs", join(source, "data"), "--to", target, "--overwrite", "--delete"];
     const dry = await cli([...typed, "--dry-run"]);
-    console.log(dry.stdout.toString(), dry.stderr);
     assert.equal(dry.exitCode, 0, dry.stderr);
-    assert.match(dry.stderr, /delete +srv\/again\/data\/sub\/extra/);
+    assert.match(dry.stdout.toString(), /delete +srv\/again\/data\/sub\/extra/);
     assert.ok(existsSync(join(restored, "sub", "extra")));
     const options = { paths, overwrite: true, delete: true };
     const real = await scene.agent.restore("docs", target, options);
