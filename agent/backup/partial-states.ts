@@ -39,6 +39,11 @@ const stateSchema = reachSchema.extend({
   selection: z.string(),
   /** Nothing in it was made before, but what it shares. */
   begunMs: milliseconds,
+  /**
+   * Of one in a subvolume: inodes with a lower number were there before it was begun, or were looked through when it was gone on with
+   * for the last time. What is written into them is on disk before they look like what they are to become (see subvolume-copy.ts).
+   */
+  firstInode: z.int().positive().optional(),
 });
 
 const fileSchema = z.strictObject({ format: z.literal(1), partials: z.record(z.string(), stateSchema) });
@@ -117,8 +122,14 @@ export class PartialStates {
 
   /** One that is about to be made, empty or out of another one. */
   begin(name: string, from?: string): Promise<void> {
-    const empty = { selection: this.#selection, begunMs: this.#spec.clock.now().getTime(), isClosed: false };
-    this.#states.set(name, { ...((from === undefined ? undefined : this.of(from)) ?? empty), isClosed: false });
+    const known = (from === undefined ? undefined : this.of(from)) ?? { begunMs: this.#spec.clock.now().getTime() };
+    this.#states.set(name, { ...known, selection: this.#selection, isClosed: false });
+    return this.#then(() => this.#keepHere());
+  }
+
+  /** One in a subvolume: everything of which the number is lower can be relied on. */
+  relyBelow(name: string, firstInode: number): Promise<void> {
+    this.#change(name, { firstInode });
     return this.#then(() => this.#keepHere());
   }
 

@@ -3,6 +3,8 @@
 import { randomUUID } from "node:crypto";
 import { checkExt4, growExt4, hasJournalToReplay, makeExt4, readSuperblock } from "../tools/ext4.ts";
 import type { TrimRange } from "../tools/fstrim.ts";
+import { removeTree } from "../tools/remove-tree.ts";
+import { syncFilesystem } from "../tools/sync.ts";
 import type { FilesystemKind } from "./kind.ts";
 
 /** Inodes are read in such pieces (blocks of 4 KiB): across a wire, one large piece costs what a small one does. */
@@ -34,6 +36,9 @@ export const ext4: FilesystemKind = {
   },
   repair: (exec, device, signal) => checkExt4(exec, device, "repair", signal),
   grow: (exec, device, _filesDir, signal) => growExt4(exec, device, signal),
+  snapshots: "links",
+  remove: removeTree,
+  settle: syncFilesystem,
   mountOptions: {
     always: ["errors=remount-ro", `inode_readahead_blks=${inodeReadaheadBlocks}`],
     /**
