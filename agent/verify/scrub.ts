@@ -14,9 +14,9 @@ import type { Target } from "../stack/stack.ts";
 import { blockIo } from "../system/block-io.ts";
 import type { Host } from "../system/host.ts";
 import { bytesInUse, type ScrubFigures, scrub } from "../tools/btrfs-scrub.ts";
-import { type Damage, damagedFiles } from "../tools/damaged-files.ts";
 import { noticeLoss } from "../transport/transport.ts";
 import type { PinStore } from "../volume/pin.ts";
+import { type Damage, damagedFiles } from "./damaged-files.ts";
 
 /** As many as a run keeps items. */
 const mostTold = 10_000;

@@ -1,11 +1,12 @@
-/** Which files of a mounted file system with checksums cannot be read to their end: find(1), dd(1). Names are bytes. */
+/** Which files of a mounted file system with checksums cannot be read to their end. Names are bytes. */
 
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords } from "../../common/exec.ts";
-import { RecordSplitter } from "./record-splitter.ts";
+import { unreadableOf } from "../tools/read-whole.ts";
+import { RecordSplitter } from "../tools/record-splitter.ts";
 
-/** So many are read by one find, which starts a dd for each. */
-const batchFiles = 500;
+/** So many are read together; and each once more by itself, where one of them cannot be read. */
+const batchFiles = 200;
 
 interface DamagedFile {
   /** Below where the search began. */
@@ -43,10 +44,10 @@ export async function damagedFiles(
   const read = async () => {
     const versions = batch;
     batch = [];
-    for (const index of await unreadable(exec, directory, versions, signal)) {
-      const version = versions[index];
-      if (version === undefined) continue;
-      damaged.set(version.inode, (damaged.get(version.inode) ?? new Set()).add(version.changed));
+    const paths = versions.map(({ path }) => path);
+    const bad = new Set((await unreadableOf(exec, { cwd: directory, paths }, signal)).map(({ path }) => key(path)));
+    for (const { path, inode, changed } of versions) {
+      if (bad.has(key(path))) damaged.set(inode, (damaged.get(inode) ?? new Set()).add(changed));
     }
     bytes += versions.reduce((sum, version) => sum + version.bytes, 0);
     files += versions.length;
@@ -90,31 +91,10 @@ async function listVersions(
       }
     },
   });
-  if (finished.exitCode > 1) throw failed(finished);
-  return finished.exitCode === 1;
+  if (finished.exitCode <= 1) return finished.exitCode === 1;
+  throw new LuksmithError("tool_failed", `find failed: ${lastWords(finished)}`, { cause: finished });
 }
 
-/** @returns which of them, by their index */
-async function unreadable(
-  exec: Exec,
-  directory: string,
-  versions: readonly Version[],
-  signal: AbortSignal,
-): Promise<number[]> {
-  const start = Buffer.from(`${directory}/`);
-  const end = Buffer.from("\0");
-  const read = ["-exec", "dd", "if={}", "of=/dev/null", "bs=1M", "iflag=nofollow", "status=none", ";"];
-  const finished = await exec({
-    file: "find",
-    args: ["-P", "-files0-from", "-", "-maxdepth", "0", "!", ...read, "-printf", "%p\\0"],
-    stdin: Buffer.concat(versions.flatMap(({ path }) => [start, path, end])),
-    signal,
-  });
-  if (finished.exitCode > 1) throw failed(finished);
-  const bad = new Set(finished.stdout.toString("latin1").split("\0"));
-  return versions.flatMap(({ path }, index) => (bad.has(`${directory}/${path.toString("latin1")}`) ? [index] : []));
-}
-
-function failed(finished: Parameters<typeof lastWords>[0]): LuksmithError {
-  return new LuksmithError("tool_failed", `find failed: ${lastWords(finished)}`, { cause: finished });
+function key(path: Buffer): string {
+  return path.toString("latin1");
 }
