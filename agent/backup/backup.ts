@@ -18,8 +18,8 @@ import { appendRecord } from "../snapshots/record.ts";
 import { type Attached, type AttachOptions, withVolume } from "../stack/attach.ts";
 import type { Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
+import { setReadOnly } from "../tools/btrfs-subvolume.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
-import { removeTree } from "../tools/remove-tree.ts";
 import { type CopyResult, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { syncFilesystem } from "../tools/sync.ts";
@@ -35,6 +35,8 @@ import { type BackupPlan, goesOnInPlace, planBackup } from "./plan.ts";
 import { freeBytes, missingBytes, neededBytes } from "./room.ts";
 import { copyArgs, deletingArgs, selectionArgs } from "./selection.ts";
 import { requireSources } from "./sources.ts";
+import { subvolumeCopy } from "./subvolume-copy.ts";
+import { type SubvolumeStart, startSubvolume } from "./subvolume-start.ts";
 import { withWriteBehind } from "./write-behind.ts";
 
 export interface BackupOptions {
@@ -113,7 +115,11 @@ async function makeSnapshot(
       throw await explainFull(host, job, attached, partial, bases, error).catch(() => unexplained);
     });
   const known = plan.base === undefined ? [] : [plan.base];
-  const bases = await explaining(() => prepare(host, job, attached, { states, plan }, run), known);
+  const inSubvolume = attached.filesystem.snapshots === "subvolumes";
+  const start = inSubvolume
+    ? await explaining(() => startSubvolume(host, job, attached, { states, plan }, run), [])
+    : undefined;
+  const bases = inSubvolume ? [] : await explaining(() => prepare(host, job, attached, { states, plan }, run), known);
   if (growth !== undefined) await requireRoom(host, job, attached, { partial, bases, growth });
   // serves listings alone, and does no harm without its snapshot
   const record = ({ stats: { files, bytes, bytesCopied }, warnings, incomplete }: Recorded) => {
@@ -122,9 +128,10 @@ async function makeSnapshot(
     return appendRecord(host.exec, attached.filesDir, job.name, line, signal);
   };
   // what there is already is looked through; of files, nothing is read
-  const there = [...(plan.interrupted.length > 0 ? [partial] : []), ...bases.map((base) => join(jobDir, base))];
+  const isBegun = inSubvolume || plan.interrupted.length > 0;
+  const there = [...(isBegun ? [partial] : []), ...bases.map((base) => join(jobDir, base))];
   const warmed = { device: attached.device, starts: there.map((path) => Buffer.from(path)), files: false };
-  const copying = () => copyInto(host, job, attached, { partial, bases, linkable, record, states }, run);
+  const copying = () => copyInto(host, job, attached, { partial, start, bases, linkable, record, states }, run);
   const [copied] = await allOrFirstError(
     explaining(() => withWarming(host, warmed, signal, copying).finally(() => states.idle()), bases),
     attached.recordGeneration(),
@@ -134,6 +141,7 @@ async function makeSnapshot(
   await run.step("seal", async () => {
     // the files first, then the name that says that they are all there
     if (!copied.isSealable) await allOrFirstError(record(copied), syncFilesystem(host.exec, partial, signal));
+    if (inSubvolume) await setReadOnly(host.exec, partial, true, signal);
     const args = ["--no-target-directory", "--", partial, join(jobDir, plan.name)];
     await mustRun(host.exec, { file: "mv", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
     await pointLatest(host.exec, jobDir, plan.name, signal);
@@ -141,7 +149,7 @@ async function makeSnapshot(
     await syncFilesystem(host.exec, jobDir, signal);
   });
   const others = bases.filter((base) => base.endsWith(".partial"));
-  for (const other of others) await removeTree(host.exec, join(jobDir, other), signal);
+  for (const other of others) await attached.filesystem.remove(host.exec, join(jobDir, other), signal);
   if (job.keep?.afterBackup === true) await pruneAfterBackup(host, job, attached, run);
 
   const left = warnings === 0 ? "" : `, ${plural(warnings, "file")} left out`;
@@ -171,13 +179,13 @@ async function prepare(
   run: RunContext,
 ): Promise<string[]> {
   const { exec } = host;
-  const { filesDir, signal } = attached;
+  const { filesDir, filesystem, signal } = attached;
   const jobDir = join(filesDir, job.name);
   const into = partialName(plan.name);
   const interrupted = plan.interrupted.map(partialName);
   const [newest] = interrupted;
   const finished = plan.base === undefined ? [] : [plan.base];
-  for (const name of plan.stale) await removeTree(exec, join(jobDir, partialName(name)), signal);
+  for (const name of plan.stale) await filesystem.remove(exec, join(jobDir, partialName(name)), signal);
   if (newest === undefined) {
     await states.begin(into);
     return finished;
@@ -208,6 +216,8 @@ interface Recorded extends CopyResult {
 
 interface Destination {
   readonly partial: string;
+  /** Of a subvolume. */
+  readonly start: SubvolumeStart | undefined;
   readonly bases: readonly string[];
   readonly linkable: boolean;
   readonly record: (recorded: Recorded) => Promise<void>;
@@ -219,7 +229,7 @@ async function copyInto(
   host: Host,
   job: JobConfig,
   attached: Attached,
-  { partial, bases, linkable, record, states }: Destination,
+  { partial, start, bases, linkable, record, states }: Destination,
   run: RunContext,
 ): Promise<Recorded & { readonly isSealable: boolean }> {
   const { exec, clock } = host;
@@ -230,6 +240,11 @@ async function copyInto(
     run.warn(message, path);
   };
   const selection = selectionArgs(job, host.runtimeDir);
+  const onSettled = (beganMs: number) => states.settleSoon(basename(partial), beganMs);
+  if (start !== undefined) {
+    const result = await subvolumeCopy(host, { job, selection, partial, start, onComplaint, onSettled }, run, signal);
+    return { ...result, warnings, isSealable: false };
+  }
   const args = [
     ...selection,
     ...deletingArgs,
@@ -240,7 +255,6 @@ async function copyInto(
     `${partial}/`,
   ];
   const [base] = bases;
-  const onSettled = (beganMs: number) => states.settleSoon(basename(partial), beganMs);
   if (linkable && base !== undefined && bases.length === 1) {
     const beside = (stats: CopyResult["stats"]) => record({ stats, warnings, incomplete: false });
     const spec = { job, selection, base: join(dirname(partial), base), partial, beside, onSettled };

@@ -118,6 +118,8 @@ async function look(
     exec,
     snapshot,
     (file) => {
+      // it was there, whole, before anything was written into this subvolume
+      if (state.firstInode !== undefined && file.inode < state.firstInode) return;
       const at = isWorthComparing(file) ? utf8Name(file.path) : undefined;
       const path = at === undefined ? undefined : intendedPath(at);
       if (path === at && !isDoubtful(file, state, nowMs)) return;

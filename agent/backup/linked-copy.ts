@@ -11,19 +11,20 @@
 
 import { allOrFirstError, allOrNone } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
-import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
+import { type Exec, lastWords } from "../../common/exec.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
 import { wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
 import { removeTree, removeTrees } from "../tools/remove-tree.ts";
 import { archiveArgs, type CopyResult, type CopySpec, copy } from "../tools/rsync.ts";
-import { itemFormat, noStats, parseItem, type RsyncKind, type RsyncStats, rsyncKinds } from "../tools/rsync-output.ts";
+import { itemFormat, noStats, parseItem, type RsyncStats } from "../tools/rsync-output.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import { type Change, ChangeCollector, type Changes, isNone, Outstanding } from "./changes.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { includeRules } from "./include-rules.ts";
 import { copyArgs, deletingArgs } from "./selection.ts";
+import { isWhole } from "./whole.ts";
 import { withWriteBehind } from "./write-behind.ts";
 
 const lookDeadlineMs = 600_000;
@@ -279,41 +280,6 @@ async function exchange(
     spec.onSettled,
   );
   return outstanding.isEmpty ? copied : undefined;
-}
-
-/** Whether there is as much of each kind as rsync counted on the machine. */
-async function isWhole(
-  exec: Exec,
-  { job, partial }: LinkedCopySpec,
-  stats: RsyncStats,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const kinds = await countKinds(exec, partial, signal);
-  // of a source "/" rsync counts the root directory as well
-  const own = job.sources.some((source) => /^\/+$/.test(source)) ? 1 : 0;
-  return rsyncKinds.every((kind) => kinds[kind] + (kind === "dir" ? own : 0) === stats.kinds[kind]);
-}
-
-/** Without the snapshot's own directory. */
-async function countKinds(exec: Exec, directory: string, signal: AbortSignal): Promise<Record<RsyncKind, number>> {
-  const kinds = { reg: 0, dir: 0, link: 0, dev: 0, special: 0 };
-  await mustRun(exec, {
-    file: "find",
-    args: [directory, "-mindepth", "1", "-printf", "%y"],
-    // although it may take long: it only reads, and the mount goes when we do
-    brief: true,
-    deadlineMs: wholeVolumeDeadlineMs,
-    signal,
-    onStdout: (chunk) => {
-      for (const letter of chunk.toString("latin1")) kinds[kindOf(letter)] += 1;
-    },
-  });
-  return kinds;
-}
-
-/** From %y of find(1). */
-function kindOf(letter: string): RsyncKind {
-  return ({ f: "reg", d: "dir", l: "link", b: "dev", c: "dev" } as const)[letter] ?? "special";
 }
 
 function nullTerminated(paths: readonly Buffer[], start: string): Buffer {

@@ -33,6 +33,11 @@ const reachSchema = z.strictObject({
   settledMs: milliseconds.optional(),
   /** All that is in it has been looked through, is on the disk, and is only read from now on. */
   isClosed: z.boolean(),
+  /**
+   * Of one in a subvolume: inodes with a lower number were there before it was begun, or were looked through when it was gone on with
+   * for the last time. What is written into them is on disk before they look like what they are to become (see subvolume-copy.ts).
+   */
+  firstInode: z.int().positive().optional(),
 });
 
 const stateSchema = reachSchema.extend({
@@ -117,9 +122,15 @@ export class PartialStates {
 
   /** One that is about to be made, empty or out of another one. */
   begin(name: string, from?: string): Promise<void> {
-    const empty = { selection: this.#selection, begunMs: this.#spec.clock.now().getTime(), isClosed: false };
-    this.#states.set(name, { ...((from === undefined ? undefined : this.of(from)) ?? empty), isClosed: false });
+    const known = (from === undefined ? undefined : this.of(from)) ?? { begunMs: this.#spec.clock.now().getTime() };
+    this.#states.set(name, { ...known, selection: this.#selection, isClosed: false });
     return this.#then(() => this.#keepHere());
+  }
+
+  /** One in a subvolume: everything of which the number is lower can be relied on. */
+  relyBelow(name: string, firstInode: number): Promise<void> {
+    this.#change(name, { firstInode });
+    return this.#keep();
   }
 
   /** @param beganMs what was written later need not be on the disk */
@@ -179,7 +190,10 @@ export class PartialStates {
   async #keepThere(): Promise<void> {
     const { exec, signal } = this.#spec;
     const partials = Object.fromEntries(
-      [...this.#states].map(([name, { settledMs, isClosed }]) => [name, { settledMs, isClosed }]),
+      [...this.#states].map(([name, { settledMs, isClosed, firstInode }]) => [
+        name,
+        { settledMs, isClosed, firstInode },
+      ]),
     );
     const text = JSON.stringify({ format: 1, partials });
     const write = {
@@ -200,12 +214,15 @@ export class PartialStates {
 
 /** Pure. What both say. */
 function older(here: Reach, there: Reach | undefined): Reach {
-  const settled = [here.settledMs, there?.settledMs];
-  const isSettled = settled.every((ms) => ms !== undefined);
   return {
-    settledMs: isSettled ? Math.min(...settled.flatMap((ms) => ms ?? [])) : undefined,
+    settledMs: lower(here.settledMs, there?.settledMs),
     isClosed: here.isClosed && there?.isClosed === true,
+    firstInode: lower(here.firstInode, there?.firstInode),
   };
+}
+
+function lower(here: number | undefined, there: number | undefined): number | undefined {
+  return here === undefined || there === undefined ? undefined : Math.min(here, there);
 }
 
 /** @throws when it is there and cannot be read: what is not known is removed, which must not come of a passing failure */

@@ -67,3 +67,27 @@ export function goesOnInPlace(
 ): boolean {
   return interrupted.length > 0 && isSame && base === undefined && !oneFileSystem;
 }
+
+export interface SubvolumePlan {
+  /** The interrupted one to go on with: it has all that the newest finished one has. */
+  readonly goOn: string | undefined;
+  /** Otherwise the finished one to begin with. */
+  readonly origin: string | undefined;
+  readonly stale: readonly string[];
+}
+
+/**
+ * Where snapshots are subvolumes.
+ * @param isUsable whether an interrupted one is a subvolume, of which is known what in it can be relied on
+ */
+export function planSubvolume(
+  { base, interrupted, stale }: BackupPlan,
+  isUsable: (name: string) => boolean,
+): SubvolumePlan {
+  const goOn = interrupted.find(isUsable);
+  return {
+    goOn,
+    origin: goOn === undefined ? base : undefined,
+    stale: [...interrupted.filter((name) => name !== goOn), ...stale],
+  };
+}

@@ -43,6 +43,8 @@ export interface VolumeConfig {
   /** It grows by itself when a backup would fill it. */
   readonly growth: Growth | undefined;
   readonly filesystem: FilesystemType;
+  /** "zstd:3", as btrfs is told when it is mounted for writing. Undefined: what is written is not compressed. */
+  readonly compression: string | undefined;
   readonly key: KeySource;
   /** Left out: as cryptsetup chooses. */
   readonly kdf: Kdf | undefined;
@@ -56,6 +58,10 @@ const sectorBytes = 4096;
 const minStepBytes = 16 * 2 ** 20;
 /** cryptsetup refuses fewer (LUKS2 docs, "pbkdf-force-iterations"). */
 const minIterations = 1000;
+
+/** btrfs(5), "compress": 1 is quickest, 15 smallest; 3 is what zstd and btrfs use when nobody chooses. */
+const compressionPattern = /^(?:none|zstd:(?:[1-9]|1[0-5]))$/;
+const defaultCompression = "zstd:3";
 
 /** As systemd takes it for LoadCredential=: a file name (systemd.exec(5), "Credentials"). */
 const credentialPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/;
@@ -128,11 +134,20 @@ const volumeFields = z.strictObject({
     .enum(filesystemTypes)
     .default("ext4")
     .describe("ext4, or btrfs, which has checksums of everything; for good, once the volume is made"),
+  compression: z
+    .string()
+    .regex(compressionPattern, { error: "must be none, or zstd: and a level from 1 to 15, such as zstd:3" })
+    .optional()
+    .describe("Of what is written from now on, with btrfs: none, or zstd:1 to zstd:15; left out: zstd:3"),
   key: keySchema.optional().describe("Left out: luksmith volume create makes keys/<volume>.key beside this file"),
   kdf: kdfSchema.optional().describe("Key derivation of the key slots; left out: Argon2id as cryptsetup chooses it"),
 });
 
-export const volumeFileSchema = volumeFields.superRefine(({ size, filesystem }, context) => {
+export const volumeFileSchema = volumeFields.superRefine(({ size, filesystem, compression }, context) => {
+  if (compression !== undefined && filesystem !== "btrfs") {
+    const message = `${filesystem} does not compress; btrfs does`;
+    context.addIssue({ code: "custom", path: ["compression"], message });
+  }
   const { leastImageBytes } = filesystemKinds[filesystem];
   const [bytes, path] = typeof size === "number" ? [size, ["size"]] : [size.auto.start, ["size", "auto", "start"]];
   if (bytes >= leastImageBytes) return;
@@ -142,7 +157,7 @@ export const volumeFileSchema = volumeFields.superRefine(({ size, filesystem }, 
 
 export function toVolumeConfig(
   name: string,
-  { size, key, kdf, ...rest }: z.output<typeof volumeFileSchema>,
+  { size, key, kdf, compression, ...rest }: z.output<typeof volumeFileSchema>,
   configDir: string,
 ): VolumeConfig {
   const growing = typeof size === "number" ? undefined : size.auto;
@@ -151,6 +166,7 @@ export function toVolumeConfig(
     ...rest,
     sizeBytes: growing?.start ?? (size as number),
     growth: growing && { stepBytes: growing.step, limitBytes: growing.limit },
+    compression: rest.filesystem === "btrfs" ? compressionOf(compression) : undefined,
     key: toKeySource(key, `${configDir}/keys/${name}.key`),
     kdf,
   };
@@ -160,4 +176,8 @@ function toKeySource(key: z.output<typeof keySchema> | undefined, generatedPath:
   if (key?.command !== undefined) return { from: "command", argv: key.command };
   if (key?.credential !== undefined) return { from: "credential", name: key.credential };
   return { from: "file", path: key?.file ?? generatedPath, generated: key?.file === undefined };
+}
+
+function compressionOf(configured = defaultCompression): string | undefined {
+  return configured === "none" ? undefined : configured;
 }

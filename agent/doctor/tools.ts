@@ -88,6 +88,12 @@ const btrfsTools: readonly Tool[] = [
     debianPackage: "btrfs-progs",
     atLeast: { version: "5.15", because: "free-space-tree among what mkfs.btrfs is told to make" },
   },
+  {
+    file: "rsync",
+    args: versionFlag,
+    debianPackage: "rsync",
+    atLeast: { version: "3.2.4", because: "--fsync, of large files in a volume with btrfs" },
+  },
 ];
 
 /** @param filesystems of the volumes */

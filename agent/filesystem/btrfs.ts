@@ -1,5 +1,6 @@
-/** btrfs: checksums of everything; nothing is written over, so that a break leaves what was there before. */
+/** btrfs: checksums of everything; nothing is written over, so that a break leaves what was there before; snapshots are subvolumes. */
 
+import { dirname } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
 import {
   btrfsBytes,
@@ -13,7 +14,11 @@ import {
   shrinkBtrfs,
   treeUse,
 } from "../tools/btrfs.ts";
+import { scrub } from "../tools/btrfs-scrub.ts";
+import { awaitRemovals, deleteSubvolume, subvolumesAmong } from "../tools/btrfs-subvolume.ts";
 import { FilesystemError } from "../tools/filesystem.ts";
+import { removeTree } from "../tools/remove-tree.ts";
+import { syncFilesystem } from "../tools/sync.ts";
 import type { FilesystemKind } from "./kind.ts";
 
 export const btrfs: FilesystemKind = {
@@ -46,6 +51,10 @@ export const btrfs: FilesystemKind = {
     }
   },
   leastBytes: (exec, _device, filesDir, signal) => leastBtrfsBytes(exec, filesDir, signal),
+  mend: async (exec, filesDir, signal) => {
+    const { mended, wrong, unreadable } = await scrub(exec, filesDir, { mends: true }, signal);
+    return { mended, left: Math.max(0, wrong + unreadable - mended) };
+  },
   grow: (exec, _device, filesDir, signal) => growBtrfs(exec, filesDir, signal),
   // snapshots that are subvolumes share extents; those that are directories of one share inodes
   useOfTree: async (exec, tree, signal) =>
@@ -53,6 +62,17 @@ export const btrfs: FilesystemKind = {
   bytes: btrfsBytes,
   shrinksMounted: true,
   shrink: (exec, { filesDir, bytes }, signal) => shrinkBtrfs(exec, filesDir, bytes, signal),
+  snapshots: "subvolumes",
+  remove: async (exec, path, signal) => {
+    // an earlier version's are directories
+    if (!(await subvolumesAmong(exec, [path], signal)).has(path)) return removeTree(exec, path, signal);
+    await deleteSubvolume(exec, path, signal);
+    await awaitRemovals(exec, dirname(path), signal);
+  },
+  settle: async (exec, filesDir, signal) => {
+    await syncFilesystem(exec, filesDir, signal);
+    await awaitRemovals(exec, filesDir, signal);
+  },
   mountOptions: {
     // from Linux 6.2 on it would discard by itself, whenever a device takes it: btrfs(5)
     always: ["nodiscard"],

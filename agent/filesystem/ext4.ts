@@ -13,6 +13,8 @@ import {
   shrinkExt4,
 } from "../tools/ext4.ts";
 import type { TrimRange } from "../tools/fstrim.ts";
+import { removeTree } from "../tools/remove-tree.ts";
+import { syncFilesystem } from "../tools/sync.ts";
 import type { FilesystemKind } from "./kind.ts";
 
 /** Inodes are read in such pieces (blocks of 4 KiB): across a wire, one large piece costs what a small one does. */
@@ -49,6 +51,9 @@ export const ext4: FilesystemKind = {
   bytes: ext4Bytes,
   shrinksMounted: false,
   shrink: (exec, { device, bytes }, signal) => shrinkExt4(exec, device, bytes, signal),
+  snapshots: "links",
+  remove: removeTree,
+  settle: syncFilesystem,
   mountOptions: {
     always: ["errors=remount-ro", `inode_readahead_blks=${inodeReadaheadBlocks}`],
     /**

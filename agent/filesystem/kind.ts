@@ -9,6 +9,13 @@ import { ext4 } from "./ext4.ts";
 export const filesystemTypes = ["ext4", "btrfs"] as const;
 export type FilesystemType = (typeof filesystemTypes)[number];
 
+/** In blocks. */
+interface Mended {
+  readonly mended: number;
+  /** Damaged, and without a copy. */
+  readonly left: number;
+}
+
 export interface FilesystemKind {
   /** Of the image; below that it cannot be made, or is of no use. */
   readonly leastImageBytes: number;
@@ -31,6 +38,8 @@ export interface FilesystemKind {
   repair(exec: Exec, device: string, signal: AbortSignal): Promise<boolean>;
   /** Of the device, in bytes, that what is in it could be moved together on; an estimate. Mounted. */
   leastBytes(exec: Exec, device: string, filesDir: string, signal: AbortSignal): Promise<number>;
+  /** Writes anew, from another copy, what of it has one and is damaged; mounted for writing. Of a file system that has copies. */
+  readonly mend?: (exec: Exec, filesDir: string, signal: AbortSignal) => Promise<Mended>;
   /** To the size of its device; mounted. Of the same size already: nothing is done. */
   grow(exec: Exec, device: string, filesDir: string, signal: AbortSignal): Promise<void>;
   /**
@@ -51,6 +60,15 @@ export interface FilesystemKind {
    * damaged.
    */
   shrink(exec: Exec, spec: { device: string; filesDir: string; bytes: number }, signal: AbortSignal): Promise<void>;
+  /**
+   * What keeps one snapshot's unchanged files together with the next one's: hard links between directories, or that each is a
+   * subvolume made of the one before.
+   */
+  readonly snapshots: "links" | "subvolumes";
+  /** A snapshot, or what is left of one; its room is free when this returns. Mounted for writing. */
+  remove(exec: Exec, path: string, signal: AbortSignal): Promise<void>;
+  /** All that was removed counts as free, and is so on disk. Mounted for writing. */
+  settle(exec: Exec, filesDir: string, signal: AbortSignal): Promise<void>;
   /** For mount(8). `asItIs`: a journal is not replayed. */
   readonly mountOptions: Readonly<Record<"always" | "write" | "asItIs", readonly string[]>>;
   /** Of a device: in which pieces it is trimmed, between which a run can be cancelled and says how far it is. Pure. */

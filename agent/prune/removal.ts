@@ -10,7 +10,6 @@ import type { SnapshotEntry } from "../snapshots/select.ts";
 import type { Attached } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
-import { removeTree } from "../tools/remove-tree.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import type { PrunePlan } from "./plan.ts";
 
@@ -22,7 +21,12 @@ import type { PrunePlan } from "./plan.ts";
 export async function removeSnapshots(
   host: Host,
   job: JobConfig,
-  { filesDir, signal, recordGeneration }: Pick<Attached, "filesDir" | "signal" | "recordGeneration">,
+  {
+    filesDir,
+    filesystem,
+    signal,
+    recordGeneration,
+  }: Pick<Attached, "filesDir" | "filesystem" | "signal" | "recordGeneration">,
   entries: readonly SnapshotEntry[],
   plan: PrunePlan,
 ): Promise<void> {
@@ -40,7 +44,7 @@ export async function removeSnapshots(
     // what is left of it, when this is cut short, must not be gone on with either
     await states.forget(doomed);
     if (doomed !== name) await operate("mv", ["--no-target-directory", "--", join(jobDir, name), join(jobDir, doomed)]);
-    await removeTree(exec, join(jobDir, doomed), signal);
+    await filesystem.remove(exec, join(jobDir, doomed), signal);
   }
   await recordGeneration();
   await syncFilesystem(exec, filesDir, signal);

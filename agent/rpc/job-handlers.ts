@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { unary } from "../../common/grpc-call.ts";
-import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
+import { type AgentServiceServer, VerifyLevel } from "../../proto/gen/luksmith/v1/agent.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { backup } from "../backup/backup.ts";
 import { drill } from "../drill/drill.ts";
@@ -9,6 +9,7 @@ import { PruneBegun, prune, requirePruneRequest } from "../prune/prune.ts";
 import { snapshotPath } from "../restore/paths.ts";
 import { RestoreBegun, requireDeletableTarget, requireTarget, restore } from "../restore/restore.ts";
 import { verifyAt } from "../verify/levels.ts";
+import { requireNoSnapshot } from "../verify/scrub.ts";
 import { requireSampleOptions } from "../verify/spot.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
 import { authorizedJob } from "./authorized.ts";
@@ -67,8 +68,11 @@ export function jobHandlers(agent: Agent): Handlers {
     verify: unary(log, async ({ job: name, ...options }, peer) => {
       const { job, caller } = await authorizedJob(agent, peer, "verify", name);
       const { volume } = job;
-      if (options.acceptRollback) await access.authorize(peer, "check", { volume });
+      // it names files of all jobs of the volume
+      const isOfVolume = options.level === VerifyLevel.SCRUB;
+      if (options.acceptRollback || isOfVolume) await access.authorize(peer, "check", { volume });
       requireSampleOptions(options);
+      if (isOfVolume) requireNoSnapshot(name, options);
       const request = { verb: Verb.VERIFY, volume, job: name, caller: toCaller(caller) };
       return startOnVolume(agent, request, (target, run) => verifyAt(host, pins, job, target, options, run));
     }),

@@ -3,6 +3,7 @@
 import { rm } from "node:fs/promises";
 import { allOrFirstError } from "../../common/all-settled.ts";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
+import { type FilesystemKind, filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext } from "../runs/context.ts";
 import { readJobDirectory } from "../snapshots/list.ts";
 import type { SnapshotEntry } from "../snapshots/select.ts";
@@ -18,6 +19,7 @@ import { type Opened, type OpenOptions, Stack, type Target } from "./stack.ts";
 
 export interface Attached extends Opened {
   readonly filesDir: string;
+  readonly filesystem: FilesystemKind;
   /** What is in the job's directory, oldest first. */
   readonly entries: readonly SnapshotEntry[];
   /**
@@ -75,7 +77,7 @@ export async function withVolume<T>(
     if (writing && pin.pending === "grow") await growFilesystem(host, pin, opened, filesDir, run);
     // after an accepted rollback as well it is one that no copy of the image has had
     generation = writing ? Math.max(identity.generation, pin.generation) + 1 : identity.generation;
-    const attached = { ...opened, filesDir, entries, generation };
+    const attached = { ...opened, filesDir, filesystem: filesystemKinds[pin.filesystem], entries, generation };
     if (!writing) return work({ ...attached, recordGeneration: () => Promise.resolve() });
     const either = new AbortController();
     const signal = AbortSignal.any([opened.signal, either.signal]);

@@ -38,6 +38,8 @@ export async function mountVolume(
     device: string;
     names: StackNames;
     pin: Pin;
+    /** Of what is written; for a file system that compresses. */
+    compression: string | undefined;
     mode: "read" | "write";
     /** The journal may be replayed and errors mended; otherwise nothing at all is written. */
     mayRepair: boolean;
@@ -55,7 +57,9 @@ export async function mountVolume(
     });
   }
   const { always, write, asItIs } = kind.mountOptions;
-  const options = [...mountOptions, ...always, ...(spec.mode === "read" ? ["ro"] : write)];
+  // not compress-force: of what does not shrink at its beginning, the kernel need not try the rest
+  const compress = spec.compression === undefined ? [] : [`compress=${spec.compression}`];
+  const options = [...mountOptions, ...always, ...(spec.mode === "read" ? ["ro"] : [...write, ...compress])];
   const isRecovered = superblock.clean || (await recover(host, spec, run, signal));
   // also when it was clean: whoever has the image may have begun to write since
   if (!isRecovered || !spec.mayRepair) options.push(...asItIs);

@@ -436,7 +436,9 @@ export class Stack implements AsyncDisposable {
 
   async mount(target: Target, opened: Opened, mode: AttachMode, run: RunContext): Promise<void> {
     const { device, superblock, signal, isWritable } = opened;
-    const spec = { device, superblock, names: this.names, pin: target.pin, mode, mayRepair: isWritable };
+    const { pin, volume } = target;
+    const { compression } = volume;
+    const spec = { device, superblock, names: this.names, pin, compression, mode, mayRepair: isWritable };
     await run.step("mount", () => mountVolume(this.#host, spec, run, signal));
   }
 

@@ -6,7 +6,7 @@ import { utf8Name } from "../../common/file-name.ts";
 import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "./deadlines.ts";
 import { FilesystemError, type Superblock } from "./filesystem.ts";
 
-/** What Linux 4.9 and later can mount, whatever mkfs.btrfs has for its default by then. */
+/** What Linux 4.9 and later can mount (4.14 once something is compressed), whatever mkfs.btrfs has for its default by then. */
 const features = ["extref", "skinny-metadata", "^no-holes"];
 
 /**

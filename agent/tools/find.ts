@@ -23,6 +23,7 @@ export interface FoundFile {
   readonly path: Buffer;
   readonly bytes: number;
   readonly links: number;
+  readonly inode: number;
   /** Of its inode (st_ctime), and of its inode's making; milliseconds since 1970. */
   readonly changedMs: number;
   readonly bornMs: number;
@@ -38,22 +39,59 @@ export async function listFiles(
   const splitter = new RecordSplitter(0);
   const onStdout = (chunk: Buffer) => {
     for (const record of splitter.push(chunk)) {
-      const [bytes, links, changed, born, ...path] = record.toString("latin1").split(" ");
+      const [bytes, links, inode, changed, born, ...path] = record.toString("latin1").split(" ");
       onFile({
         path: Buffer.from(path.join(" "), "latin1"),
         bytes: Number(bytes),
         links: Number(links),
+        inode: Number(inode),
         changedMs: Number(changed) * 1000,
         bornMs: Number(born) * 1000,
       });
     }
   };
-  const args = ["-H", directory, "-xdev", "-type", "f", "-printf", "%s %n %C@ %B@ %P\\0"];
+  const args = ["-H", directory, "-xdev", "-type", "f", "-printf", "%s %n %i %C@ %B@ %P\\0"];
   const finished = await exec({ file: "find", args, brief: true, deadlineMs: wholeVolumeDeadlineMs, signal, onStdout });
   if (finished.exitCode === 0) return;
   throw new LuksmithError("tool_failed", `cannot look through ${directory}: ${lastWords(finished)}`, {
     cause: finished,
   });
+}
+
+/**
+ * What of it has other names, directories aside; and which of the other regular files are large.
+ * @param paths relative to `directory`; any bytes. What is not there is passed over
+ */
+export async function linkedOrLarge(
+  exec: Exec,
+  { directory, paths, largeBytes }: { directory: string; paths: readonly Buffer[]; largeBytes: number },
+  signal: AbortSignal,
+): Promise<{ linked: Buffer[]; large: Buffer[] }> {
+  const found: { linked: Buffer[]; large: Buffer[] } = { linked: [], large: [] };
+  if (paths.length === 0) return found;
+  const splitter = new RecordSplitter(0);
+  const start = Buffer.from(`${directory}/`);
+  const onStdout = (chunk: Buffer) => {
+    for (const record of splitter.push(chunk)) {
+      const isLinked = record.subarray(0, 1).toString() === "l";
+      (isLinked ? found.linked : found.large).push(Buffer.from(record.subarray(1 + start.length)));
+    }
+  };
+  const stdin = Buffer.concat(paths.flatMap((path) => [start, path, Buffer.from("\0")]));
+  const linked = ["!", "-type", "d", "-links", "+1", "-printf", "l%p\\0"];
+  const large = ["-type", "f", "-size", `+${largeBytes - 1}c`, "-printf", "s%p\\0"];
+  const args = ["-P", "-files0-from", "-", "-maxdepth", "0", ...linked, "-o", ...large];
+  const finished = await exec({
+    file: "find",
+    args,
+    stdin,
+    brief: true,
+    deadlineMs: volumeDeadlineMs,
+    signal,
+    onStdout,
+  });
+  if (finished.exitCode <= 1) return found;
+  throw new LuksmithError("tool_failed", `find failed: ${lastWords(finished)}`, { cause: finished });
 }
 
 export interface FileThere {

@@ -19,6 +19,9 @@ const faultKinds = new Map<number, DestinationFault["kind"]>([
 /** The first to be said is most often the cause; but these three in this order. */
 const gravity = { broken: 0, damaged: 1, full: 2 };
 
+/** Of a file that was there when rsync looked, and was not any more when it came to copy it. */
+export const vanishedMessage = "vanished while it was copied";
+
 export interface Complaint {
   /** Which of rsync's processes said it: only the sender reads the source. */
   readonly role: string | undefined;
@@ -47,7 +50,7 @@ export function parseComplaint(line: Buffer): Complaint | undefined {
 }
 
 function describe(text: string, reason: string | undefined): string {
-  if (/^(file|directory) has vanished: /.test(text)) return "vanished while it was copied";
+  if (/^(file|directory) has vanished: /.test(text)) return vanishedMessage;
   return reason === undefined ? "could not be copied" : `could not be copied: ${reason.toLowerCase()}`;
 }
 

@@ -8,6 +8,7 @@ import type { Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
 import { checkVolume } from "../volume/check.ts";
 import type { PinStore } from "../volume/pin.ts";
+import { scrubVolume } from "./scrub.ts";
 import { verifySpot } from "./spot.ts";
 import { verify } from "./verify.ts";
 
@@ -28,6 +29,10 @@ export function verifyAt(
     }
     case VerifyLevel.SPOT:
       return verifySpot(host, pins, job, target, options, run);
+    case VerifyLevel.SCRUB: {
+      const { acceptRollback } = options;
+      return scrubVolume(host, pins, target, { job: job.name, acceptRollback }, run);
+    }
     case VerifyLevel.FULL:
     case VerifyLevel.UNSPECIFIED:
       return verify(host, pins, job, target, options, run);

@@ -31,6 +31,8 @@ export async function checkVolume(
     run.warn(what);
   };
   const stack = new Stack(host, volume.name);
+  const mend = options.repair ? filesystemKinds[pin.filesystem].mend : undefined;
+  let wasSound = true;
   const found = await withRelease(stack, run, async () => {
     const opened = await stack.open(target, options.repair ? "write" : "read", run);
     const keyChange = new KeyChange(host, pins, target);
@@ -45,13 +47,20 @@ export async function checkVolume(
     if (options.repair) {
       // where it can still be read, nothing is written to a file system that is not the one that was made there
       if (opened.superblock !== undefined && opened.superblock.uuid !== pin.filesystemUuid) throw notThisFilesystem();
-      const wasSound = await run.step("repair", () => repairFilesystem(host, stack, target, opened, run));
-      run.note(wasSound ? "there was nothing to repair" : "mended the file system: luksmith verify shows what it cost");
+      wasSound = await run.step("repair", () => repairFilesystem(host, stack, target, opened, run));
+      if (!wasSound) run.note("mended the file system: luksmith verify shows what it cost");
     } else await run.step("check the file system", () => checkFilesystem(host, target, opened, run, fault));
-    await stack.mount(target, opened, "read", run);
+    await stack.mount(target, opened, mend === undefined ? "read" : "write", run);
     const { filesDir } = stack.names;
     const identity = await readIdentity(host.exec, filesDir, opened.signal);
     requireIdentity(identity, pin, volume.name, options.acceptRollback);
+    if (mend !== undefined) {
+      const { mended, left } = await run.step("mend", () => mend(host.exec, filesDir, opened.signal));
+      if (mended > 0) run.note(`mended ${plural(mended, "block")} of metadata from the second copy`);
+      if (left > 0) fault(`${plural(left, "block")} damaged that have no second copy; verify --scrub names the files`);
+      wasSound = wasSound && mended + left === 0;
+    }
+    if (options.repair && wasSound) run.note("there was nothing to repair");
     const snapshots = await listSnapshots(host.exec, filesDir, options.jobs, opened.signal);
     for (const job of options.jobs) {
       for (const oddity of await findOddities(host.exec, filesDir, job, opened.signal)) run.warn(oddity);

@@ -6,7 +6,6 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { formatBytes } from "../../common/units.ts";
 import { freeBytes } from "../backup/room.ts";
-import { filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { ProgressMeter } from "../runs/progress-meter.ts";
 import { type Attached, withVolume } from "../stack/attach.ts";
@@ -60,13 +59,18 @@ export async function trimVolume(
 }
 
 /** @returns how much fstrim says that it has told of */
-async function trim(host: Host, { pin }: Target, { filesDir, signal }: Attached, run: RunContext): Promise<number> {
+async function trim(
+  host: Host,
+  { pin }: Target,
+  { filesDir, filesystem, signal }: Attached,
+  run: RunContext,
+): Promise<number> {
   // a removal that is not committed yet frees nothing
-  await syncFilesystem(host.exec, filesDir, signal);
+  await filesystem.settle(host.exec, filesDir, signal);
   const meter = new ProgressMeter("trim");
   const bytesTotal = pin.imageBytes - pin.dataOffsetBytes;
   let claimed = 0;
-  for (const range of filesystemKinds[pin.filesystem].trimRanges(bytesTotal)) {
+  for (const range of filesystem.trimRanges(bytesTotal)) {
     claimed += await trimFilesystem(host.exec, filesDir, range, signal);
     const bytesDone = Math.min(bytesTotal, range.offset + range.length);
     const figures = { bytesDone, bytesTotal, filesDone: 0, filesTotal: undefined };

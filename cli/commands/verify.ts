@@ -8,6 +8,7 @@ import { parseSnapshotReference, type SnapshotReference } from "../snapshot-refe
 interface Options {
   quick?: true;
   spot?: true;
+  scrub?: true;
   sample?: number;
   seed?: string;
   acceptRollback?: true;
@@ -25,8 +26,13 @@ export function addVerifyCommand(program: Command, invocation: Invocation): void
         "since; --quick looks the volume over, and reads no file.",
     )
     .argument("<snapshot>", "JOB or JOB@SNAPSHOT", parseSnapshotReference)
-    .addOption(new Option("--quick", "the volume's header, file system and structure alone").conflicts("spot"))
+    .addOption(
+      new Option("--quick", "the volume's header, file system and structure alone").conflicts(["spot", "scrub"]),
+    )
     .option("--spot", "a random sample of the files")
+    .addOption(
+      new Option("--scrub", "all of the job's volume, compared with its own checksums (btrfs)").conflicts("spot"),
+    )
     .option("--sample <size>", "how much that may be (default: 1G)", byteSize)
     .option("--seed <text>", "choose the same files again: the seed that a run has named", sampleSeed)
     .option(...acceptRollback)
@@ -42,7 +48,8 @@ export function addVerifyCommand(program: Command, invocation: Invocation): void
       const acceptsRollback = options.acceptRollback === true;
       return withSession(invocation, self, async (session) => {
         const { VerifyLevel } = await import("../../proto/gen/luksmith/v1/agent.ts");
-        const level = options.quick ? VerifyLevel.QUICK : options.spot ? VerifyLevel.SPOT : VerifyLevel.FULL;
+        const { QUICK, SPOT, SCRUB, FULL } = VerifyLevel;
+        const level = options.quick ? QUICK : options.spot ? SPOT : options.scrub ? SCRUB : FULL;
         const request = { job, snapshot, acceptRollback: acceptsRollback, level, ...sample };
         await session.run(() => session.agent.verify(request), { detach: options.detach === true });
       });
@@ -50,6 +57,7 @@ export function addVerifyCommand(program: Command, invocation: Invocation): void
   addExamples(command, [
     ["luksmith verify home", "is the newest snapshot of the job home what is on the disk?"],
     ["luksmith verify home --spot --sample 5G", "the same of a random part, each time another one"],
+    ["luksmith verify home --scrub", "is everything in its volume what was written there? Needs no originals"],
     ["luksmith verify home --quick", "are header, file system and snapshots as they should be? Seconds"],
   ]);
 }

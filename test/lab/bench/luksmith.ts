@@ -9,24 +9,28 @@ export interface Way {
   readonly name: string;
   /** What the remote's configuration says of it. */
   readonly remote: string;
+  /** And its volume's. */
+  readonly volume?: string;
 }
 
 export const ways: readonly Way[] = [
   { name: "luksmith sshfs", remote: "" },
   { name: "luksmith tunnel", remote: "transport: nbd" },
   { name: "luksmith direct", remote: "transport: nbd, trustedWire: true" },
+  { name: "luksmith btrfs", remote: "transport: nbd", volume: "filesystem: btrfs" },
 ];
 
 /** The command line's own start is not in it: it is Node's, 0.05 s on a real machine and 2 s emulated. */
-export function luksmith(place: Place, { name, remote }: Way): Tool {
+export function luksmith(place: Place, { name, remote, volume }: Way): Tool {
   const { host, source, target, imageMiB, kdfIterations, trace } = place;
   // one word, and short: it names a volume, and a directory with a socket in it
   const id = name.replace("luksmith ", "");
+  const more = volume === undefined ? "" : `${volume}, `;
   const runtime = `${runtimeDir}-${id}`;
   const state = `${stateDir}-${id}`;
   const agentPlace = { configPath: `${configPath}-${id}`, runtimeDir: runtime };
   const config = `${remoteLine(host, remote)}
-volumes: { ${id}: { remote: vault, image: ${id}.luks, size: ${imageMiB}M, kdf: { type: pbkdf2, iterations: ${kdfIterations} } } }
+volumes: { ${id}: { remote: vault, image: ${id}.luks, size: ${imageMiB}M, ${more}kdf: { type: pbkdf2, iterations: ${kdfIterations} } } }
 jobs: { files: { volume: ${id}, sources: [${source}] } }
 log: { level: ${trace ? "debug" : "info"} }
 runs: { attempts: 1 }

@@ -1,21 +1,41 @@
 /** A volume with btrfs in it: made, backed up into, broken off, grown, trimmed and looked over, as one with ext4. */
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, open, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { after, describe, it } from "node:test";
-import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
+import { promisify } from "node:util";
+import { type RunEvent, RunState } from "../../../proto/gen/luksmith/v1/types.ts";
 import { cheapKdf } from "./lab-agent.ts";
+import { byHand } from "./opened-by-hand.ts";
 import { assertDone, Scene } from "./scene.ts";
+import { mountSourceDisk } from "./source-disk.ts";
+import { fingerprint, makeRichTree } from "./tree.ts";
 import { until } from "./until.ts";
 
-const source = "/srv/source";
+const run = promisify(execFile);
+const disk = "/srv/lab";
+const source = join(disk, "source");
 const large = join(source, "large");
-const target = "/srv/back";
+const rich = join(source, "rich");
+const target = join(disk, "back");
+const keyFile = "/etc/luksmith/keys/home.key";
 const mebi = 2 ** 20;
 const largeBytes = 8 * mebi;
 const bytesPerBlock = 512;
+
+/** A block in the middle of it, as a database does. */
+async function writeMiddle(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  await file.write(randomBytes(4096), 0, 4096, 4 * mebi);
+  await file.close();
+}
+
+function notesOf(events: readonly RunEvent[]): string[] {
+  return events.flatMap(({ kind }) => (kind?.$case === "note" ? [kind.value.message] : []));
+}
 
 export function describeBtrfs(transport: "sshfs" | "nbd"): void {
   describe(`a volume with btrfs, by ${transport}`, () => {
@@ -23,9 +43,11 @@ export function describeBtrfs(transport: "sshfs" | "nbd"): void {
       remote: `transport: ${transport}`,
       helper: {},
       prepare: async () => {
-        await mkdir(source, { recursive: true });
+        await mountSourceDisk(disk);
+        await mkdir(source);
         await writeFile(large, randomBytes(largeBytes));
         await writeFile(join(source, "letter"), "dear all\n");
+        await makeRichTree(rich);
       },
       config: `
 volumes: { home: { remote: vault, image: home.luks, size: 256M, filesystem: btrfs, ${cheapKdf} } }
@@ -33,16 +55,55 @@ jobs: { docs: { volume: home, sources: [${source}] } }
 `,
       volumes: ["home"],
     });
-    after(() => rm(source, { recursive: true, force: true }));
+    after(() => run("umount", [disk]));
 
     const allocated = async () => (await stat(join(scene.host.imagesPath, "home.luks"))).blocks * bytesPerBlock;
 
-    it("is backed up into, and restored from", async () => {
+    const inVolume = (work: (jobDir: string) => Promise<void>) =>
+      byHand(join(scene.host.imagesPath, "home.luks"), keyFile, (directory) => work(join(directory, "docs")));
+    const snapshotNames = async () => (await scene.agent.snapshots("docs")).map(({ name }) => name);
+    /** As an administrator does it who has no luksmith. */
+    const assertRestores = async (name: string) => {
+      const expected = await fingerprint(source);
+      await inVolume(async (jobDir) => {
+        await mkdir(target);
+        await run("cp", ["-a", join(jobDir, name, source), target]);
+      });
+      assert.equal(await fingerprint(join(target, basename(source))), expected);
+      await rm(target, { recursive: true });
+    };
+
+    it("has snapshots that are read-only subvolumes, and share what has not changed", async () => {
       assertDone(await scene.agent.backup("docs"));
       await writeFile(join(source, "letter"), "dear both\n");
+      await writeMiddle(large);
+      // on the machine two files of their own from now on, in the volume still one with two names
+      const [one, other] = ["plain.txt", "sub/hard-link.txt"].map((name) => join(rich, name));
+      await run("cp", ["--preserve=all", `${one}`, join(disk, "copy")]);
+      await run("mv", [join(disk, "copy"), `${other}`]);
+      await run("chmod", ["600", `${one}`]);
+      await rm(join(rich, "empty"));
+      await rm(join(rich, "sub/deep"), { recursive: true });
+      await writeFile(join(rich, "sub/deep"), "was a directory");
       assertDone(await scene.agent.backup("docs"));
+      assertDone(await scene.agent.backup("docs"));
+      const names = await snapshotNames();
+      assert.equal(names.length, 3);
+      await inVolume(async (jobDir) => {
+        for (const name of names) {
+          const { stdout } = await run("btrfs", ["property", "get", "-t", "subvol", join(jobDir, name), "ro"]);
+          assert.equal(stdout.trim(), "ro=true");
+        }
+        const paths = names.map((name) => join(jobDir, name));
+        const { stdout } = await run("btrfs", ["filesystem", "du", "--raw", "--summarize", ...paths]);
+        const exclusive = stdout
+          .split("\n")
+          .slice(1, 4)
+          .map((line) => Number(line.trim().split(/ +/)[1]));
+        for (const bytes of exclusive) assert.ok(bytes < largeBytes / 8, stdout);
+      });
       assertDone(await scene.agent.restore("docs", target));
-      assert.deepEqual(await readFile(join(target, large)), await readFile(large));
+      assert.equal(await fingerprint(join(target, source)), await fingerprint(source));
       await rm(target, { recursive: true });
     });
 
@@ -50,16 +111,67 @@ jobs: { docs: { volume: home, sources: [${source}] } }
       await writeFile(join(source, "more"), randomBytes(5 * mebi));
       const before = await scene.host.wireBytes();
       await scene.host.setLink({ rttMs: 0, mbit: 8 });
-      const { run } = await scene.agent.startBackup("docs");
+      const { run: started } = await scene.agent.startBackup("docs");
       await until(async () => (await scene.host.wireBytes()).sent - before.sent > 3 * mebi, "half of it is sent");
       await scene.agent.stop("SIGKILL");
       await scene.host.setLink({ rttMs: 0 });
       await scene.startAgent();
       const { runs } = await scene.agent.runs();
-      assert.equal(runs.find(({ id }) => id === run?.id)?.state, RunState.INTERRUPTED);
-      assertDone(await scene.agent.backup("docs"));
+      assert.equal(runs.find(({ id }) => id === started?.id)?.state, RunState.INTERRUPTED);
+      const { run: ended, events } = await scene.agent.backup("docs");
+      assert.equal(ended.state, RunState.DONE, ended.error?.message);
+      const notes = notesOf(events);
+      assert.ok(
+        notes.some((note) => note.startsWith("going on with the interrupted snapshot")),
+        notes.join("; "),
+      );
       assertDone(await scene.agent.check("home"));
       assertDone(await scene.agent.verify("docs"));
+      assert.deepEqual(
+        (await scene.agent.snapshots("docs")).filter(({ partial }) => partial),
+        [],
+      );
+      await assertRestores(ended.snapshot);
+    });
+
+    it("leaves out what a file system hides that has been mounted since, and what is not a source any more", async () => {
+      await run("mount", ["-t", "tmpfs", "none", join(rich, "sub")]);
+      const hidden = await scene.agent.backup("docs").finally(() => run("umount", [join(rich, "sub")]));
+      assertDone(hidden);
+      await scene.agent.stop();
+      await scene.startAgent((config) => config.replace(`sources: [${source}]`, `sources: [${rich}]`));
+      const less = await scene.agent.backup("docs");
+      assertDone(less);
+      await inVolume(async (jobDir) => {
+        const of = (name: string, path: string) => readdir(join(jobDir, name, path));
+        assert.deepEqual(await of(hidden.run.snapshot, join(rich, "sub")), []);
+        assert.deepEqual(await of(less.run.snapshot, source), [basename(rich)]);
+        assert.deepEqual(await of(less.run.snapshot, "/"), ["srv"]);
+      });
+      await scene.agent.stop();
+      await scene.startAgent();
+    });
+
+    it("takes over a snapshot that is a directory, as an earlier version made it", async () => {
+      const before = await scene.agent.backup("docs");
+      assertDone(before);
+      await inVolume(async (jobDir) => {
+        const path = join(jobDir, before.run.snapshot);
+        await run("cp", ["--archive", "--reflink=always", path, `${path}.copy`]);
+        await run("btrfs", ["subvolume", "delete", path]);
+        await run("mv", [`${path}.copy`, path]);
+      });
+      const after = await scene.agent.backup("docs");
+      assertDone(after);
+      assert.equal(Number(after.run.totals?.bytesCopied), 0);
+      await inVolume(async (jobDir) => {
+        const paths = [before, after].map(({ run: { snapshot } }) => join(jobDir, snapshot));
+        const { stdout } = await run("stat", ["--format=%i", ...paths]);
+        assert.match(stdout, /^(?!256\n)\d+\n256\n$/);
+        const { stdout: shared } = await run("btrfs", ["filesystem", "du", "--raw", "--summarize", ...paths]);
+        assert.ok(Number(shared.split("\n")[2]?.trim().split(/ +/)[1]) < mebi, shared);
+      });
+      await assertRestores(after.run.snapshot);
     });
 
     it("grows", async () => {
@@ -74,6 +186,9 @@ jobs: { docs: { volume: home, sources: [${source}] } }
       assertDone(await scene.agent.backup("docs"));
       const older = (await scene.agent.snapshots("docs")).map(({ name }) => name).slice(0, -1);
       assertDone(await scene.agent.prune("docs", { snapshots: older }));
+      await inVolume(async (jobDir) => {
+        assert.equal((await run("btrfs", ["subvolume", "list", "-d", jobDir])).stdout, "");
+      });
       const full = await allocated();
       const trimmed = await scene.agent.trim("home");
       assertDone(trimmed);
@@ -85,7 +200,7 @@ jobs: { docs: { volume: home, sources: [${source}] } }
     it("has nothing to be repaired", async () => {
       const { run, events } = await scene.agent.check("home", { repair: true });
       assert.equal(run.error, undefined, run.error?.message);
-      const notes = events.flatMap(({ kind }) => (kind?.$case === "note" ? [kind.value.message] : []));
+      const notes = notesOf(events);
       assert.ok(notes.includes("there was nothing to repair"), notes.join("; "));
     });
   });

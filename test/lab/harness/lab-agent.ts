@@ -266,6 +266,10 @@ export class LabAgent implements AsyncDisposable {
     return this.#start((done) => this.#client.verify(request, done));
   }
 
+  scrub(job: string): Promise<Followed> {
+    return this.verify(job, { level: VerifyLevel.SCRUB });
+  }
+
   async drill(job: string, options: Partial<Agent.DrillRequest> = {}): Promise<Followed> {
     return this.follow(await this.startDrill(job, options));
   }

@@ -8,18 +8,21 @@ const run = promisify(execFile);
 const mapping = "by-hand";
 const mountPoint = "/tmp/by-hand";
 
-/** @param work gets where it is mounted */
+export const byHandDevice = `/dev/mapper/${mapping}`;
+
+/** @param work gets where it is mounted @param options of mount */
 export async function byHand(
   image: string,
   keyFile: string,
   work: (directory: string) => Promise<void>,
+  options: readonly string[] = [],
 ): Promise<void> {
   await run("cryptsetup", ["open", "--key-file", keyFile, image, mapping]);
   try {
     // nobody else makes the name where there is no udev
     await run("dmsetup", ["mknodes", mapping]);
     await mkdir(mountPoint, { recursive: true });
-    await run("mount", [`/dev/mapper/${mapping}`, mountPoint]);
+    await run("mount", [...options, byHandDevice, mountPoint]);
     try {
       await work(mountPoint);
     } finally {

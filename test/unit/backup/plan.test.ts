@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { goesOnInPlace, planBackup } from "../../../agent/backup/plan.ts";
+import { goesOnInPlace, planBackup, planSubvolume } from "../../../agent/backup/plan.ts";
 import { parseSnapshotName } from "../../../agent/snapshots/name.ts";
 
 const now = new Date("2026-11-25T02:00:00Z");
@@ -79,4 +79,22 @@ test("in place goes on what shares nothing, was of the same selection, and canno
   assert.equal(goesOnInPlace({ base: "2026-11-22T02-00-00Z", interrupted }, asItWas), false);
   assert.equal(goesOnInPlace(alone, { ...asItWas, isSame: false }), false);
   assert.equal(goesOnInPlace(alone, { ...asItWas, oneFileSystem: true }), false);
+});
+
+test("in subvolumes: with the newest finished one, or the newest interrupted one that is of use, and nothing else", () => {
+  const [finished, older, newer] = ["2026-11-22T02-00-00Z", "2026-11-23T02-00-00Z", "2026-11-24T02-00-00Z"];
+  const is = (isUsable: (name: string) => boolean, ...names: string[]) => planSubvolume(plan(...names), isUsable);
+  const always = () => true;
+  assert.deepEqual(is(always), { goOn: undefined, origin: undefined, stale: [] });
+  assert.deepEqual(is(always, `${finished}`), { goOn: undefined, origin: finished, stale: [] });
+  const all = [`${finished}`, `${older}.partial`, `${newer}.partial`];
+  assert.deepEqual(is(always, ...all), { goOn: newer, origin: undefined, stale: [older] });
+  assert.deepEqual(
+    is((name) => name === older, ...all),
+    { goOn: older, origin: undefined, stale: [newer] },
+  );
+  assert.deepEqual(
+    is(() => false, ...all),
+    { goOn: undefined, origin: finished, stale: [newer, older] },
+  );
 });

@@ -82,6 +82,7 @@ access:
           sizeBytes: 1.5 * 2 ** 30,
           growth: undefined,
           filesystem: "ext4",
+          compression: undefined,
           key: { from: "file", path: "/root/home.key", generated: false },
           kdf: { type: "pbkdf2", iterations: 1000 },
         },
@@ -155,6 +156,7 @@ test("what is left out", () => {
     sizeBytes: 64 * 2 ** 20,
     growth: undefined,
     filesystem: "ext4",
+    compression: undefined,
     key: { from: "file", path: "/etc/luksmith/keys/home.key", generated: true },
     kdf: undefined,
   });
@@ -224,6 +226,19 @@ test("a file system, and a size that is too small for it", () => {
     "btrfs",
   );
   assert.equal(parseAgentConfig(volumes("size: 64M"), "agent.yaml").volumes.get("a")?.filesystem, "ext4");
+  const compression = (settings: string) =>
+    parseAgentConfig(volumes(settings), "agent.yaml").volumes.get("a")?.compression;
+  assert.equal(compression("size: 256M, filesystem: btrfs"), "zstd:3");
+  assert.equal(compression("size: 256M, filesystem: btrfs, compression: zstd:15"), "zstd:15");
+  assert.equal(compression("size: 256M, filesystem: btrfs, compression: none"), undefined);
+  assert.equal(compression("size: 64M"), undefined);
+  assert.deepEqual(faultsOf(volumes("size: 64M, compression: zstd:3")), [
+    "agent.yaml:2:62: volumes.a.compression: ext4 does not compress; btrfs does",
+  ]);
+  for (const wrong of ["zstd", "zstd:0", "zstd:16", "zlib:3", "'zstd:3,rw'", "3"]) {
+    const [fault = ""] = faultsOf(volumes(`size: 256M, filesystem: btrfs, compression: ${wrong}`));
+    assert.match(fault, /volumes\.a\.compression: /, wrong);
+  }
   assert.match(faultsOf(volumes("size: 64M, filesystem: xfs"))[0] ?? "", /^agent.yaml:2:\d+: volumes.a.filesystem: /);
 });
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { BlockIo } from "../../../agent/system/block-io.ts";
 import { isWaiting } from "../../../agent/warm/warming.ts";
 
-const io = (reads: number, readMs: number): BlockIo => ({ inFlight: 0, completed: reads, reads, readMs });
+const io = (reads: number, readMs: number): BlockIo => ({ inFlight: 0, completed: reads, reads, readMs, readBytes: 0 });
 
 test("what waits for one answer after another is told from what does not", () => {
   const before = io(100, 500);

@@ -47,6 +47,8 @@ export const VerifyLevel = {
   SPOT: 2,
   /** FULL - Every file that has not changed since is compared with its source. */
   FULL: 3,
+  /** SCRUB - All of the job's volume, every snapshot, is compared with its own checksums; needs a file system that has them. */
+  SCRUB: 4,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -57,6 +59,7 @@ export namespace VerifyLevel {
   export type QUICK = typeof VerifyLevel.QUICK;
   export type SPOT = typeof VerifyLevel.SPOT;
   export type FULL = typeof VerifyLevel.FULL;
+  export type SCRUB = typeof VerifyLevel.SCRUB;
   export type UNRECOGNIZED = typeof VerifyLevel.UNRECOGNIZED;
 }
 
@@ -74,6 +77,9 @@ export function verifyLevelFromJSON(object: any): VerifyLevel {
     case 3:
     case "VERIFY_LEVEL_FULL":
       return VerifyLevel.FULL;
+    case 4:
+    case "VERIFY_LEVEL_SCRUB":
+      return VerifyLevel.SCRUB;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -91,6 +97,8 @@ export function verifyLevelToJSON(object: VerifyLevel): string {
       return "VERIFY_LEVEL_SPOT";
     case VerifyLevel.FULL:
       return "VERIFY_LEVEL_FULL";
+    case VerifyLevel.SCRUB:
+      return "VERIFY_LEVEL_SCRUB";
     case VerifyLevel.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
