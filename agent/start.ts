@@ -14,6 +14,7 @@ import { openLibc } from "./access/libc.ts";
 import { claimSocket } from "./access/socket-claim.ts";
 import { maxRequestBytes, serveUnix } from "./access/unix-server.ts";
 import { UserDatabase } from "./access/user-database.ts";
+import { AuditLog } from "./audit/audit-log.ts";
 import type { AgentConfig } from "./config/agent-config.ts";
 import { recallPastBackups, rememberToRecall } from "./recall/recall.ts";
 import { agentService } from "./rpc/service.ts";
@@ -47,15 +48,17 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   up.own("close the run history", async () => store.close());
   rememberToRecall(store, config, log);
   await releaseLeftovers(host);
-  const runs = new RunManager(store, systemClock, log);
+  const audit = new AuditLog(config.stateDir, systemClock, log);
+  up.own("close the audit log", async () => audit.close());
+  const runs = new RunManager(store, systemClock, log, (run, { granted }) => audit.started(run, granted));
 
   const users = new UserDatabase(exec, systemClock);
-  const access = new Access(config, users);
+  const access = new Access(config, users, audit);
   const pins = new PinStore(config.stateDir);
   const server = new Server({ "grpc.max_receive_message_length": maxRequestBytes });
   server.addService(
     AgentServiceService,
-    agentService({ config, configPath, host, pins, runs, access, startedAt: systemClock.now() }),
+    agentService({ config, configPath, host, pins, runs, access, audit, startedAt: systemClock.now() }),
   );
   let connections = async () => 0;
   up.own("end the calls", () => endCalls(server, () => connections()));

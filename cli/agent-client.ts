@@ -16,6 +16,7 @@ import {
   type AddKeyRequest,
   type BackupRequest,
   type CancelRunRequest,
+  type CheckAccessRequest,
   type CheckRemoteRequest,
   type CheckVolumeRequest,
   type CreateVolumeRequest,
@@ -24,6 +25,7 @@ import {
   type DrillRequest,
   type ExportRecoveryKitRequest,
   type GetRunRequest,
+  type ListAuditRequest,
   type ListFilesRequest,
   type ListKeysRequest,
   type ListRunsRequest,
@@ -114,6 +116,9 @@ export class AgentClient {
   removeKey = (request: RemoveKeyRequest) => this.#call(methods.removeKey, request, slowMs);
   rotateKey = (request: RotateKeyRequest) => this.#call(methods.rotateKey, request, slowMs);
 
+  checkAccess = (request: CheckAccessRequest) => this.#call(methods.checkAccess, request, slowMs);
+
+  listAudit = (request: ListAuditRequest, signal: AbortSignal) => this.#stream(methods.listAudit, request, signal);
   watchRun = (request: WatchRunRequest, signal: AbortSignal) => this.#stream(methods.watchRun, request, signal);
   listFiles = (request: ListFilesRequest, signal: AbortSignal) => this.#stream(methods.listFiles, request, signal);
   diffSnapshots = (request: DiffSnapshotsRequest, signal: AbortSignal) =>

@@ -8,8 +8,12 @@
 
 import type { LuksmithError } from "../common/errors.ts";
 import { showName, utf8Name } from "../common/file-name.ts";
+import { jsonText } from "../common/json-text.ts";
 import type { SetupReport } from "../common/setup-report.ts";
 import {
+  type AuditEntry,
+  AuditEntry_Decision,
+  type CheckAccessResponse,
   type Finding,
   Finding_Level,
   type GetStatusResponse,
@@ -71,6 +75,8 @@ export const jsonTypes = [
   "setup_end",
   "remote_finding",
   "finding",
+  "access",
+  "audit",
   "error",
 ] as const;
 
@@ -81,13 +87,9 @@ export interface JsonObject {
   readonly [field: string]: unknown;
 }
 
-/** One line, without the line break. What a terminal might take for a command is escaped the JSON way, losing nothing. */
+/** One line, without the line break. */
 export function jsonLine(object: JsonObject): string {
-  return JSON.stringify(object).replace(
-    /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu,
-    // characters beyond the 16 bits of \u are two units
-    (char) => [...Array(char.length).keys()].map((index) => `\\u${hex4(char.charCodeAt(index))}`).join(""),
-  );
+  return jsonText(object);
 }
 
 export function versionJson(version: string): JsonObject {
@@ -350,6 +352,38 @@ export function findingJson(finding: Finding): JsonObject {
   };
 }
 
+export function accessJson(answer: CheckAccessResponse): JsonObject {
+  return {
+    type: "access",
+    user: answer.user,
+    uid: answer.uid,
+    verb: answer.verb,
+    volume: textOrNull(answer.volume),
+    job: textOrNull(answer.job),
+    allowed: answer.allowed,
+    reason: answer.reason,
+    rule: textOrNull(answer.rule),
+    hint: textOrNull(answer.hint),
+  };
+}
+
+export function auditJson(entry: AuditEntry): JsonObject {
+  return {
+    type: "audit",
+    time: time(entry.time),
+    decision: enumName(AuditEntry_Decision, entry.decision),
+    id: textOrNull(entry.id),
+    uid: entry.uid ?? null,
+    user: textOrNull(entry.user),
+    pid: entry.pid ?? null,
+    verb: entry.verb,
+    volume: textOrNull(entry.volume),
+    job: textOrNull(entry.job),
+    run: textOrNull(entry.run),
+    reason: textOrNull(entry.reason),
+  };
+}
+
 export function errorJson(error: LuksmithError): JsonObject {
   return {
     type: "error",
@@ -439,8 +473,4 @@ function textOrNull(text: string): string | null {
 
 function orNull<In, Out>(value: In | undefined, fields: (value: In) => Out): Out | null {
   return value === undefined ? null : fields(value);
-}
-
-function hex4(unit: number): string {
-  return unit.toString(16).padStart(4, "0");
 }

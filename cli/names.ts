@@ -65,6 +65,27 @@ export function sampleSeed(text: string): string {
   throw new LuksmithError("usage", `${quoteText(text)} is no seed`, { hint: "1 to 64 characters, such as 7f3a9c21" });
 }
 
+/** A user of this machine, by name or uid; whether there is one the agent knows. */
+export function userName(text: string): string {
+  if (/^[^\p{C}:/]{1,128}$/u.test(text)) return text;
+  throw new LuksmithError("usage", `${quoteText(text)} is not the name of a user`, {
+    hint: "getent passwd lists them",
+  });
+}
+
+/** A verb of `access`; which ones there are the agent knows. */
+export function verbName(text: string): string {
+  if (/^[a-z][a-z-]{0,31}$/.test(text)) return text;
+  throw new LuksmithError("usage", `${quoteText(text)} is not a verb`, {
+    hint: "verbs are those of `allow`: docs/configuration.md lists them",
+  });
+}
+
+/** The name of a job or of a volume. */
+export function jobOrVolumeName(text: string): string {
+  return name(text, "job or a volume", "luksmith jobs and luksmith volume list show them");
+}
+
 /** A whole number from 1 to `max`. */
 export function countUpTo(max: number): (text: string) => number {
   return (text) => {

@@ -1,6 +1,8 @@
 /** The command line as a whole: every command, its options and its help. Nothing here talks to the agent. */
 
 import { Command, CommanderError } from "commander";
+import { addAccessCommand } from "./commands/access.ts";
+import { addAuditCommand } from "./commands/audit.ts";
 import { addBackupCommand } from "./commands/backup.ts";
 import { addCancelCommand } from "./commands/cancel.ts";
 import { addCatCommand } from "./commands/cat.ts";
@@ -107,6 +109,8 @@ export function makeProgram(invocation: Invocation, output: ProgramOutput): Comm
   addRunsCommand(program, invocation);
   addLogCommand(program, invocation);
   addCancelCommand(program, invocation);
+  addAccessCommand(program, invocation);
+  addAuditCommand(program, invocation);
   addCompletionCommand(program, invocation);
   addHelpCommand(program);
   return program;

@@ -1,64 +1,187 @@
-/** The one place that says whether a call may go on: who the kernel says is calling, against what the rules grant. */
+/**
+ * The one place that says whether a call may go on: who the kernel says is calling, against what the rules grant. Each
+ * decision is written down here, before the call goes on.
+ */
 
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
+import { nearest } from "../../common/nearest.ts";
+import { quoteText } from "../../common/quote.ts";
+import type { AuditLog, Granted } from "../audit/audit-log.ts";
 import type { AccessRule } from "../config/access-rule.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { type PeerCredentials, parsePeer } from "./peer-credentials.ts";
 import { type AccessTarget, admit, type Decision, decide, type PolicyCaller } from "./policy.ts";
 import type { Account, UserDatabase } from "./user-database.ts";
-import type { AccessVerb } from "./verb.ts";
+import { type AccessVerb, accessVerbs } from "./verb.ts";
 
-export interface AuthorizedCaller extends PolicyCaller, PeerCredentials {}
+export interface AuthorizedCaller extends PolicyCaller, PeerCredentials {
+  /** The decision by which the call goes on. */
+  readonly granted: Granted;
+}
 
 /** Looking root up would only add a way to fail. */
 const root: Account = { name: "root", groups: ["root"] };
+
+/** What is decided about beside the verbs that rules can grant. */
+type DecidedVerb = AccessVerb | "access";
+
+/** What a decision is about, as it is written down. */
+interface Subject extends AccessTarget {
+  readonly run?: string;
+}
+
+type Identified = PolicyCaller & PeerCredentials;
 
 export class Access {
   readonly #rules: readonly AccessRule[];
   readonly #socketGroup: string;
   readonly #users: UserDatabase;
+  readonly #audit: AuditLog;
 
-  constructor(config: Pick<AgentConfig, "access" | "socket">, users: UserDatabase) {
+  constructor(config: Pick<AgentConfig, "access" | "socket">, users: UserDatabase, audit: AuditLog) {
     this.#rules = config.access;
     this.#socketGroup = config.socket.group;
     this.#users = users;
-  }
-
-  /**
-   * Who is calling, if they may speak to the agent at all.
-   * @param peer call.getPeer(), asked before anything is awaited
-   * @throws {LuksmithError} "denied" with the reason
-   */
-  async identify(peer: string): Promise<AuthorizedCaller> {
-    const credentials = parsePeer(peer);
-    const caller = { ...credentials, ...(credentials.uid === 0 ? root : await this.#account(credentials.uid)) };
-    insist(admit(caller, this.#socketGroup));
-    return caller;
+    this.#audit = audit;
   }
 
   /**
    * Who is calling, if they may do this.
+   * @param peer call.getPeer(), asked before anything is awaited
    * @param target a job together with its volume; verb.ts says what each verb needs
    * @throws {LuksmithError} "denied" with the reason
    */
   async authorize(peer: string, verb: AccessVerb, target: AccessTarget = {}): Promise<AuthorizedCaller> {
-    const caller = await this.identify(peer);
-    insist(this.#decide(caller, verb, target));
+    const caller = await this.#identify(peer, verb, target);
+    return this.#insist(caller, verb, target, this.explain(caller, verb, target));
+  }
+
+  /**
+   * The same for a run, which has to be found before it is known what it is about.
+   * @param asked what the caller typed
+   * @throws {LuksmithError} "denied"; what `find` throws
+   */
+  async authorizeRun<Found>(
+    peer: string,
+    verb: AccessVerb,
+    asked: string,
+    find: (caller: PolicyCaller) => { found: Found; target: AccessTarget; run: string },
+  ): Promise<{ found: Found; caller: AuthorizedCaller }> {
+    const caller = await this.#identify(peer, verb, { run: asked });
+    let result: ReturnType<typeof find>;
+    try {
+      result = find(caller);
+    } catch (error) {
+      this.#write(caller, verb, { run: asked }, "refused", asLuksmithError(error).message);
+      throw error;
+    }
+    const { found, target, run } = result;
+    const decision = this.explain(caller, verb, target);
+    return { found, caller: this.#insist(caller, verb, { ...target, run }, decision) };
+  }
+
+  /** For what no rule can grant. @param verb that was allowed already, for less  @throws {LuksmithError} "denied" */
+  requireRoot(caller: AuthorizedCaller, verb: AccessVerb, target: AccessTarget = {}): void {
+    const decision: Decision =
+      caller.uid === 0
+        ? { allowed: true, because: "root may do everything" }
+        : {
+            allowed: false,
+            reason: "only root may do this",
+            hint: "sudo luksmith ...",
+            because: "only root may do this, whatever the rules say",
+          };
+    this.#insist(caller, verb, target, decision);
+  }
+
+  /**
+   * Whether the caller may have it explained what `user` may do: root about anybody, everybody about themself.
+   * @param user a name or a uid; empty for the caller
+   * @throws {LuksmithError} "denied"; "not_found" when there is no such user
+   */
+  async authorizeQuestion(peer: string, user: string): Promise<{ caller: AuthorizedCaller; about: PolicyCaller }> {
+    const caller = await this.#identify(peer, "access", {});
+    const isSelf = user === "" || user === caller.name || user === `${caller.uid}`;
+    const decision: Decision =
+      isSelf || caller.uid === 0
+        ? { allowed: true, because: `asked about ${isSelf ? caller.name : quoteText(user)}` }
+        : {
+            allowed: false,
+            reason: "only root may ask what others may do",
+            hint: `luksmith access check ${caller.name} ...`,
+            because: `asked about ${quoteText(user)}, who is not ${caller.name}`,
+          };
+    const authorized = this.#insist(caller, "access", {}, decision);
+    return { caller: authorized, about: isSelf ? caller : await this.#named(user) };
+  }
+
+  /** The same question for one entry of a listing. */
+  permits(caller: AuthorizedCaller, verb: AccessVerb, target: AccessTarget): boolean {
+    return this.explain(caller, verb, target).allowed;
+  }
+
+  /** What would be decided, and why. */
+  explain(caller: PolicyCaller, verb: AccessVerb, target: AccessTarget): Decision {
+    return decide(caller, verb, target, this.#rules, this.#socketGroup);
+  }
+
+  /** @throws {LuksmithError} "denied" with the reason */
+  async #identify(peer: string, verb: DecidedVerb, subject: Subject): Promise<Identified> {
+    let credentials: Partial<PeerCredentials> = {};
+    let caller: Identified;
+    try {
+      const known = parsePeer(peer);
+      credentials = known;
+      caller = { ...known, ...(known.uid === 0 ? root : await this.#account(known.uid)) };
+    } catch (error) {
+      this.#write(credentials, verb, subject, "refused", asLuksmithError(error).message);
+      throw error;
+    }
+    const admitted = admit(caller, this.#socketGroup);
+    if (!admitted.allowed) this.#insist(caller, verb, subject, admitted);
     return caller;
   }
 
-  /** For what no rule can grant. @throws {LuksmithError} "denied" */
-  requireRoot({ uid }: AuthorizedCaller): void {
-    if (uid !== 0) throw new LuksmithError("denied", "only root may do this", { hint: "sudo luksmith ..." });
+  /** Writes the decision down. @throws {LuksmithError} "denied" when it is to refuse, or cannot be written down */
+  #insist(caller: Identified, verb: DecidedVerb, subject: Subject, decision: Decision): AuthorizedCaller {
+    const id = this.#write(caller, verb, subject, decision.allowed ? "allowed" : "refused", decision.because);
+    if (!decision.allowed) throw new LuksmithError("denied", decision.reason, { hint: decision.hint });
+    return { ...caller, granted: { id, verb, pid: caller.pid } };
   }
 
-  /** The same question for one entry of a listing, or for the run that an id turned out to mean. */
-  permits(caller: AuthorizedCaller, verb: AccessVerb, target: AccessTarget): boolean {
-    return this.#decide(caller, verb, target).allowed;
+  /**
+   * Root goes on when nothing can be written: the day on which a disk is full may be the one on which files have to be
+   * brought back.
+   */
+  #write(
+    { uid, pid, name = "" }: Partial<Identified>,
+    verb: DecidedVerb,
+    { volume = "", job = "", run = "" }: Subject,
+    decision: "allowed" | "refused",
+    reason: string,
+  ): string {
+    const who = { uid: uid ?? null, pid: pid ?? null, user: name };
+    try {
+      const id = this.#audit.decided({ ...who, decision, verb, volume, job, run, reason });
+      if (decision === "allowed" && changesSomething(verb)) this.#audit.flush();
+      return id;
+    } catch (cause) {
+      if (decision === "refused" || uid === 0) return "";
+      throw new LuksmithError("denied", "what is decided cannot be written down: only root is served", {
+        hint: "root: luksmith doctor",
+        cause,
+      });
+    }
   }
 
-  #decide(caller: AuthorizedCaller, verb: AccessVerb, target: AccessTarget): Decision {
-    return decide(caller, verb, target, this.#rules, this.#socketGroup);
+  async #named(user: string): Promise<PolicyCaller> {
+    const uid = await this.#users.uidOf(user);
+    if (uid === 0) return { uid, ...root };
+    if (uid !== undefined) return { uid, ...(await this.#users.account(uid)) };
+    const near = nearest(user, await this.#users.names());
+    throw new LuksmithError("not_found", `there is no user ${quoteText(user)}`, {
+      hint: near === undefined ? "getent passwd lists them" : `did you mean ${quoteText(near)}?`,
+    });
   }
 
   async #account(uid: number): Promise<Account> {
@@ -73,6 +196,8 @@ export class Access {
   }
 }
 
-function insist(decision: Decision): void {
-  if (!decision.allowed) throw new LuksmithError("denied", decision.reason, { hint: decision.hint });
+/** Of which a trace is to be left even when the power goes in the next moment. */
+function changesSomething(verb: DecidedVerb): boolean {
+  if (verb === "access" || verb === "ls" || verb === "log" || verb === "audit") return false;
+  return accessVerbs[verb].target !== "listing";
 }

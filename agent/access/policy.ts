@@ -1,5 +1,9 @@
-/** Who may do what. Pure; whatever no rule grants is refused. */
+/**
+ * Who may do what, and why. Pure; whatever no rule grants is refused. The reason comes out of the decision itself, so that
+ * what `luksmith access check` explains is what is enforced.
+ */
 
+import { showConfigPath } from "../../common/config/path.ts";
 import { quoteText } from "../../common/quote.ts";
 import type { AccessRule } from "../config/access-rule.ts";
 import type { Account } from "./user-database.ts";
@@ -17,19 +21,49 @@ export interface AccessTarget {
   readonly startedBy?: number | undefined;
 }
 
-export type Decision =
-  | { readonly allowed: true }
-  | { readonly allowed: false; readonly reason: string; readonly hint: string };
+export type Decision = Allowed | Refused;
+
+interface Allowed {
+  readonly allowed: true;
+  /** By what: root's rights, a rule, the caller's own run. */
+  readonly because: string;
+  /** Which of the rules, counted from 0. */
+  readonly rule?: number;
+}
+
+interface Refused {
+  readonly allowed: false;
+  /** What the caller is told. */
+  readonly reason: string;
+  readonly hint: string;
+  /** What is missing. Tells of no name that the rules for this caller do not name. */
+  readonly because: string;
+}
+
+/** A rule that is for the caller, and why. */
+interface Concerning {
+  readonly index: number;
+  readonly rule: AccessRule;
+  /** "the user alice", "the group staff" */
+  readonly whom: string;
+}
 
 const grantHint = "root can grant it: access in the agent's configuration";
+/** More rules, or names in one, explain nothing better. */
+const listedMax = 5;
 
 /** Root and the members of the socket's group may speak to the agent; nobody else. */
 export function admit(caller: PolicyCaller, socketGroup: string): Decision {
-  if (caller.uid === 0 || caller.groups.includes(socketGroup)) return { allowed: true };
+  if (caller.uid === 0) return { allowed: true, because: "root may do everything" };
+  if (caller.groups.includes(socketGroup)) {
+    return { allowed: true, because: `${caller.name} is in the group ${socketGroup}` };
+  }
+  const reason = `${caller.name} is not in the group ${socketGroup}`;
   return {
     allowed: false,
-    reason: `${caller.name} is not in the group ${socketGroup}`,
+    reason,
     hint: `root can change that: usermod -aG ${socketGroup} ${caller.name}`,
+    because: `${reason}, whose members alone may speak to the agent`,
   };
 }
 
@@ -44,46 +78,100 @@ export function decide(
   rules: readonly AccessRule[],
   socketGroup: string,
 ): Decision {
-  if (caller.uid === 0) return { allowed: true };
   const admitted = admit(caller, socketGroup);
-  if (!admitted.allowed) return admitted;
+  if (caller.uid === 0 || !admitted.allowed) return admitted;
   const { target: kind } = accessVerbs[verb];
-  if ((kind === "run" || verb === "runs") && target.startedBy === caller.uid) return { allowed: true };
-  const granting = rules.filter(
-    (rule) =>
-      rule.allow.includes(verb) &&
-      (rule.users.includes(caller.name) || rule.groups.some((group) => caller.groups.includes(group))),
-  );
-  if (granting.some((rule) => covers(rule, verb, target))) return { allowed: true };
-  return { allowed: false, reason: `${caller.name} may not use ${verb}${showTarget(target)}`, hint: grantHint };
+  if ((kind === "run" || verb === "runs") && target.startedBy === caller.uid) {
+    return { allowed: true, because: `${caller.name} started the run` };
+  }
+  const theirs = rules.flatMap((rule, index) => concerning(rule, index, caller));
+  const granting = theirs.filter(({ rule }) => rule.allow.includes(verb));
+  for (const { index, rule, whom } of granting) {
+    const by = coveredBy(rule, verb, target);
+    if (by === undefined) continue;
+    const on = by === "" ? "" : ` on ${by}`;
+    return { allowed: true, because: `${ruleName(index)} allows ${verb} to ${whom}${on}`, rule: index };
+  }
+  return {
+    allowed: false,
+    reason: `${caller.name} may not use ${verb}${showTarget(target, " on ")}`,
+    hint: grantHint,
+    because: whatIsMissing(caller, verb, target, theirs, granting),
+  };
 }
 
-function covers(rule: AccessRule, verb: AccessVerb, { volume, job }: AccessTarget): boolean {
-  const byVolume = lists(rule.volumes, volume);
+/** As a fault of the configuration names it. */
+export function ruleName(index: number): string {
+  return showConfigPath(["access", index]);
+}
+
+function concerning(rule: AccessRule, index: number, caller: PolicyCaller): Concerning[] {
+  if (rule.users.includes(caller.name)) return [{ index, rule, whom: `the user ${caller.name}` }];
+  const group = rule.groups.find((name) => caller.groups.includes(name));
+  return group === undefined ? [] : [{ index, rule, whom: `the group ${group}` }];
+}
+
+function whatIsMissing(
+  { name }: PolicyCaller,
+  verb: AccessVerb,
+  target: AccessTarget,
+  theirs: readonly Concerning[],
+  granting: readonly Concerning[],
+): string {
+  if (theirs.length === 0) return `no rule of access is for ${name} or a group that ${name} is in`;
+  if (granting.length === 0) {
+    const names = theirs.map(({ index }) => ruleName(index));
+    return `no rule that is for ${name} allows ${verb} (they are ${shortList(names)})`;
+  }
+  const about = granting.map(({ index, rule }) => `${ruleName(index)} is for ${scopeOf(rule)}`);
+  const asked = showTarget(target, "") || "what was asked for";
+  return `no rule that allows ${verb} to ${name} covers ${asked}: ${shortList(about)}`;
+}
+
+function scopeOf({ volumes, jobs }: AccessRule): string {
+  const parts = [
+    ...(volumes.length === 0 ? [] : [`the volumes ${shortList(volumes)}`]),
+    ...(jobs.length === 0 ? [] : [`the jobs ${shortList(jobs)}`]),
+  ];
+  return parts.join(" and ") || "the agent as a whole";
+}
+
+function shortList(items: readonly string[]): string {
+  const rest = items.length - listedMax;
+  return rest > 0 ? `${items.slice(0, listedMax).join(", ")} and ${rest} more` : items.join(", ");
+}
+
+/** By what of the rule the target is covered ("volume home", "every job"), "" where it need not be; undefined when it is not. */
+function coveredBy(rule: AccessRule, verb: AccessVerb, { volume, job }: AccessTarget): string | undefined {
+  const byVolume = listed("volume", rule.volumes, volume);
+  const byEither = byVolume ?? listed("job", rule.jobs, job);
   switch (accessVerbs[verb].target) {
     case "none":
-      return true;
+      return "";
     case "volume":
       return byVolume;
     case "job":
       // without its volume there is no telling whether a rule covers it
-      return isNamed(job) && isNamed(volume) && (byVolume || lists(rule.jobs, job));
+      return isNamed(job) && isNamed(volume) ? byEither : undefined;
     case "run":
-      return isNamed(volume) && (byVolume || lists(rule.jobs, job));
+      return isNamed(volume) ? byEither : undefined;
     case "listing":
-      return (!isNamed(volume) && !isNamed(job)) || byVolume || (verb !== "volumes" && lists(rule.jobs, job));
+      if (!isNamed(volume) && !isNamed(job)) return "";
+      return verb === "volumes" ? byVolume : byEither;
   }
 }
 
-function lists(names: readonly string[], name: string | undefined): boolean {
-  return isNamed(name) && (names.includes(name) || names.includes("*"));
+function listed(noun: string, names: readonly string[], name: string | undefined): string | undefined {
+  if (!isNamed(name)) return undefined;
+  if (names.includes(name)) return `${noun} ${name}`;
+  return names.includes("*") ? `every ${noun}` : undefined;
 }
 
 function isNamed(name: string | undefined): name is string {
   return name !== undefined && name !== "";
 }
 
-function showTarget({ volume, job }: AccessTarget): string {
-  if (isNamed(job)) return ` on job ${quoteText(job)}`;
-  return isNamed(volume) ? ` on volume ${quoteText(volume)}` : "";
+function showTarget({ volume, job }: AccessTarget, before: string): string {
+  if (isNamed(job)) return `${before}job ${quoteText(job)}`;
+  return isNamed(volume) ? `${before}volume ${quoteText(volume)}` : "";
 }

@@ -56,6 +56,19 @@ export class UserDatabase {
     return entry === undefined ? undefined : idOf(entry, "group");
   }
 
+  /** @param user a name, or a uid in digits  @returns undefined when there is no such user  @throws as {@link account} */
+  async uidOf(user: string): Promise<number | undefined> {
+    // what no line of the database can hold is no user, and no key to look for
+    if (user === "" || /[\0\n:]/.test(user)) return undefined;
+    const [entry] = await this.#getent("passwd", [user]);
+    return entry === undefined ? undefined : idOf(entry, "passwd");
+  }
+
+  /** Those that the system is willing to list: directory services may not. @throws as {@link account} */
+  async names(): Promise<string[]> {
+    return (await this.#getent("passwd", [])).map(([name = ""]) => name);
+  }
+
   async #lookUp(uid: number): Promise<Account> {
     const [entry] = await this.#getent("passwd", [`${uid}`]);
     const name = entry?.[0];

@@ -1,9 +1,10 @@
 /** What the handlers work with. */
 
 import type { Command } from "../../common/exec.ts";
-import type { Caller } from "../../proto/gen/luksmith/v1/types.ts";
 import type { Access, AuthorizedCaller } from "../access/access.ts";
+import type { AuditLog } from "../audit/audit-log.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
+import type { Requester } from "../runs/context.ts";
 import type { RunManager } from "../runs/run-manager.ts";
 import type { Host } from "../system/host.ts";
 import type { PinStore } from "../volume/pin.ts";
@@ -15,11 +16,12 @@ export interface Agent {
   readonly pins: PinStore;
   readonly runs: RunManager;
   readonly access: Access;
+  readonly audit: AuditLog;
   readonly startedAt: Date;
 }
 
-export function toCaller({ uid, name }: AuthorizedCaller): Caller {
-  return { uid, name };
+export function toCaller({ uid, name, granted }: AuthorizedCaller): Requester {
+  return { uid, name, granted };
 }
 
 /** Whose rights a child that touches a caller's files works with: root's need no change. */

@@ -28,9 +28,11 @@ export async function authorizedRun(
   verb: AccessVerb,
   id: string,
 ): Promise<{ run: Run; caller: AuthorizedCaller }> {
-  await access.identify(peer);
-  const run = runs.get(id);
-  return { run, caller: await access.authorize(peer, verb, ofRun(run)) };
+  const { found, caller } = await access.authorizeRun(peer, verb, id, () => {
+    const run = runs.get(id);
+    return { found: run, target: ofRun(run), run: run.id };
+  });
+  return { run: found, caller };
 }
 
 /** What the policy judges a run by: what it is about, and who began it. */

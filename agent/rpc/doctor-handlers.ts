@@ -1,5 +1,6 @@
 import { unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
+import { examineAudit } from "../doctor/audit.ts";
 import { examineKernel } from "../doctor/kernel.ts";
 import { examineKeys } from "../doctor/keys.ts";
 import { examineLeftovers } from "../doctor/leftovers.ts";
@@ -11,11 +12,11 @@ import type { Agent } from "./agent.ts";
 
 type Handlers = Pick<AgentServiceServer, "doctor">;
 
-export function doctorHandlers({ access, config, configPath, host, pins, runs, startedAt }: Agent): Handlers {
+export function doctorHandlers({ access, audit, config, configPath, host, pins, runs, startedAt }: Agent): Handlers {
   return {
     doctor: unary(host.log, async ({ online, fix }, peer) => {
       const caller = await access.authorize(peer, "doctor", {});
-      if (fix) access.requireRoot(caller);
+      if (fix) access.requireRoot(caller, "doctor");
       const remotes = online ? [...config.remotes.values()] : [];
       const filesystems = [...config.volumes.values()].map(({ filesystem }) => filesystem);
       const findings = await Promise.all([
@@ -23,6 +24,7 @@ export function doctorHandlers({ access, config, configPath, host, pins, runs, s
         examineKernel(host.exec, filesystems),
         examineNbd(host.exec, [...config.remotes.values()]),
         examineState(config, configPath, startedAt),
+        examineAudit(audit),
         examineKeys(config, pins),
         Promise.all(remotes.map((remote) => examineRemote(host, remote))),
         examineLeftovers(host, runs, fix),

@@ -78,7 +78,7 @@ export function jobHandlers(agent: Agent): Handlers {
       const { volume } = job;
       if (options.acceptRollback) await access.authorize(peer, "check", { volume });
       // what is made there, and removed again, is root's
-      if (scratch.length > 0) access.requireRoot(caller);
+      if (scratch.length > 0) access.requireRoot(caller, "drill", { volume, job: name });
       requireSampleOptions(options);
       snapshotPath(options.path);
       const where = scratch.length === 0 ? undefined : requireTarget(scratch);

@@ -23,7 +23,7 @@ export function keyHandlers(agent: Agent): Handlers {
   /** Whoever adds a key can read what everybody has backed up there. */
   const requireRoot = async (peer: string, volume: string) => {
     const caller = await access.authorize(peer, "keys", { volume });
-    access.requireRoot(caller);
+    access.requireRoot(caller, "keys", { volume });
     return caller;
   };
   return {

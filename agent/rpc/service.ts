@@ -1,6 +1,7 @@
 /** AgentService: each handler says who may call it and hands on to the verb. Nothing is decided here. */
 
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
+import { accessHandlers } from "./access-handlers.ts";
 import type { Agent } from "./agent.ts";
 import { doctorHandlers } from "./doctor-handlers.ts";
 import { jobHandlers } from "./job-handlers.ts";
@@ -23,5 +24,6 @@ export function agentService(agent: Agent): AgentServiceServer {
     ...runHandlers(agent),
     ...remoteHandlers(agent),
     ...doctorHandlers(agent),
+    ...accessHandlers(agent),
   };
 }

@@ -1,6 +1,7 @@
 /** What a verb sees of the run it is part of: where to say what it does, and the signal that ends it. */
 
 import type { Caller, Item, Progress, Run, RunTotals } from "../../proto/gen/luksmith/v1/types.ts";
+import type { Granted } from "../audit/audit-log.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 export type NewItem = Omit<Item, "reason"> & Partial<Pick<Item, "reason">>;
@@ -36,13 +37,18 @@ export interface RunResult {
 /** Called once for each attempt. */
 export type RunWork = (context: RunContext) => Promise<RunResult>;
 
+/** Who asked for a run, and the decision that granted it; none for what the agent does by itself. */
+export interface Requester extends Caller {
+  readonly granted?: Granted;
+}
+
 /** What is known of a run before it starts. */
 export interface RunRequest {
   readonly verb: Run["verb"];
   readonly volume: string;
   readonly job?: string;
   readonly dryRun?: boolean;
-  readonly caller: Caller;
+  readonly caller: Requester;
   /** Default: it does not try again. */
   readonly retry?: RetryPolicy;
   /** From its start to its end. Default: as long as it takes. */

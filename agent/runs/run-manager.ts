@@ -7,7 +7,7 @@ import type { Log } from "../../common/log.ts";
 import { formatDuration } from "../../common/units.ts";
 import { type Caller, type Run, type RunEvent, RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { ActiveRun } from "./active-run.ts";
-import type { RunRequest, RunWork } from "./context.ts";
+import type { Requester, RunRequest, RunWork } from "./context.ts";
 import { EventRecord } from "./event-record.ts";
 import { nextRunId, parseRunIdPrefix, runIdRandomRange } from "./run-id.ts";
 import { interrupted, verbWords } from "./run-outcome.ts";
@@ -19,21 +19,28 @@ const heldUnwritten = 16;
 /** What is attached is let go of sooner; this is for hooks that run after a backup. */
 const stoppingPatienceMs = 60_000;
 
+type OnStarted = (run: Run, requester: Requester) => void;
+
 export class RunManager {
   readonly #store: RunStore;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #onStarted: OnStarted;
   readonly #active = new Map<string, { readonly run: ActiveRun; readonly ended: Promise<Run> }>();
   readonly #unwritten = new Map<string, ActiveRun>();
   readonly #reservations = new Map<string, Promise<unknown>>();
   #newestId: string | undefined;
   #closing = false;
 
-  /** Also marks the runs that an agent before left behind under way as interrupted. */
-  constructor(store: RunStore, clock: Clock, log: Log) {
+  /**
+   * Also marks the runs that an agent before left behind under way as interrupted.
+   * @param onStarted is told of each run before anything of it happens
+   */
+  constructor(store: RunStore, clock: Clock, log: Log, onStarted: OnStarted = () => undefined) {
     this.#store = store;
     this.#clock = clock;
     this.#log = log;
+    this.#onStarted = onStarted;
     this.#newestId = store.newestId();
     this.#markInterrupted();
     store.prune(clock.now());
@@ -55,6 +62,7 @@ export class RunManager {
     this.#writeUnwritten();
 
     const now = this.#clock.now();
+    const caller = { uid: request.caller.uid, name: request.caller.name };
     this.#newestId = nextRunId(this.#newestId, now, randomInt(runIdRandomRange));
     const run: Run = {
       id: this.#newestId,
@@ -64,7 +72,7 @@ export class RunManager {
       state: RunState.RUNNING,
       startedAt: now,
       finishedAt: undefined,
-      caller: request.caller,
+      caller,
       error: undefined,
       summary: "",
       snapshot: "",
@@ -73,10 +81,11 @@ export class RunManager {
       retry: undefined,
     };
     const log = this.#log.child({ run: run.id, verb: verbWords(run.verb), volume: run.volume });
-    log.info({ job: run.job, caller: request.caller, dryRun: run.dryRun }, "run started");
+    log.info({ job: run.job, caller, dryRun: run.dryRun }, "run started");
+    this.#onStarted(run, request.caller);
     const record = new EventRecord(run, this.#store, this.#clock);
     record.record({ $case: "started", value: { run } });
-    const active = new ActiveRun(request.caller, record, this.#clock, log, request.retry);
+    const active = new ActiveRun(caller, record, this.#clock, log, request.retry);
     // after this call has returned, so that the caller knows of the run before anything of it happens
     const ended = Promise.resolve().then(() => this.#execute(active, work, request.deadlineMs));
     this.#active.set(run.id, { run: active, ended });

@@ -11,6 +11,7 @@ import type { Candidate, KnownNames } from "./names.ts";
 type Source = (names: KnownNames, typed: string) => readonly Candidate[];
 
 const argumentSources: Readonly<Record<string, Source>> = {
+  "access check name": ({ jobs }) => jobs,
   "backup job": ({ jobs }) => jobs,
   "prune job": ({ jobs }) => jobs,
   "snapshots job": ({ jobs }) => jobs,

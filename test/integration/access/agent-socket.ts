@@ -11,6 +11,7 @@ import { openLibc } from "../../../agent/access/libc.ts";
 import { claimSocket } from "../../../agent/access/socket-claim.ts";
 import { maxRequestBytes, serveUnix } from "../../../agent/access/unix-server.ts";
 import { UserDatabase } from "../../../agent/access/user-database.ts";
+import { AuditLog } from "../../../agent/audit/audit-log.ts";
 import type { AgentConfig } from "../../../agent/config/agent-config.ts";
 import { toStatus } from "../../../common/error-wire.ts";
 import {
@@ -35,6 +36,7 @@ export interface AgentSocket {
   readonly path: string;
   /** Requests that reached a handler. */
   readonly handled: string[];
+  readonly audit: AuditLog;
   close(): Promise<void>;
 }
 
@@ -46,8 +48,14 @@ export async function startAgentSocket(context: TestContext, group = "luksmith")
     socket: { path: socketPath(context), group },
     access: [{ users: ["nobody"], groups: [], volumes: ["*"], jobs: [], allow: ["status"] }],
   };
-  const users = new UserDatabase(programs.exec, new ManualClock());
-  const access = new Access(config, users);
+  const clock = new ManualClock();
+  const users = new UserDatabase(programs.exec, clock);
+  const log = pino({ level: "silent" });
+  const stateDir = mkdtempSync(join(tmpdir(), "luksmith-state-"));
+  context.after(() => rmSync(stateDir, { recursive: true }));
+  const audit = new AuditLog(stateDir, clock, log);
+  context.after(() => audit.close());
+  const access = new Access(config, users, audit);
   const handled: string[] = [];
   const server = new Server({ "grpc.max_receive_message_length": maxRequestBytes });
   const handlers: Pick<AgentServiceServer, "getStatus" | "getRun"> = {
@@ -65,7 +73,6 @@ export async function startAgentSocket(context: TestContext, group = "luksmith")
     },
   };
   server.addService(AgentServiceService, handlers);
-  const log = pino({ level: "silent" });
   const claim = await claimSocket(config.socket.path, libc);
   const listener = await serveUnix({ claim, gid: await users.groupId(group), server, libc, log });
   const close = async () => {
@@ -74,7 +81,7 @@ export async function startAgentSocket(context: TestContext, group = "luksmith")
     await claim.release();
   };
   context.after(close);
-  return { path: claim.path, handled, close };
+  return { path: claim.path, handled, audit, close };
 }
 
 export function connectTo(context: TestContext, path: string, options: ClientOptions = {}): AgentServiceClient {

@@ -48,6 +48,12 @@ test("the caller is who the kernel says, whatever they claim", { timeout: 60_000
   // does not get as far as the agent
   assert.equal(outside?.code, status.UNAVAILABLE);
   assert.equal(agent.handled.length, 3);
+  const written = (await Array.fromAsync(agent.audit.read({}))).flatMap(({ entries }) => entries);
+  assert.deepEqual(written.map(({ uid, user, verb, decision }) => [uid, user, verb, decision]).toSorted(), [
+    [0, "root", "status", "allowed"],
+    [1001, "bob", "status", "refused"],
+    [nobody, "nobody", "status", "allowed"],
+  ]);
 });
 
 test("a call without a rule is refused with a reason", { timeout: 60_000 }, async (context) => {

@@ -119,7 +119,10 @@ for (const [who, verb, target, expected] of table) {
 
 test("root may do everything, without any rule", () => {
   for (const verb of accessVerbNames)
-    assert.deepEqual(decide(people.root, verb, {}, [], "luksmith"), { allowed: true });
+    assert.deepEqual(decide(people.root, verb, {}, [], "luksmith"), {
+      allowed: true,
+      because: "root may do everything",
+    });
 });
 
 test("without a rule, nobody else may do anything", () => {
@@ -135,12 +138,52 @@ test("a refusal says why, and who can change it", () => {
     allowed: false,
     reason: "alice is not in the group luksmith",
     hint: "root can change that: usermod -aG luksmith alice",
+    because: "alice is not in the group luksmith, whose members alone may speak to the agent",
   });
   assert.deepEqual(decide(people.mallory, "backup", home, rules, "luksmith"), {
     allowed: false,
     reason: 'mallory may not use backup on job "home"',
     hint: "root can grant it: access in the agent's configuration",
+    because: "no rule of access is for mallory or a group that mallory is in",
   });
+});
+
+const reasons: readonly (readonly [keyof typeof people, AccessVerb, AccessTarget, string])[] = [
+  ["alice", "backup", home, "access[0] allows backup to the user alice on volume home"],
+  ["alice", "backup", etc, "access[1] allows backup to the user alice on job etc"],
+  ["olga", "backup", etc, "access[2] allows backup to the group operators on every volume"],
+  ["walt", "restore", home, "access[3] allows restore to the group wheel on every job"],
+  ["alice", "status", {}, "access[0] allows status to the user alice"],
+  ["dora", "doctor", {}, "access[4] allows doctor to the user dora"],
+  ["mallory", "log", { ...home, startedBy: 1004 }, "mallory started the run"],
+  ["alice", "restore", home, "no rule that is for alice allows restore (they are access[0], access[1])"],
+  [
+    "alice",
+    "backup",
+    { volume: "system", job: "other" },
+    'no rule that allows backup to alice covers job "other": access[0] is for the volumes home, access[1] is for the jobs etc',
+  ],
+  ["olga", "check", {}, "no rule that allows check to olga covers what was asked for: access[2] is for the volumes *"],
+];
+
+for (const [who, verb, target, because] of reasons) {
+  test(`${who}, ${verb}: ${because}`, () => {
+    assert.equal(decide(people[who], verb, target, rules, "luksmith").because, because);
+  });
+}
+
+test("why somebody is refused tells of no name that their own rules do not", () => {
+  for (const verb of accessVerbNames) {
+    const decision = decide(people.alice, verb, { job: "secret", volume: "hidden" }, rules, "luksmith");
+    assert.doesNotMatch(decision.because, /hidden|operators|wheel|dora/);
+  }
+});
+
+test("a rule of a thousand names is explained in one line", () => {
+  const volumes = Array.from({ length: 1000 }, (_, index) => `v${index}`);
+  const many = [{ ...none, users: ["alice"], volumes, allow: ["check" as const] }];
+  const { because } = decide(people.alice, "check", { volume: "x" }, many, "luksmith");
+  assert.match(because, /the volumes v0, v1, v2, v3, v4 and 995 more$/);
 });
 
 test("what a caller sends is quoted in the refusal", () => {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
+  accessJson,
+  auditJson,
   detachedJson,
   differenceJson,
   errorJson,
@@ -30,13 +32,15 @@ import {
   volumeJson,
 } from "../../../cli/json.ts";
 import { errorCodes, LuksmithError } from "../../../common/errors.ts";
-import { Finding_Level, KeySlot_Role, RemoteFinding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
+import { AuditEntry_Decision, Finding_Level, KeySlot_Role, RemoteFinding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
 import { Difference, FoundPath, FoundVersion } from "../../../proto/gen/luksmith/v1/looking.ts";
 import { FileEntry_Type, Item_Action, type RunEvent, RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import {
   after,
   ed25519Key,
   runningRun,
+  sampleAccess,
+  sampleAudit,
   sampleEvent,
   sampleFile,
   sampleFinding,
@@ -239,6 +243,15 @@ const samples: Record<JsonType, JsonObject[]> = {
     remoteFindingJson({ level: RemoteFinding_Level.OFF, subject: "helper", message: "none", hint: "set it up" }),
   ],
   finding: [findingJson(sampleFinding()), findingJson(sampleFinding({ hint: "apt install rsync" }))],
+  access: [
+    accessJson(sampleAccess()),
+    accessJson(sampleAccess({ allowed: false, rule: "", job: "", hint: "ask root" })),
+  ],
+  audit: [
+    auditJson(sampleAudit()),
+    auditJson(sampleAudit({ decision: AuditEntry_Decision.STARTED, run: "7f3a9c21", reason: "" })),
+    auditJson(sampleAudit({ decision: AuditEntry_Decision.REFUSED, uid: undefined, pid: undefined, user: "" })),
+  ],
   error: [
     errorJson(new LuksmithError("locked", "in use", { hint: "wait" })),
     errorJson(new LuksmithError("internal", "oh")),

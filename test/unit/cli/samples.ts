@@ -1,6 +1,9 @@
 /** Messages of the agent, complete, for tests to vary. */
 
 import {
+  type AuditEntry,
+  AuditEntry_Decision,
+  type CheckAccessResponse,
   type Finding,
   Finding_Level,
   type GetStatusResponse,
@@ -196,4 +199,36 @@ export function sampleScan(changes: Partial<ScanRemoteResponse> = {}): ScanRemot
 
 export function sampleFinding(changes: Partial<Finding> = {}): Finding {
   return { level: Finding_Level.OK, subject: "rsync", message: "version 3.2.7", hint: "", ...changes };
+}
+
+export function sampleAccess(changes: Partial<CheckAccessResponse> = {}): CheckAccessResponse {
+  return {
+    user: "alice",
+    uid: 1000,
+    verb: "backup",
+    volume: "home",
+    job: "home",
+    allowed: true,
+    reason: "access[0] allows backup to the user alice on volume home",
+    rule: "access[0]",
+    hint: "",
+    ...changes,
+  };
+}
+
+export function sampleAudit(changes: Partial<AuditEntry> = {}): AuditEntry {
+  return {
+    time: start,
+    decision: AuditEntry_Decision.ALLOWED,
+    id: "0123456789ab",
+    uid: 1000,
+    user: "alice",
+    pid: 4711,
+    verb: "backup",
+    volume: "home",
+    job: "home",
+    run: "",
+    reason: "access[0] allows backup to the user alice on volume home",
+    ...changes,
+  };
 }

@@ -734,6 +734,122 @@ export interface RecoveryKit {
   identity: string;
 }
 
+export interface CheckAccessRequest {
+  /** A name or a uid; empty for the caller, about whom alone others than root may ask. */
+  user: string;
+  /** As `allow` in the configuration names it. */
+  verb: string;
+  /** Of a job or a volume; empty for what is about the agent, and for listings of all that there is. */
+  name: string;
+}
+
+export interface CheckAccessResponse {
+  user: string;
+  uid: number;
+  verb: string;
+  volume: string;
+  job: string;
+  allowed: boolean;
+  /** By what it is allowed, or what is missing. */
+  reason: string;
+  /** The rule that allows it, such as "access[0]"; empty for root, and when it is refused. */
+  rule: string;
+  /** What would change it; may be empty. */
+  hint: string;
+}
+
+export interface ListAuditRequest {
+  /** Of this user alone: a name or a uid. Empty for all. */
+  user: string;
+  /** Of this verb alone. Empty for all. */
+  verb: string;
+  refusedOnly: boolean;
+  /** Not older than this. */
+  since:
+    | Date
+    | undefined;
+  /** The newest so many; 0 = all. */
+  limit: number;
+}
+
+export interface ListAuditResponse {
+  kind: { $case: "entry"; value: AuditEntry } | //
+  /** So many lines among those that were read are damaged. */
+  { $case: "unreadable"; value: number } | undefined;
+}
+
+export interface AuditEntry {
+  time: Date | undefined;
+  decision: AuditEntry_Decision;
+  /** Of the decision; empty for what the agent starts by itself. */
+  id: string;
+  /** Unset when the kernel did not say who called. */
+  uid?: number | undefined;
+  user: string;
+  pid?: number | undefined;
+  verb: string;
+  volume: string;
+  job: string;
+  run: string;
+  reason: string;
+}
+
+export const AuditEntry_Decision = {
+  UNSPECIFIED: 0,
+  ALLOWED: 1,
+  REFUSED: 2,
+  /** STARTED - The run that came of the decision with the same id. */
+  STARTED: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type AuditEntry_Decision = typeof AuditEntry_Decision[keyof typeof AuditEntry_Decision];
+
+export namespace AuditEntry_Decision {
+  export type UNSPECIFIED = typeof AuditEntry_Decision.UNSPECIFIED;
+  export type ALLOWED = typeof AuditEntry_Decision.ALLOWED;
+  export type REFUSED = typeof AuditEntry_Decision.REFUSED;
+  export type STARTED = typeof AuditEntry_Decision.STARTED;
+  export type UNRECOGNIZED = typeof AuditEntry_Decision.UNRECOGNIZED;
+}
+
+export function auditEntry_DecisionFromJSON(object: any): AuditEntry_Decision {
+  switch (object) {
+    case 0:
+    case "DECISION_UNSPECIFIED":
+      return AuditEntry_Decision.UNSPECIFIED;
+    case 1:
+    case "DECISION_ALLOWED":
+      return AuditEntry_Decision.ALLOWED;
+    case 2:
+    case "DECISION_REFUSED":
+      return AuditEntry_Decision.REFUSED;
+    case 3:
+    case "DECISION_STARTED":
+      return AuditEntry_Decision.STARTED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return AuditEntry_Decision.UNRECOGNIZED;
+  }
+}
+
+export function auditEntry_DecisionToJSON(object: AuditEntry_Decision): string {
+  switch (object) {
+    case AuditEntry_Decision.UNSPECIFIED:
+      return "DECISION_UNSPECIFIED";
+    case AuditEntry_Decision.ALLOWED:
+      return "DECISION_ALLOWED";
+    case AuditEntry_Decision.REFUSED:
+      return "DECISION_REFUSED";
+    case AuditEntry_Decision.STARTED:
+      return "DECISION_STARTED";
+    case AuditEntry_Decision.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
@@ -7513,6 +7629,783 @@ export const RecoveryKit: MessageFns<RecoveryKit> = {
   },
 };
 
+function createBaseCheckAccessRequest(): CheckAccessRequest {
+  return { user: "", verb: "", name: "" };
+}
+
+export const CheckAccessRequest: MessageFns<CheckAccessRequest> = {
+  encode(message: CheckAccessRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.user !== "") {
+      writer.uint32(10).string(message.user);
+    }
+    if (message.verb !== "") {
+      writer.uint32(18).string(message.verb);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckAccessRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckAccessRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.verb = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckAccessRequest {
+    return {
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      verb: isSet(object.verb) ? globalThis.String(object.verb) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+    };
+  },
+
+  toJSON(message: CheckAccessRequest): unknown {
+    const obj: any = {};
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
+    if (message.verb !== "") {
+      obj.verb = message.verb;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckAccessRequest>): CheckAccessRequest {
+    return CheckAccessRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckAccessRequest>): CheckAccessRequest {
+    const message = createBaseCheckAccessRequest();
+    message.user = object.user ?? "";
+    message.verb = object.verb ?? "";
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckAccessResponse(): CheckAccessResponse {
+  return { user: "", uid: 0, verb: "", volume: "", job: "", allowed: false, reason: "", rule: "", hint: "" };
+}
+
+export const CheckAccessResponse: MessageFns<CheckAccessResponse> = {
+  encode(message: CheckAccessResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.user !== "") {
+      writer.uint32(10).string(message.user);
+    }
+    if (message.uid !== 0) {
+      writer.uint32(16).uint32(message.uid);
+    }
+    if (message.verb !== "") {
+      writer.uint32(26).string(message.verb);
+    }
+    if (message.volume !== "") {
+      writer.uint32(34).string(message.volume);
+    }
+    if (message.job !== "") {
+      writer.uint32(42).string(message.job);
+    }
+    if (message.allowed !== false) {
+      writer.uint32(48).bool(message.allowed);
+    }
+    if (message.reason !== "") {
+      writer.uint32(58).string(message.reason);
+    }
+    if (message.rule !== "") {
+      writer.uint32(66).string(message.rule);
+    }
+    if (message.hint !== "") {
+      writer.uint32(74).string(message.hint);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckAccessResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckAccessResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.uid = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.verb = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.allowed = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.hint = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckAccessResponse {
+    return {
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      uid: isSet(object.uid) ? globalThis.Number(object.uid) : 0,
+      verb: isSet(object.verb) ? globalThis.String(object.verb) : "",
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
+      job: isSet(object.job) ? globalThis.String(object.job) : "",
+      allowed: isSet(object.allowed) ? globalThis.Boolean(object.allowed) : false,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+      hint: isSet(object.hint) ? globalThis.String(object.hint) : "",
+    };
+  },
+
+  toJSON(message: CheckAccessResponse): unknown {
+    const obj: any = {};
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
+    if (message.uid !== 0) {
+      obj.uid = Math.round(message.uid);
+    }
+    if (message.verb !== "") {
+      obj.verb = message.verb;
+    }
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
+    if (message.job !== "") {
+      obj.job = message.job;
+    }
+    if (message.allowed !== false) {
+      obj.allowed = message.allowed;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    if (message.hint !== "") {
+      obj.hint = message.hint;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckAccessResponse>): CheckAccessResponse {
+    return CheckAccessResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckAccessResponse>): CheckAccessResponse {
+    const message = createBaseCheckAccessResponse();
+    message.user = object.user ?? "";
+    message.uid = object.uid ?? 0;
+    message.verb = object.verb ?? "";
+    message.volume = object.volume ?? "";
+    message.job = object.job ?? "";
+    message.allowed = object.allowed ?? false;
+    message.reason = object.reason ?? "";
+    message.rule = object.rule ?? "";
+    message.hint = object.hint ?? "";
+    return message;
+  },
+};
+
+function createBaseListAuditRequest(): ListAuditRequest {
+  return { user: "", verb: "", refusedOnly: false, since: undefined, limit: 0 };
+}
+
+export const ListAuditRequest: MessageFns<ListAuditRequest> = {
+  encode(message: ListAuditRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.user !== "") {
+      writer.uint32(10).string(message.user);
+    }
+    if (message.verb !== "") {
+      writer.uint32(18).string(message.verb);
+    }
+    if (message.refusedOnly !== false) {
+      writer.uint32(24).bool(message.refusedOnly);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(34).fork()).join();
+    }
+    if (message.limit !== 0) {
+      writer.uint32(40).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAuditRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAuditRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.verb = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.refusedOnly = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListAuditRequest {
+    return {
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      verb: isSet(object.verb) ? globalThis.String(object.verb) : "",
+      refusedOnly: isSet(object.refusedOnly)
+        ? globalThis.Boolean(object.refusedOnly)
+        : isSet(object.refused_only)
+        ? globalThis.Boolean(object.refused_only)
+        : false,
+      since: isSet(object.since) ? fromJsonTimestamp(object.since) : undefined,
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+    };
+  },
+
+  toJSON(message: ListAuditRequest): unknown {
+    const obj: any = {};
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
+    if (message.verb !== "") {
+      obj.verb = message.verb;
+    }
+    if (message.refusedOnly !== false) {
+      obj.refusedOnly = message.refusedOnly;
+    }
+    if (message.since !== undefined) {
+      obj.since = message.since.toISOString();
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListAuditRequest>): ListAuditRequest {
+    return ListAuditRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListAuditRequest>): ListAuditRequest {
+    const message = createBaseListAuditRequest();
+    message.user = object.user ?? "";
+    message.verb = object.verb ?? "";
+    message.refusedOnly = object.refusedOnly ?? false;
+    message.since = object.since ?? undefined;
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListAuditResponse(): ListAuditResponse {
+  return { kind: undefined };
+}
+
+export const ListAuditResponse: MessageFns<ListAuditResponse> = {
+  encode(message: ListAuditResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.kind?.$case) {
+      case "entry":
+        AuditEntry.encode(message.kind.value, writer.uint32(10).fork()).join();
+        break;
+      case "unreadable":
+        writer.uint32(16).uint32(message.kind.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAuditResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAuditResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = { $case: "entry", value: AuditEntry.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = { $case: "unreadable", value: reader.uint32() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListAuditResponse {
+    return {
+      kind: isSet(object.entry)
+        ? { $case: "entry", value: AuditEntry.fromJSON(object.entry) }
+        : isSet(object.unreadable)
+        ? { $case: "unreadable", value: globalThis.Number(object.unreadable) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: ListAuditResponse): unknown {
+    const obj: any = {};
+    if (message.kind?.$case === "entry") {
+      obj.entry = AuditEntry.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "unreadable") {
+      obj.unreadable = Math.round(message.kind.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListAuditResponse>): ListAuditResponse {
+    return ListAuditResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListAuditResponse>): ListAuditResponse {
+    const message = createBaseListAuditResponse();
+    switch (object.kind?.$case) {
+      case "entry": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "entry", value: AuditEntry.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "unreadable": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "unreadable", value: object.kind.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseAuditEntry(): AuditEntry {
+  return {
+    time: undefined,
+    decision: 0,
+    id: "",
+    uid: undefined,
+    user: "",
+    pid: undefined,
+    verb: "",
+    volume: "",
+    job: "",
+    run: "",
+    reason: "",
+  };
+}
+
+export const AuditEntry: MessageFns<AuditEntry> = {
+  encode(message: AuditEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(10).fork()).join();
+    }
+    if (message.decision !== 0) {
+      writer.uint32(16).int32(message.decision);
+    }
+    if (message.id !== "") {
+      writer.uint32(26).string(message.id);
+    }
+    if (message.uid !== undefined) {
+      writer.uint32(32).uint32(message.uid);
+    }
+    if (message.user !== "") {
+      writer.uint32(42).string(message.user);
+    }
+    if (message.pid !== undefined) {
+      writer.uint32(48).int32(message.pid);
+    }
+    if (message.verb !== "") {
+      writer.uint32(58).string(message.verb);
+    }
+    if (message.volume !== "") {
+      writer.uint32(66).string(message.volume);
+    }
+    if (message.job !== "") {
+      writer.uint32(74).string(message.job);
+    }
+    if (message.run !== "") {
+      writer.uint32(82).string(message.run);
+    }
+    if (message.reason !== "") {
+      writer.uint32(90).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.decision = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.uid = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.pid = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.verb = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.run = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AuditEntry {
+    return {
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      decision: isSet(object.decision) ? auditEntry_DecisionFromJSON(object.decision) : 0,
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      uid: isSet(object.uid) ? globalThis.Number(object.uid) : undefined,
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      pid: isSet(object.pid) ? globalThis.Number(object.pid) : undefined,
+      verb: isSet(object.verb) ? globalThis.String(object.verb) : "",
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
+      job: isSet(object.job) ? globalThis.String(object.job) : "",
+      run: isSet(object.run) ? globalThis.String(object.run) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: AuditEntry): unknown {
+    const obj: any = {};
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    if (message.decision !== 0) {
+      obj.decision = auditEntry_DecisionToJSON(message.decision);
+    }
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.uid !== undefined) {
+      obj.uid = Math.round(message.uid);
+    }
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
+    if (message.pid !== undefined) {
+      obj.pid = Math.round(message.pid);
+    }
+    if (message.verb !== "") {
+      obj.verb = message.verb;
+    }
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
+    if (message.job !== "") {
+      obj.job = message.job;
+    }
+    if (message.run !== "") {
+      obj.run = message.run;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AuditEntry>): AuditEntry {
+    return AuditEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuditEntry>): AuditEntry {
+    const message = createBaseAuditEntry();
+    message.time = object.time ?? undefined;
+    message.decision = object.decision ?? 0;
+    message.id = object.id ?? "";
+    message.uid = object.uid ?? undefined;
+    message.user = object.user ?? "";
+    message.pid = object.pid ?? undefined;
+    message.verb = object.verb ?? "";
+    message.volume = object.volume ?? "";
+    message.job = object.job ?? "";
+    message.run = object.run ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
 export type AgentServiceService = typeof AgentServiceService;
 export const AgentServiceService = {
   getStatus: {
@@ -7846,6 +8739,26 @@ export const AgentServiceService = {
       Buffer.from(ExportRecoveryKitResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExportRecoveryKitResponse => ExportRecoveryKitResponse.decode(value),
   },
+  /** What the rules say of a user and a verb, and why. */
+  checkAccess: {
+    path: "/luksmith.v1.AgentService/CheckAccess" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckAccessRequest): Buffer => Buffer.from(CheckAccessRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckAccessRequest => CheckAccessRequest.decode(value),
+    responseSerialize: (value: CheckAccessResponse): Buffer => Buffer.from(CheckAccessResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckAccessResponse => CheckAccessResponse.decode(value),
+  },
+  /** The audit log, oldest first. */
+  listAudit: {
+    path: "/luksmith.v1.AgentService/ListAudit" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ListAuditRequest): Buffer => Buffer.from(ListAuditRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAuditRequest => ListAuditRequest.decode(value),
+    responseSerialize: (value: ListAuditResponse): Buffer => Buffer.from(ListAuditResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAuditResponse => ListAuditResponse.decode(value),
+  },
 } as const;
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
@@ -7897,6 +8810,10 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   rotateKey: handleUnaryCall<RotateKeyRequest, RotateKeyResponse>;
   /** What a recovery kit is made of: what the volume is, then its header in pieces. */
   exportRecoveryKit: handleServerStreamingCall<ExportRecoveryKitRequest, ExportRecoveryKitResponse>;
+  /** What the rules say of a user and a verb, and why. */
+  checkAccess: handleUnaryCall<CheckAccessRequest, CheckAccessResponse>;
+  /** The audit log, oldest first. */
+  listAudit: handleServerStreamingCall<ListAuditRequest, ListAuditResponse>;
 }
 
 export interface AgentServiceClient extends Client {
@@ -8364,6 +9281,29 @@ export interface AgentServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ExportRecoveryKitResponse>;
+  /** What the rules say of a user and a verb, and why. */
+  checkAccess(
+    request: CheckAccessRequest,
+    callback: (error: ServiceError | null, response: CheckAccessResponse) => void,
+  ): ClientUnaryCall;
+  checkAccess(
+    request: CheckAccessRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckAccessResponse) => void,
+  ): ClientUnaryCall;
+  checkAccess(
+    request: CheckAccessRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckAccessResponse) => void,
+  ): ClientUnaryCall;
+  /** The audit log, oldest first. */
+  listAudit(request: ListAuditRequest, options?: Partial<CallOptions>): ClientReadableStream<ListAuditResponse>;
+  listAudit(
+    request: ListAuditRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ListAuditResponse>;
 }
 
 export const AgentServiceClient = makeGenericClientConstructor(
