@@ -15,6 +15,7 @@ import { claimSocket } from "./access/socket-claim.ts";
 import { maxRequestBytes, serveUnix } from "./access/unix-server.ts";
 import { UserDatabase } from "./access/user-database.ts";
 import { AuditLog } from "./audit/audit-log.ts";
+import { Browses } from "./browse/browses.ts";
 import type { AgentConfig } from "./config/agent-config.ts";
 import { recallPastBackups, rememberToRecall } from "./recall/recall.ts";
 import { agentService } from "./rpc/service.ts";
@@ -58,7 +59,17 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   const server = new Server({ "grpc.max_receive_message_length": maxRequestBytes });
   server.addService(
     AgentServiceService,
-    agentService({ config, configPath, host, pins, runs, access, audit, startedAt: systemClock.now() }),
+    agentService({
+      browses: new Browses(),
+      config,
+      configPath,
+      host,
+      pins,
+      runs,
+      access,
+      audit,
+      startedAt: systemClock.now(),
+    }),
   );
   let connections = async () => 0;
   up.own("end the calls", () => endCalls(server, () => connections()));

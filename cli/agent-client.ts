@@ -15,6 +15,7 @@ import { escapeControls } from "../common/quote.ts";
 import {
   type AddKeyRequest,
   type BackupRequest,
+  type BrowseRequest,
   type CancelRunRequest,
   type CheckAccessRequest,
   type CheckRemoteRequest,
@@ -23,6 +24,7 @@ import {
   type DescribeRemoteRequest,
   type DoctorRequest,
   type DrillRequest,
+  type EndBrowseRequest,
   type ExportRecoveryKitRequest,
   type GetRunRequest,
   type ListAuditRequest,
@@ -116,6 +118,8 @@ export class AgentClient {
   removeKey = (request: RemoveKeyRequest) => this.#call(methods.removeKey, request, slowMs);
   rotateKey = (request: RotateKeyRequest) => this.#call(methods.rotateKey, request, slowMs);
 
+  browse = (request: BrowseRequest) => this.#call(methods.browse, request, slowMs);
+  endBrowse = (request: EndBrowseRequest) => this.#call(methods.endBrowse, request, slowMs);
   checkAccess = (request: CheckAccessRequest) => this.#call(methods.checkAccess, request, slowMs);
 
   listAudit = (request: ListAuditRequest, signal: AbortSignal) => this.#stream(methods.listAudit, request, signal);

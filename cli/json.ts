@@ -75,6 +75,7 @@ export const jsonTypes = [
   "setup_end",
   "remote_finding",
   "finding",
+  "browse",
   "access",
   "audit",
   "error",
@@ -350,6 +351,16 @@ export function findingJson(finding: Finding): JsonObject {
     message: finding.message,
     hint: textOrNull(finding.hint),
   };
+}
+
+export interface OpenBrowse {
+  readonly runId: string;
+  readonly job: string;
+  readonly path: string;
+}
+
+export function browseJson({ runId, job, path }: OpenBrowse): JsonObject {
+  return { type: "browse", runId, job, path };
 }
 
 export function accessJson(answer: CheckAccessResponse): JsonObject {

@@ -2,7 +2,7 @@
 
 import { LuksmithError } from "../common/errors.ts";
 import { quoteText } from "../common/quote.ts";
-import { parseSize } from "../common/units.ts";
+import { parseDuration, parseSize } from "../common/units.ts";
 
 /** The configuration's rule for what may be called a job, a volume or a remote. */
 const namePattern = /^[a-z0-9][a-z0-9_-]{0,31}$/;
@@ -84,6 +84,13 @@ export function verbName(text: string): string {
 /** The name of a job or of a volume. */
 export function jobOrVolumeName(text: string): string {
   return name(text, "job or a volume", "luksmith jobs and luksmith volume list show them");
+}
+
+/** In milliseconds. */
+export function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms > 0) return ms;
+  throw new LuksmithError("usage", `${quoteText(text)} is not a duration`, { hint: 'such as "30m" or "1h30m"' });
 }
 
 /** A whole number from 1 to `max`. */

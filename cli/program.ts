@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { addAccessCommand } from "./commands/access.ts";
 import { addAuditCommand } from "./commands/audit.ts";
 import { addBackupCommand } from "./commands/backup.ts";
+import { addBrowseCommand } from "./commands/browse.ts";
 import { addCancelCommand } from "./commands/cancel.ts";
 import { addCatCommand } from "./commands/cat.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
@@ -97,6 +98,7 @@ export function makeProgram(invocation: Invocation, output: ProgramOutput): Comm
   addDiffCommand(program, invocation);
   addDuCommand(program, invocation);
   addCatCommand(program, invocation);
+  addBrowseCommand(program, invocation);
   addRestoreCommand(program, invocation);
   addVerifyCommand(program, invocation);
   addDrillCommand(program, invocation);

@@ -33,6 +33,10 @@ export const accessVerbs = {
     grants:
       "list, find, compare and measure what is in the job's snapshots, as far as the caller's own rights to it go",
   },
+  browse: {
+    target: "job",
+    grants: "look through the job's snapshots in a directory, as far as the caller's own rights to the files go",
+  },
   restore: {
     target: "job",
     grants:

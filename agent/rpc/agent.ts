@@ -3,6 +3,7 @@
 import type { Command } from "../../common/exec.ts";
 import type { Access, AuthorizedCaller } from "../access/access.ts";
 import type { AuditLog } from "../audit/audit-log.ts";
+import type { Browses } from "../browse/browses.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { Requester } from "../runs/context.ts";
 import type { RunManager } from "../runs/run-manager.ts";
@@ -17,6 +18,7 @@ export interface Agent {
   readonly runs: RunManager;
   readonly access: Access;
   readonly audit: AuditLog;
+  readonly browses: Browses;
   readonly startedAt: Date;
 }
 

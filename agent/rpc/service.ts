@@ -3,6 +3,7 @@
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { accessHandlers } from "./access-handlers.ts";
 import type { Agent } from "./agent.ts";
+import { browseHandlers } from "./browse-handlers.ts";
 import { doctorHandlers } from "./doctor-handlers.ts";
 import { jobHandlers } from "./job-handlers.ts";
 import { keyHandlers } from "./key-handlers.ts";
@@ -25,5 +26,6 @@ export function agentService(agent: Agent): AgentServiceServer {
     ...remoteHandlers(agent),
     ...doctorHandlers(agent),
     ...accessHandlers(agent),
+    ...browseHandlers(agent),
   };
 }

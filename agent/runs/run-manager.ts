@@ -302,7 +302,12 @@ function locked(holder: Run): LuksmithError {
   return new LuksmithError(
     "locked",
     `volume ${holder.volume} is in use: ${verbWords(holder.verb)} by ${who} since ${since} (run ${holder.id})`,
-    { hint: `luksmith log ${holder.id} --follow` },
+    {
+      hint:
+        holder.verb === Verb.BROWSE
+          ? `to end it: luksmith browse --end ${holder.job}`
+          : `luksmith log ${holder.id} --follow`,
+    },
   );
 }
 

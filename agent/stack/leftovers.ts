@@ -1,5 +1,6 @@
 /** What an agent that was killed, or a machine that lost its power, left behind: found by name, and released. */
 
+import { closeLeftViews } from "../browse/view.ts";
 import { removeScratches } from "../drill/scratch.ts";
 import type { Host } from "../system/host.ts";
 import { releaseSorting } from "../tools/sort.ts";
@@ -12,10 +13,12 @@ export async function releaseLeftovers(host: Host): Promise<void> {
   await removeScratches(host).catch((error: unknown) => {
     host.log.error({ err: error }, "could not remove what an interrupted drill restored");
   });
-  await releaseViews(host).catch((error: unknown) => host.log.error({ err: error }, "could not close every view"));
   await releaseSorting(host.stateDir).catch((error: unknown) =>
     host.log.error({ err: error }, "could not remove what a sort has left"),
   );
+  for (const close of [closeLeftViews, releaseViews]) {
+    await close(host).catch((error: unknown) => host.log.error({ err: error }, "could not close every view"));
+  }
   const held = await allHeldVolumes(host).catch((error: unknown) => {
     // whoever has no device-mapper is told so by the doctor, which needs an agent
     host.log.error({ err: error }, "could not look for every device");

@@ -16,7 +16,7 @@ import { removeTree } from "../tools/remove-tree.ts";
 
 const unmountDeadlineMs = 20_000;
 
-function viewsDirectory(runtimeDir: string): string {
+export function viewsDirectory(runtimeDir: string): string {
   return join(runtimeDir, "views");
 }
 
@@ -49,7 +49,8 @@ export async function withView<T>(
 /** Views that a killed agent left. They keep their volumes busy, so they go first. */
 export async function releaseViews(host: Host): Promise<void> {
   const views = `${viewsDirectory(host.runtimeDir)}/`;
-  for (const { mountPoint } of await readMounts()) {
+  // what is mounted within another is listed after it
+  for (const { mountPoint } of (await readMounts()).toReversed()) {
     if (mountPoint.startsWith(views)) await unmount(host.exec, mountPoint, unmountDeadlineMs, "lazy");
   }
   await removeTree(host.exec, views, undefined, unmountDeadlineMs);

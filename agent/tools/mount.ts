@@ -38,6 +38,15 @@ export async function bindMount(exec: Exec, directory: string, target: string, s
   });
 }
 
+/**
+ * What is mounted below it from now on shows there alone, and not also where it was bound from (mount_namespaces(7), peer
+ * groups); it still goes from the mount namespaces that are made of ours when it goes here.
+ */
+export async function leavePeers(exec: Exec, target: string, signal: AbortSignal): Promise<void> {
+  const args = ["--make-private", "--make-shared", "--", target];
+  await mustRun(exec, { file: "mount", args, brief: true, deadlineMs: remountDeadlineMs, signal });
+}
+
 /** Changes the flags of a mount that is there already. Source: mount(8), "remount,bind"; nosymfollow: mount_setattr(2), Linux 5.10 */
 export async function remountFlags(exec: Exec, target: string, flags: readonly string[], signal: AbortSignal) {
   const args = ["--options", ["remount", "bind", ...flags].join(","), "--", target];

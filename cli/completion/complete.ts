@@ -19,6 +19,7 @@ const argumentSources: Readonly<Record<string, Source>> = {
   "du job": ({ jobs }) => jobs,
   "find snapshots": snapshotReferences,
   "cat snapshot": snapshotReferences,
+  "browse snapshot": snapshotReferences,
   "ls snapshot": snapshotReferences,
   "restore snapshot": snapshotReferences,
   "verify snapshot": snapshotReferences,

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import {
   accessJson,
   auditJson,
+  browseJson,
   detachedJson,
   differenceJson,
   errorJson,
@@ -32,7 +33,12 @@ import {
   volumeJson,
 } from "../../../cli/json.ts";
 import { errorCodes, LuksmithError } from "../../../common/errors.ts";
-import { AuditEntry_Decision, Finding_Level, KeySlot_Role, RemoteFinding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
+import {
+  AuditEntry_Decision,
+  Finding_Level,
+  KeySlot_Role,
+  RemoteFinding_Level,
+} from "../../../proto/gen/luksmith/v1/agent.ts";
 import { Difference, FoundPath, FoundVersion } from "../../../proto/gen/luksmith/v1/looking.ts";
 import { FileEntry_Type, Item_Action, type RunEvent, RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import {
@@ -243,6 +249,7 @@ const samples: Record<JsonType, JsonObject[]> = {
     remoteFindingJson({ level: RemoteFinding_Level.OFF, subject: "helper", message: "none", hint: "set it up" }),
   ],
   finding: [findingJson(sampleFinding()), findingJson(sampleFinding({ hint: "apt install rsync" }))],
+  browse: [browseJson({ runId: "7f3a9c21", job: "home", path: "/run/luksmith/views/1000-0123456789abcdef/home" })],
   access: [
     accessJson(sampleAccess()),
     accessJson(sampleAccess({ allowed: false, rule: "", job: "", hint: "ask root" })),

@@ -328,7 +328,7 @@ test("rules that would grant nothing", () => {
   - { users: [alice], jobs: [home], allow: [backup, create, doctor] }
   - { users: [alice], allow: [doctor, status] }
   - { users: [alice], volumes: [home], allow: [] }
-  - { users: [alice], volumes: [home], allow: [backup, backup, browse] }
+  - { users: [alice], volumes: [home], allow: [backup, backup, fly] }
 `;
   assert.deepEqual(
     faultsOf(text).map((fault) => fault.replace(/one of [a-z, ]+/, "one of ...")),

@@ -850,6 +850,33 @@ export function auditEntry_DecisionToJSON(object: AuditEntry_Decision): string {
   }
 }
 
+export interface BrowseRequest {
+  job: string;
+  /** Empty for all snapshots of the job; "latest", a name or a time for one. */
+  snapshot: string;
+  /** It ends when nobody has used it for so long; 0 = half an hour. */
+  idleMs: number;
+  acceptRollback: boolean;
+}
+
+export interface BrowseResponse {
+  run:
+    | Run
+    | undefined;
+  /** Where it will be, from the run's step "browse" on. */
+  path: string;
+}
+
+export interface EndBrowseRequest {
+  /** A job; empty for the only browse that the caller has open. */
+  job: string;
+}
+
+export interface EndBrowseResponse {
+  /** It ends within moments. */
+  run: Run | undefined;
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
@@ -8406,6 +8433,350 @@ export const AuditEntry: MessageFns<AuditEntry> = {
   },
 };
 
+function createBaseBrowseRequest(): BrowseRequest {
+  return { job: "", snapshot: "", idleMs: 0, acceptRollback: false };
+}
+
+export const BrowseRequest: MessageFns<BrowseRequest> = {
+  encode(message: BrowseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== "") {
+      writer.uint32(10).string(message.job);
+    }
+    if (message.snapshot !== "") {
+      writer.uint32(18).string(message.snapshot);
+    }
+    if (message.idleMs !== 0) {
+      writer.uint32(24).uint64(message.idleMs);
+    }
+    if (message.acceptRollback !== false) {
+      writer.uint32(32).bool(message.acceptRollback);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BrowseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBrowseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.snapshot = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.idleMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.acceptRollback = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BrowseRequest {
+    return {
+      job: isSet(object.job) ? globalThis.String(object.job) : "",
+      snapshot: isSet(object.snapshot) ? globalThis.String(object.snapshot) : "",
+      idleMs: isSet(object.idleMs)
+        ? globalThis.Number(object.idleMs)
+        : isSet(object.idle_ms)
+        ? globalThis.Number(object.idle_ms)
+        : 0,
+      acceptRollback: isSet(object.acceptRollback)
+        ? globalThis.Boolean(object.acceptRollback)
+        : isSet(object.accept_rollback)
+        ? globalThis.Boolean(object.accept_rollback)
+        : false,
+    };
+  },
+
+  toJSON(message: BrowseRequest): unknown {
+    const obj: any = {};
+    if (message.job !== "") {
+      obj.job = message.job;
+    }
+    if (message.snapshot !== "") {
+      obj.snapshot = message.snapshot;
+    }
+    if (message.idleMs !== 0) {
+      obj.idleMs = Math.round(message.idleMs);
+    }
+    if (message.acceptRollback !== false) {
+      obj.acceptRollback = message.acceptRollback;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BrowseRequest>): BrowseRequest {
+    return BrowseRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BrowseRequest>): BrowseRequest {
+    const message = createBaseBrowseRequest();
+    message.job = object.job ?? "";
+    message.snapshot = object.snapshot ?? "";
+    message.idleMs = object.idleMs ?? 0;
+    message.acceptRollback = object.acceptRollback ?? false;
+    return message;
+  },
+};
+
+function createBaseBrowseResponse(): BrowseResponse {
+  return { run: undefined, path: "" };
+}
+
+export const BrowseResponse: MessageFns<BrowseResponse> = {
+  encode(message: BrowseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BrowseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBrowseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = Run.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BrowseResponse {
+    return {
+      run: isSet(object.run) ? Run.fromJSON(object.run) : undefined,
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+    };
+  },
+
+  toJSON(message: BrowseResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = Run.toJSON(message.run);
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BrowseResponse>): BrowseResponse {
+    return BrowseResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BrowseResponse>): BrowseResponse {
+    const message = createBaseBrowseResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
+    message.path = object.path ?? "";
+    return message;
+  },
+};
+
+function createBaseEndBrowseRequest(): EndBrowseRequest {
+  return { job: "" };
+}
+
+export const EndBrowseRequest: MessageFns<EndBrowseRequest> = {
+  encode(message: EndBrowseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== "") {
+      writer.uint32(10).string(message.job);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndBrowseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndBrowseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EndBrowseRequest {
+    return { job: isSet(object.job) ? globalThis.String(object.job) : "" };
+  },
+
+  toJSON(message: EndBrowseRequest): unknown {
+    const obj: any = {};
+    if (message.job !== "") {
+      obj.job = message.job;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EndBrowseRequest>): EndBrowseRequest {
+    return EndBrowseRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EndBrowseRequest>): EndBrowseRequest {
+    const message = createBaseEndBrowseRequest();
+    message.job = object.job ?? "";
+    return message;
+  },
+};
+
+function createBaseEndBrowseResponse(): EndBrowseResponse {
+  return { run: undefined };
+}
+
+export const EndBrowseResponse: MessageFns<EndBrowseResponse> = {
+  encode(message: EndBrowseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndBrowseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndBrowseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = Run.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EndBrowseResponse {
+    return { run: isSet(object.run) ? Run.fromJSON(object.run) : undefined };
+  },
+
+  toJSON(message: EndBrowseResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = Run.toJSON(message.run);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EndBrowseResponse>): EndBrowseResponse {
+    return EndBrowseResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EndBrowseResponse>): EndBrowseResponse {
+    const message = createBaseEndBrowseResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
+    return message;
+  },
+};
+
 export type AgentServiceService = typeof AgentServiceService;
 export const AgentServiceService = {
   getStatus: {
@@ -8739,6 +9110,25 @@ export const AgentServiceService = {
       Buffer.from(ExportRecoveryKitResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExportRecoveryKitResponse => ExportRecoveryKitResponse.decode(value),
   },
+  /** Shows a job's snapshots as a directory that the caller alone can enter, until the run ends. */
+  browse: {
+    path: "/luksmith.v1.AgentService/Browse" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BrowseRequest): Buffer => Buffer.from(BrowseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BrowseRequest => BrowseRequest.decode(value),
+    responseSerialize: (value: BrowseResponse): Buffer => Buffer.from(BrowseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BrowseResponse => BrowseResponse.decode(value),
+  },
+  endBrowse: {
+    path: "/luksmith.v1.AgentService/EndBrowse" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EndBrowseRequest): Buffer => Buffer.from(EndBrowseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EndBrowseRequest => EndBrowseRequest.decode(value),
+    responseSerialize: (value: EndBrowseResponse): Buffer => Buffer.from(EndBrowseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EndBrowseResponse => EndBrowseResponse.decode(value),
+  },
   /** What the rules say of a user and a verb, and why. */
   checkAccess: {
     path: "/luksmith.v1.AgentService/CheckAccess" as const,
@@ -8810,6 +9200,9 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   rotateKey: handleUnaryCall<RotateKeyRequest, RotateKeyResponse>;
   /** What a recovery kit is made of: what the volume is, then its header in pieces. */
   exportRecoveryKit: handleServerStreamingCall<ExportRecoveryKitRequest, ExportRecoveryKitResponse>;
+  /** Shows a job's snapshots as a directory that the caller alone can enter, until the run ends. */
+  browse: handleUnaryCall<BrowseRequest, BrowseResponse>;
+  endBrowse: handleUnaryCall<EndBrowseRequest, EndBrowseResponse>;
   /** What the rules say of a user and a verb, and why. */
   checkAccess: handleUnaryCall<CheckAccessRequest, CheckAccessResponse>;
   /** The audit log, oldest first. */
@@ -9281,6 +9674,37 @@ export interface AgentServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ExportRecoveryKitResponse>;
+  /** Shows a job's snapshots as a directory that the caller alone can enter, until the run ends. */
+  browse(
+    request: BrowseRequest,
+    callback: (error: ServiceError | null, response: BrowseResponse) => void,
+  ): ClientUnaryCall;
+  browse(
+    request: BrowseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BrowseResponse) => void,
+  ): ClientUnaryCall;
+  browse(
+    request: BrowseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BrowseResponse) => void,
+  ): ClientUnaryCall;
+  endBrowse(
+    request: EndBrowseRequest,
+    callback: (error: ServiceError | null, response: EndBrowseResponse) => void,
+  ): ClientUnaryCall;
+  endBrowse(
+    request: EndBrowseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EndBrowseResponse) => void,
+  ): ClientUnaryCall;
+  endBrowse(
+    request: EndBrowseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EndBrowseResponse) => void,
+  ): ClientUnaryCall;
   /** What the rules say of a user and a verb, and why. */
   checkAccess(
     request: CheckAccessRequest,

@@ -35,6 +35,7 @@ export const Verb = {
   ADD_KEY: 40,
   REMOVE_KEY: 41,
   ROTATE_KEY: 42,
+  BROWSE: 30,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -62,6 +63,7 @@ export namespace Verb {
   export type ADD_KEY = typeof Verb.ADD_KEY;
   export type REMOVE_KEY = typeof Verb.REMOVE_KEY;
   export type ROTATE_KEY = typeof Verb.ROTATE_KEY;
+  export type BROWSE = typeof Verb.BROWSE;
   export type UNRECOGNIZED = typeof Verb.UNRECOGNIZED;
 }
 
@@ -130,6 +132,9 @@ export function verbFromJSON(object: any): Verb {
     case 42:
     case "VERB_ROTATE_KEY":
       return Verb.ROTATE_KEY;
+    case 30:
+    case "VERB_BROWSE":
+      return Verb.BROWSE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -181,6 +186,8 @@ export function verbToJSON(object: Verb): string {
       return "VERB_REMOVE_KEY";
     case Verb.ROTATE_KEY:
       return "VERB_ROTATE_KEY";
+    case Verb.BROWSE:
+      return "VERB_BROWSE";
     case Verb.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
