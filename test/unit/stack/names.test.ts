@@ -18,6 +18,7 @@ test("everything carries the volume's name", () => {
     sshSocket: "/run/luksmith/ssh/home.sock",
     mapping: "luksmith-home",
     imageDevice: "luksmith-home.image",
+    shrinking: "luksmith-home.shrinking",
   });
 });
 
