@@ -176,7 +176,7 @@ test("what was typed arrives", async () => {
     { job: "home", snapshot: "2026-11-23", note: "upgrade" },
     { job: "home", snapshot: "latest" },
     { volume: "home", acceptRollback: true, repair: false },
-    { volume: "home" },
+    { volume: "home", dryRun: false, shrink: false, overcommit: false },
   ]);
 });
 

@@ -28,7 +28,7 @@ test("a run is on record from the start of its work to its result", async (t) =>
   let began = false;
   const started = runs.start({ ...backupOfHome, dryRun: true }, async (context) => {
     began = true;
-    assert.equal(context.caller, alice);
+    assert.deepEqual(context.caller, alice);
     await context.step("connect", async () => clock.advance(1200));
     return { state: "done", summary: "3 files", snapshot: "2026-11-23T02-00-00Z", totals: { files: 3, bytes: 7 } };
   });
