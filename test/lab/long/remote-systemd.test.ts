@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type Finished, makeExec, mustRun } from "../../common/exec.ts";
-import { assertNothingLeft } from "./harness/leak-check.ts";
-import { ServiceManager } from "./harness/service-manager.ts";
+import { type Finished, makeExec, mustRun } from "../../../common/exec.ts";
+import { assertNothingLeft } from "../harness/leak-check.ts";
+import { ServiceManager } from "../harness/service-manager.ts";
 
 const { exec } = makeExec();
 const deadlineMs = 120_000;
