@@ -124,7 +124,8 @@ export class PartialStates {
   begin(name: string, from?: string): Promise<void> {
     const known = (from === undefined ? undefined : this.of(from)) ?? { begunMs: this.#spec.clock.now().getTime() };
     this.#states.set(name, { ...known, selection: this.#selection, isClosed: false });
-    return this.#then(() => this.#keepHere());
+    // what is known of it in the volume is known by its new name, too, before it has that
+    return from === undefined ? this.#then(() => this.#keepHere()) : this.#keep();
   }
 
   /** One in a subvolume: everything of which the number is lower can be relied on. */
@@ -157,7 +158,8 @@ export class PartialStates {
 
   /** Nothing of that name is to be gone on with, whatever is left of it. */
   forget(name: string): Promise<void> {
-    if (!this.#states.delete(name)) return Promise.resolve();
+    this.#states.delete(name);
+    // also of one that was not read because it was finished: there is a line about it from when it was not
     return this.#then(() => this.#keepHere());
   }
 

@@ -93,7 +93,7 @@ async function updateInPlace(
   const { job, partial, start } = spec;
   if (!start.isSame || !canBeLinked(job.sources)) return undefined;
   // a run that was making it anew was interrupted
-  if (await hasEntry(host.exec, partial, asideName, signal)) return undefined;
+  for (const name of [asideName, movingName]) if (await hasEntry(host.exec, partial, name, signal)) return undefined;
   const looked = await run.step("compare", () => look(host, spec, run, signal));
   if (looked.isUpToDate && (await isWhole(host.exec, spec, looked.stats, signal))) {
     return { incomplete: false, stats: looked.stats };

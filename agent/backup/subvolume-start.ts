@@ -61,6 +61,7 @@ export async function startSubvolume(
     );
     const from = partialName(goOn);
     await states.begin(into, from);
+    await syncFilesystem(exec, filesDir, signal);
     const args = ["--no-target-directory", "--", pathOf(from), pathOf(into)];
     await mustRun(exec, { file: "mv", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
     // it may have been about to get its name

@@ -51,6 +51,8 @@ export interface DrillOptions extends SampleOptions {
 
 /** Beside the files themselves: their ends, directories, inodes; and nobody's last byte is to be taken. */
 const roomFactor = 1.1;
+/** Their names are all held. */
+const mostNamed = 100_000;
 const roomBytes = 64 * 2 ** 20;
 
 /** @throws {LuksmithError} "full" when there is no room for it, before anything is written; "tampered" for files that differ */
@@ -110,7 +112,7 @@ export async function drill(
 async function namedPart(
   host: Host,
   job: JobConfig,
-  { filesDir, signal }: Attached,
+  { filesDir, signal, lost }: Attached,
   { directory, snapshot, path }: { directory: string; snapshot: string; path: Uint8Array },
 ): Promise<Sample> {
   const { exec } = host;
@@ -124,12 +126,26 @@ async function namedPart(
   }
   const files: SampleFile[] = [];
   const take = ({ type, path: found, size: bytes }: FileEntry) => {
-    if (type === FileEntry_Type.FILE) files.push({ path: Buffer.from(found), bytes });
+    if (type !== FileEntry_Type.FILE) return;
+    if (files.length === mostNamed) throw tooMany(path);
+    files.push({ path: Buffer.from(found), bytes });
   };
-  await walk(exec, { cwd: directory, path: wanted, recursive: true, as: asRoot }, take, signal);
+  const { incomplete } = await walk(exec, { cwd: directory, path: wanted, recursive: true, as: asRoot }, take, signal);
+  if (incomplete) {
+    if (await noticeLoss(host.clock, lost)) throw lost.reason;
+    throw new LuksmithError("tampered", `not all of ${showName(path)} can be read from the snapshot`, {
+      hint: "luksmith verify finds out what is damaged",
+    });
+  }
   const size = { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) };
   const recorded = (await readRecords(exec, filesDir, job.name, signal)).get(snapshot);
   return { files, size, of: recorded ?? size, tooLarge: 0 };
+}
+
+function tooMany(path: Uint8Array): LuksmithError {
+  return new LuksmithError("usage", `there are more than ${formatCount(mostNamed)} files at ${showName(path)}`, {
+    hint: "a directory with less in it, or, without a path, a random sample of everything",
+  });
 }
 
 const asRoot: Command["as"] = undefined;

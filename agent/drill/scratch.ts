@@ -11,8 +11,11 @@ import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { readIfThere } from "../../common/if-there.ts";
 import { UndoStack } from "../../common/undo.ts";
 import type { Host } from "../system/host.ts";
+import { firstOpenDirectory } from "../system/open-directory.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 
+/** The agent's start waits for it. */
+const leftoverDeadlineMs = 60_000;
 const prefix = "luksmith-drill-";
 const scratchName = /^luksmith-drill-[0-9a-f]{16}$/;
 
@@ -29,6 +32,7 @@ export async function withScratch<T>(
   where: string | undefined,
   work: (directory: string) => Promise<T>,
 ): Promise<T> {
+  if (where !== undefined) await requireNobodyElse(where);
   const name = `${prefix}${randomBytes(8).toString("hex")}`;
   const markers = markersDirectory(host.stateDir);
   const directory = join(where ?? markers, name);
@@ -48,6 +52,17 @@ export async function withScratch<T>(
   return await work(directory);
 }
 
+/** Whoever can rename what is there could put a link in its place. @throws {LuksmithError} "usage" */
+async function requireNobodyElse(where: string): Promise<void> {
+  const open = await firstOpenDirectory(where).catch((cause: unknown) => {
+    throw new LuksmithError("usage", `${where} cannot be looked at`, { hint: "--scratch DIR is there already", cause });
+  });
+  if (open === undefined) return;
+  throw new LuksmithError("usage", `${open} can be changed by others than root: nothing is restored below it`, {
+    hint: "--scratch DIR is root's, with all that is above it; /tmp will do",
+  });
+}
+
 /** What a killed agent left. */
 export async function removeScratches(host: Host): Promise<void> {
   const markers = markersDirectory(host.stateDir);
@@ -60,12 +75,12 @@ export async function removeScratches(host: Host): Promise<void> {
     const directory = await readIfThere(marker);
     // a marker that was cut short names nothing, and nothing was made before it was whole
     const isOurs = directory !== undefined && isAbsolute(directory) && scratchName.test(basename(directory));
-    if (isOurs) await removeScratch(host, directory, marker);
+    if (isOurs) await removeScratch(host, directory, marker, leftoverDeadlineMs);
     else await rm(marker, { force: true });
   }
 }
 
-async function removeScratch(host: Host, directory: string, marker: string): Promise<void> {
-  await removeTree(host.exec, directory);
+async function removeScratch(host: Host, directory: string, marker: string, deadlineMs?: number): Promise<void> {
+  await removeTree(host.exec, directory, undefined, deadlineMs);
   await rm(marker, { force: true });
 }

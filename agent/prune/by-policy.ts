@@ -136,6 +136,8 @@ export async function pruneAfterBackup(host: Host, job: JobConfig, attached: Att
     run.note(`removed ${plural(plan.remove.length, "snapshot")} that no rule keeps: ${plan.remove.join(", ")}`);
   } catch (error) {
     if (signal.aborted) throw error;
+    // a failed write is told of once: whoever ends the run must know
+    await syncFilesystem(host.exec, filesDir, signal);
     run.warn(`old snapshots stay: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

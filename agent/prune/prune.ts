@@ -48,7 +48,9 @@ export async function prune(
     const { begun, dryRun } = options;
     const { entries } = attached;
     const plan =
-      begun.remove === undefined ? await planned(host, job, attached, options, run) : planRest(entries, begun.remove);
+      begun.remove === undefined
+        ? await planned(host, job, attached, options, run)
+        : planRest(entries, await unpinned(host, job, attached, begun.remove));
     const nothing = plan.remove.length === 0;
     if (!dryRun && !nothing) {
       begun.remove ??= plan.remove;
@@ -62,6 +64,18 @@ export async function prune(
         : `${verb} ${plural(plan.remove.length, "snapshot")} of job ${job.name}: ${plan.remove.join(", ")}`,
     };
   });
+}
+
+/** Between two attempts somebody may have pinned what is still whole. */
+async function unpinned(
+  host: Host,
+  job: JobConfig,
+  { entries, filesDir, signal }: Attached,
+  remove: readonly string[],
+): Promise<string[]> {
+  const pinned = await readPinned(host.exec, filesDir, job.name, signal);
+  const isWhole = (name: string) => entries.some((entry) => !entry.partial && entry.name === name);
+  return remove.filter((name) => !(pinned.has(name) && isWhole(name)));
 }
 
 /** Says what it has found, and refuses what is not to be done. */

@@ -4,12 +4,15 @@
  * link or on another file system, and nothing in what this machine runs by.
  */
 
+import { realpath } from "node:fs/promises";
 import { dirname } from "node:path/posix";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Command, type Exec, mustRead } from "../../common/exec.ts";
 import { showName } from "../../common/file-name.ts";
 import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
+import { readMounts } from "../system/mountinfo.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
+import { walk } from "../tools/find.ts";
 import { copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { ancestors } from "./paths.ts";
@@ -53,6 +56,63 @@ export function requireDeletable(directories: readonly string[], own: readonly s
 
 function isBelow(path: string, directory: string): boolean {
   return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
+}
+
+/** As they are written, and as they really are. @param own absolute, of this machine's own file systems */
+export async function alsoReal(own: readonly string[]): Promise<string[]> {
+  const real = await Promise.all(own.map((path) => realpath(path).catch(() => path)));
+  return [...new Set([...own, ...real])];
+}
+
+/**
+ * Pure. A directory that is in the snapshot for the sake of what is below it holds nothing else there, and much else on the machine.
+ * @param roots relative, as {@link deletionRoots} gives them; the empty one is all of the snapshot
+ * @param sources absolute, that the snapshot was made of
+ * @throws {LuksmithError} "usage"
+ */
+export function requireTaken(roots: readonly Buffer[], sources: readonly string[]): void {
+  const taken = sources.map((source) => Buffer.from(source).toString("latin1"));
+  for (const root of roots) {
+    const path = `/${root.toString("latin1")}`;
+    if (path === "/" || taken.some((source) => isBelow(path, source))) continue;
+    throw new LuksmithError("usage", `the snapshot has only a part of ${showName(Buffer.from(path, "latin1"))}`, {
+      hint: `--delete would remove the rest; it is for what was backed up whole: ${sources.join(", ")}`,
+    });
+  }
+}
+
+/**
+ * What is a file system of its own on the machine is an empty directory in a snapshot. @throws {LuksmithError} "usage"
+ */
+export async function requireNotEmpty(
+  exec: Exec,
+  { from, roots, as }: Pick<Removal, "from" | "roots" | "as">,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const root of roots) {
+    let entries = 0;
+    const count = () => {
+      entries += 1;
+    };
+    await walk(exec, { cwd: from, path: root, recursive: false, as }, count, signal);
+    if (entries > 0) continue;
+    throw new LuksmithError(
+      "usage",
+      `${showName(root)} is empty in the snapshot: --delete would remove everything in it`,
+      {
+        hint: "was it a file system of its own when the backup was made",
+      },
+    );
+  }
+}
+
+/** @param real absolute, one character a byte */
+export async function hasMountsBelow(real: string): Promise<boolean> {
+  const below = real === "/" ? "/" : `${real}/`;
+  const mounts = await readMounts();
+  return mounts.some(
+    ({ mountPoint }) => mountPoint !== "/" && Buffer.from(mountPoint).toString("latin1").startsWith(below),
+  );
 }
 
 interface There {

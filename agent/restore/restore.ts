@@ -21,7 +21,16 @@ import { noticeLoss } from "../transport/transport.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { withWarming } from "../warm/warming.ts";
 import { copyBatch } from "./batch.ts";
-import { deletionRoots, realPaths, removeExtra, requireDeletable } from "./deletion.ts";
+import {
+  alsoReal,
+  deletionRoots,
+  hasMountsBelow,
+  realPaths,
+  removeExtra,
+  requireDeletable,
+  requireNotEmpty,
+  requireTaken,
+} from "./deletion.ts";
 import { cutShort, isDirectory, remember, requireUnchanged, wouldOverwrite } from "./going-on.ts";
 import { snapshotPath, withAncestors, withoutNested } from "./paths.ts";
 import { planRestore } from "./plan.ts";
@@ -49,6 +58,8 @@ export interface RestoreOptions {
 
 /** What an attempt leaves to the next. */
 export class RestoreBegun {
+  /** Then what is there that the snapshot has not was made since. */
+  isRemoved = false;
   /** Then what is there is what was restored already. */
   nothingInTheWay = false;
   /** The one that was chosen: "latest" may be another one by now. */
@@ -136,8 +147,17 @@ export async function restoreFrom(
     }
     if (roots.length > 0) {
       const absolute = roots.map((root) => Buffer.concat([Buffer.from(`${into}/`), root]));
-      requireDeletable(await realPaths(host.exec, { paths: absolute, as }, signal), options.own);
+      const real = await realPaths(host.exec, { paths: absolute, as }, signal);
+      requireDeletable(real, await alsoReal(options.own));
+      const { sources } = (await readRecords(host.exec, attached.filesDir, job.name, signal)).get(snapshot.name) ?? job;
+      requireTaken(roots, sources);
+      await requireNotEmpty(host.exec, { from, roots, as }, signal);
     }
+    // rsync would go into what is mounted below: --force does not know of --one-file-system
+    const target = Buffer.from(into);
+    const [realTarget = into] =
+      options.delete && targetWasThere ? await realPaths(host.exec, { paths: [target], as }, signal) : [];
+    const force = options.delete && !(await hasMountsBelow(realTarget));
     if (goesOn !== undefined) {
       run.note(`going on with a restore of snapshot ${snapshot.name} that was cut short`);
       await requireUnchanged(host, { from, into, as }, plan.batches, signal);
@@ -154,7 +174,7 @@ export async function restoreFrom(
     let isRemovalCertain = true;
     // by root's path to it, whoever restores: it is given to nobody
     const starts = paths.map((path) => Buffer.concat([Buffer.from(`${directory}/`), path]));
-    if (roots.length > 0) {
+    if (roots.length > 0 && !begun.isRemoved) {
       const warmed = { device: attached.device, starts, files: false };
       const onExtra = (path: Buffer) => {
         removed += 1;
@@ -165,12 +185,13 @@ export async function restoreFrom(
         withWarming(host, warmed, signal, () => removeExtra(host.exec, spec, signal)),
       );
       isRemovalCertain = isCertain;
+      begun.isRemoved = isCertain;
     }
     const warmed = { device: attached.device, starts, files: !dryRun };
     await run.step(dryRun ? "compare" : "copy", async () => {
       for (const batch of plan.batches) {
         const result = await withWarming(host, warmed, signal, (onStart) =>
-          copyBatch(host, { from, into, batch, as, dryRun, force: options.delete, onStart }, run, signal),
+          copyBatch(host, { from, into, batch, as, dryRun, force, onStart }, run, signal),
         );
         incomplete ||= result.incomplete;
         for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += result.stats[key];
@@ -211,10 +232,10 @@ async function requireWhole(
   run: RunContext,
 ): Promise<void> {
   const records = await readRecords(host.exec, filesDir, job.name, signal);
-  if (records.get(snapshot)?.incomplete === true) {
+  if (records.get(snapshot)?.incomplete !== false) {
     throw new LuksmithError(
       "usage",
-      `snapshot ${snapshot} is incomplete: --delete would remove what could not be read`,
+      `snapshot ${snapshot} is incomplete, or nothing is recorded of it: --delete would remove what could not be read`,
       {
         hint: `luksmith snapshots ${job.name} shows others; without --delete nothing is removed`,
       },

@@ -19,7 +19,8 @@ import { startOnVolume } from "./start-on-volume.ts";
 function ownFiles({ config, configPath, host }: Agent): string[] {
   const beside = ["keys", "ssh"].map((name) => join(dirname(configPath), name));
   const identities = [...config.remotes.values()].map(({ identity }) => identity);
-  return [configPath, ...beside, ...identities, host.stateDir, host.runtimeDir];
+  const keys = [...config.volumes.values()].flatMap(({ key }) => (key.from === "file" ? [key.path] : []));
+  return [configPath, ...beside, ...identities, ...keys, host.stateDir, host.runtimeDir];
 }
 
 type Handlers = Pick<

@@ -10,9 +10,6 @@ import { releaseViews } from "./view.ts";
 
 /** Before any work is accepted. A leftover that does not go is logged and left to `doctor`: the other volumes can work. */
 export async function releaseLeftovers(host: Host): Promise<void> {
-  await removeScratches(host).catch((error: unknown) => {
-    host.log.error({ err: error }, "could not remove what an interrupted drill restored");
-  });
   await releaseSorting(host.stateDir).catch((error: unknown) =>
     host.log.error({ err: error }, "could not remove what a sort has left"),
   );
@@ -32,4 +29,8 @@ export async function releaseLeftovers(host: Host): Promise<void> {
       host.log.error({ err: error, volume }, "could not release everything");
     }
   }
+  // last, and not for long: what does not go now is tried again at the next start
+  await removeScratches(host).catch((error: unknown) => {
+    host.log.error({ err: error }, "could not remove what an interrupted drill restored");
+  });
 }

@@ -31,7 +31,10 @@ function makeScene(context: TestContext): Scene {
   const { host, attached, run } = looked;
   mkdirSync(host.stateDir, { mode: 0o700 });
   const into = join(attached.filesDir, "into");
-  const job = { name: "docs", exclude: [] } as unknown as JobConfig;
+  const job = { name: "docs", sources: ["/home"], exclude: [] } as unknown as JobConfig;
+  const figures = { run: "r", files: 1, bytes: 1, bytesCopied: 1, warnings: 0, incomplete: false, sources: ["/home"] };
+  const records = names.map((snapshot) => JSON.stringify({ snapshot, ...figures }));
+  writeFile(join(attached.filesDir, ".luksmith", "snapshots", "docs.jsonl"), records.join("\n"));
   const defaults = {
     ...{ snapshot: "", paths: [], target: Buffer.from(into), overwrite: false, delete: false, own: [] },
     ...{ dryRun: false, acceptRollback: false, as: undefined },
@@ -154,6 +157,25 @@ test("nothing is made equal to an empty snapshot, nor what the machine runs by",
   rmSync(into);
   mkdirSync(into);
   await assert.rejects(restore({ ...options, own: [join(into, "state")] }), { code: "usage", message: /own/ });
+});
+
+test("only what the snapshot has whole is made equal to it", async (context) => {
+  const scene = makeScene(context);
+  const { at, attached, into, restore } = scene;
+  writeFile(at(2, "home", "alice", "a"), "file a");
+  mkdirSync(at(2, "home", "disk"));
+  writeFile(join(into, "home", "bob", "precious"));
+  writeFile(join(into, "home", "disk", "precious"));
+  const options = { overwrite: true, delete: true } as const;
+  const empty = { code: "usage", message: /^home\/disk is empty in the snapshot/ };
+  await assert.rejects(restore({ ...options, paths: [Buffer.from("/home/disk")] }), empty);
+  const records = join(attached.filesDir, ".luksmith", "snapshots", "docs.jsonl");
+  writeFile(records, readFileSync(records, "utf8").replaceAll('"/home"', '"/home/alice"'));
+  const part = { code: "usage", message: /^the snapshot has only a part of \/home$/ };
+  await assert.rejects(restore({ ...options, paths: [Buffer.from("/home")] }), part);
+  writeFile(records, "");
+  await assert.rejects(restore({ ...options, paths: [Buffer.from("/home")] }), { code: "usage", message: /recorded/ });
+  assert.ok(existsSync(join(into, "home", "bob", "precious")) && existsSync(join(into, "home", "disk", "precious")));
 });
 
 test("a user's restore removes with that user's rights alone", rootOnly, async (context) => {
