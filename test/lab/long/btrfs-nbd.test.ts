@@ -2,4 +2,4 @@
 
 import { describeBtrfs } from "../harness/btrfs-volume.ts";
 
-describeBtrfs("nbd");
+describeBtrfs("nbd", { rarely: true });

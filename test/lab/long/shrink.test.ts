@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { cheapKdf, type Followed, stateDir } from "./harness/lab-agent.ts";
-import { byHand } from "./harness/opened-by-hand.ts";
-import { assertDone, Scene } from "./harness/scene.ts";
+import { cheapKdf, type Followed, stateDir } from "../harness/lab-agent.ts";
+import { byHand } from "../harness/opened-by-hand.ts";
+import { assertDone, Scene } from "../harness/scene.ts";
 
 const little = "/tmp/little-source";
 const mebi = 2 ** 20;
