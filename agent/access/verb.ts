@@ -20,7 +20,7 @@ export const accessVerbs = {
   snapshots: { target: "listing", grants: "list snapshots" },
   runs: { target: "listing", grants: "list runs and see how they ended" },
   create: { target: "volume", grants: "create the volume" },
-  adopt: { target: "volume", grants: "make a volume of an image that was made by hand" },
+  adopt: { target: "volume", grants: "look at an image that was made by hand; to make a volume of it is root's" },
   check: { target: "volume", grants: "check the volume, and accept a rollback of it; `--repair` is root's" },
   resize: { target: "volume", grants: "give the volume its configured size" },
   keys: {

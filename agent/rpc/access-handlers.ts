@@ -28,7 +28,8 @@ export function accessHandlers({ access, audit, config, host }: Agent): Handlers
         user: about.name,
         uid: about.uid,
         verb,
-        volume: target.volume ?? "",
+        // which volume a job is on is not for everybody
+        volume: (decision.allowed || caller.uid === 0 ? target.volume : undefined) ?? "",
         job: target.job ?? "",
         allowed: decision.allowed,
         reason: decision.because,

@@ -29,6 +29,8 @@ export function adoptHandlers(agent: Agent): Pick<AgentServiceServer, "adoptVolu
         });
       }
       const { dryRun, root, shownRun } = request;
+      // whoever brings a key of their own, or is given one, can read what everybody backs up there
+      if (!dryRun) access.requireRoot(caller, "adopt", { volume: volume.name });
       const shown = shownRun === "" ? undefined : shownBy.get(shownRun);
       if (shownRun !== "" && shown === undefined) {
         throw new LuksmithError("usage", "nobody remembers what that dry run has shown", { hint: "look again" });

@@ -26,10 +26,15 @@ export function keyHandlers(agent: Agent): Handlers {
     access.requireRoot(caller, "keys", { volume });
     return caller;
   };
+  let lastListing: Promise<unknown> = Promise.resolve();
   return {
     listKeys: unary(log, async ({ volume }, peer, gone) => {
       await access.authorize(peer, "keys", { volume });
-      return listKeys(host, pins, await targetOf(config, pins, volume), gone);
+      const target = await targetOf(config, pins, volume);
+      // each derives a key, which takes a gigabyte or so: one after the other, whoever asks
+      const listed = lastListing.then(() => listKeys(host, pins, target, gone));
+      lastListing = listed.catch(() => undefined);
+      return listed;
     }),
 
     addKey: unary(log, async ({ volume, newKey: given }, peer) => {

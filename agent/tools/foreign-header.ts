@@ -16,6 +16,8 @@ const binaryPartBytes = 4096;
 const mostHeaderBytes = 2 * 4 * 2 ** 20 + 128 * 2 ** 20;
 /** aes-xts with two keys of 128 or 256 bits. */
 const knownKeyBits = [256, 512];
+/** Of the anti-forensic splitter; cryptsetup has no others. */
+const knownStripes = 4000;
 const knownSectorBytes = [512, 4096];
 
 export interface ForeignHeader {
@@ -46,6 +48,8 @@ const schema = z.looseObject({
       type: z.string(),
       key_size: z.int().optional(),
       kdf: z.looseObject({ type: z.string() }).optional(),
+      area: z.looseObject({ type: z.string(), encryption: z.string(), key_size: z.int() }).optional(),
+      af: z.looseObject({ type: z.string(), stripes: z.int() }).optional(),
     }),
   ),
   tokens: z.record(z.string(), z.looseObject({ type: z.string() })),
@@ -115,6 +119,15 @@ export function parseForeignHeader(json: unknown, uuid: string): ForeignHeader {
   );
   if (bound.length !== 1 || !areSlots || slots.length === 0) throw refused("it has no key slots that open its data");
   if (!knownKeyBits.includes(keyBits)) throw refused(`its key is of ${keyBits} bits`);
+  for (const slot of slots) {
+    const { area, af } = slot ?? {};
+    // what is not encrypted in a slot is a key that whoever made the header knows, and that any passphrase opens
+    if (area?.type !== "raw" || area.encryption !== cipher || !knownKeyBits.includes(area.key_size * 8)) {
+      throw refused(`a key slot of it is encrypted with ${area?.encryption ?? "nothing"}, not ${cipher}`);
+    }
+    if (af?.type !== "luks1" || af.stripes !== knownStripes)
+      throw refused("a key slot of it is not split as LUKS does it");
+  }
   const metadataBytes = config.json_size + binaryPartBytes;
   const headerBytes = 2 * metadataBytes + config.keyslots_size;
   if (headerBytes > Math.min(mostHeaderBytes, dataOffsetBytes) || dataOffsetBytes % sectorBytes !== 0) {

@@ -85,6 +85,8 @@ export async function shrinkVolume(
 /** The device has what is pinned already; the image gets it. */
 export async function cutImage(host: Host, pins: PinStore, target: Target, run: RunContext): Promise<void> {
   const { volume, pin } = target;
+  // an image that has been put back since is larger inside than what is pinned, and is not to be cut: it is looked at first
+  await withVolume(host, pins, target, { mode: "read", acceptRollback: false }, run, () => Promise.resolve());
   const stack = new Stack(host, volume.name);
   await withRelease(stack, run, async () => {
     const prepareImage = ({ image, signal }: Connected) =>

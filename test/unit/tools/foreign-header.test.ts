@@ -8,7 +8,10 @@ const mebi = 2 ** 20;
 
 /** As cryptsetup 2.6 makes it, as far as it is looked at. */
 function dump() {
-  const slot = { type: "luks2", key_size: 64, kdf: { type: "argon2id" }, area: { type: "raw" } };
+  const slot = {
+    ...{ type: "luks2", key_size: 64, kdf: { type: "argon2id" } },
+    ...{ area: { type: "raw", encryption: "aes-xts-plain64", key_size: 64 }, af: { type: "luks1", stripes: 4000 } },
+  };
   const segment = {
     ...{ type: "crypt", offset: `${16 * mebi}`, size: "dynamic", iv_tweak: "0" },
     ...{ encryption: "aes-xts-plain64", sector_size: 512 },
@@ -44,10 +47,19 @@ test("a slot that opens something else than the data is no slot of it", () => {
   assert.deepEqual(parseForeignHeader(json, uuid).slots, ["argon2id"]);
 });
 
-const { segments } = dump();
+const { segments, keyslots } = dump();
 const segment = segments["0"];
+const slot = keyslots["0"];
+const openArea = { type: "raw", encryption: "cipher_null-ecb", key_size: 16 };
 const refusals: [what: string, change: Partial<ReturnType<typeof dump>>, why: RegExp][] = [
   ["plain text", { segments: { "0": { ...segment, encryption: "cipher_null-ecb" } } }, /cipher is cipher_null-ecb/],
+  [
+    "a key slot that any key opens",
+    { keyslots: { "0": { ...slot, area: openArea } } },
+    /slot of it is encrypted with cipher_null/,
+  ],
+  ["a key slot of nothing", { keyslots: { "0": { ...slot, area: undefined } } }, /encrypted with nothing/],
+  ["an odd splitter", { keyslots: { "0": { ...slot, af: { type: "luks1", stripes: 1 } } } }, /not split as LUKS does/],
   ["another cipher", { segments: { "0": { ...segment, encryption: "aes-cbc-essiv:sha256" } } }, /cipher is aes-cbc/],
   ["odd sectors", { segments: { "0": { ...segment, sector_size: 1024 } } }, /sectors are of 1024 bytes/],
   ["no data", { segments: {} }, /0 segments/],
