@@ -12,7 +12,8 @@ import { formatBytes, formatCount, formatDuration, plural } from "../../common/u
 import { type FileEntry, FileEntry_Type } from "../../proto/gen/luksmith/v1/types.ts";
 import { freeBytes } from "../backup/room.ts";
 import type { JobConfig } from "../config/job.ts";
-import { requireNoLinkAbove, snapshotPath, withAncestors } from "../restore/paths.ts";
+import { typeAt } from "../look/at-path.ts";
+import { snapshotPath } from "../restore/paths.ts";
 import { filesFrom } from "../restore/plan.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { ProgressMeter } from "../runs/progress-meter.ts";
@@ -21,7 +22,6 @@ import { selectSnapshot } from "../snapshots/select.ts";
 import { type Attached, withVolume } from "../stack/attach.ts";
 import type { Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
-import { existing } from "../tools/existing.ts";
 import { walk } from "../tools/find.ts";
 import { archiveArgs, copy } from "../tools/rsync.ts";
 import type { RsyncProgress } from "../tools/rsync-output.ts";
@@ -117,9 +117,7 @@ async function namedPart(
 ): Promise<Sample> {
   const { exec } = host;
   const wanted = snapshotPath(path);
-  const there = await existing(exec, { cwd: directory, paths: withAncestors([wanted]), as: asRoot }, signal);
-  requireNoLinkAbove([wanted], there);
-  if (!there.some((one) => one.path.equals(wanted))) {
+  if ((await typeAt(exec, { cwd: directory, path: wanted, as: asRoot }, signal)) === undefined) {
     throw new LuksmithError("not_found", `not in the snapshot: ${showName(path)}`, {
       hint: "luksmith ls shows what is",
     });

@@ -6,7 +6,6 @@ import {
   btrfsBytes,
   checkBtrfs,
   growBtrfs,
-  isSubvolume,
   leastBtrfsBytes,
   makeBtrfs,
   readBtrfsSuperblock,
@@ -58,7 +57,7 @@ export const btrfs: FilesystemKind = {
   grow: (exec, _device, filesDir, signal) => growBtrfs(exec, filesDir, signal),
   // snapshots that are subvolumes share extents; those that are directories of one share inodes
   useOfTree: async (exec, tree, signal) =>
-    (await isSubvolume(exec, tree.cwd, signal)) ? treeUse(exec, tree, signal) : undefined,
+    (await subvolumesAmong(exec, [tree.cwd], signal)).has(tree.cwd) ? treeUse(exec, tree, signal) : undefined,
   bytes: btrfsBytes,
   shrinksMounted: true,
   shrink: (exec, { filesDir, bytes }, signal) => shrinkBtrfs(exec, filesDir, bytes, signal),

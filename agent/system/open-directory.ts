@@ -2,10 +2,7 @@
 
 import { realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-
-const writableByOthers = 0o022;
-/** Nobody renames or removes what is another's: inode(7), S_ISVTX. */
-const sticky = 0o1000;
+import { directoryFault } from "../../common/ownership.ts";
 
 /**
  * @param path of a directory of this machine's, which is there
@@ -16,8 +13,7 @@ export async function firstOpenDirectory(path: string): Promise<string | undefin
   const onTheWay = [real];
   for (let at = real; at !== "/"; at = dirname(at)) onTheWay.unshift(dirname(at));
   for (const directory of onTheWay) {
-    const { uid, mode } = await stat(directory);
-    if (uid !== 0 || ((mode & writableByOthers) !== 0 && (mode & sticky) === 0)) return directory;
+    if (directoryFault(directory, await stat(directory), 0) !== undefined) return directory;
   }
   return undefined;
 }

@@ -80,16 +80,6 @@ export async function growBtrfs(exec: Exec, filesDir: string, signal: AbortSigna
   await mustRun(exec, { file: "btrfs", args, deadlineMs: wholeVolumeDeadlineMs, signal });
 }
 
-/** The inode of a subvolume's top directory. Source: BTRFS_FIRST_FREE_OBJECTID, include/uapi/linux/btrfs_tree.h */
-const topInode = "256";
-
-/** @param directory on a btrfs */
-export async function isSubvolume(exec: Exec, directory: string, signal: AbortSignal): Promise<boolean> {
-  const args = ["--format=%i", "--", directory];
-  const inode = await mustRead(exec, { file: "stat", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
-  return inode.toString().trim() === topInode;
-}
-
 /**
  * What a tree takes before compression, and what of it no other subvolume or file shares.
  * Source: btrfs-filesystem(8), du: "Total", "Exclusive"
