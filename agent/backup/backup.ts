@@ -12,6 +12,7 @@ import type { JobConfig } from "../config/job.ts";
 import type { Growth } from "../config/volume.ts";
 import { pruneAfterBackup } from "../prune/by-policy.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
+import { newestFinished } from "../snapshots/entries.ts";
 import { pointLatest } from "../snapshots/latest.ts";
 import { partialName } from "../snapshots/name.ts";
 import { appendRecord } from "../snapshots/record.ts";
@@ -346,7 +347,7 @@ async function dryRun(
 ): Promise<RunResult> {
   return withVolume(host, pins, target, attachOptions(host, job, options), run, async (attached) => {
     const { filesDir, entries, signal } = attached;
-    const base = entries.findLast((entry) => !entry.partial)?.name;
+    const base = newestFinished(entries)?.name;
     // against an empty directory with the snapshot to link from, just as the real run would
     const against = base === undefined ? [] : [`--compare-dest=${join(filesDir, job.name, base)}/`];
     const args = [

@@ -14,8 +14,8 @@ import { writeFileDurably } from "../../common/durable-file.ts";
 import { type Exec, mustRun } from "../../common/exec.ts";
 import { readIfThere } from "../../common/if-there.ts";
 import type { JobConfig } from "../config/job.ts";
+import { newestFinished, type SnapshotEntry } from "../snapshots/entries.ts";
 import { partialName } from "../snapshots/name.ts";
-import type { SnapshotEntry } from "../snapshots/select.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { ownDirectory } from "../volume/identity.ts";
 import { selectionDigest } from "./selection.ts";
@@ -74,12 +74,12 @@ export class PartialStates {
   static async read(
     spec: PartialStatesSpec,
     job: JobConfig,
-    entries: readonly Pick<SnapshotEntry, "name" | "partial">[],
+    entries: readonly Pick<SnapshotEntry, "name" | "partial" | "misdated">[],
   ): Promise<PartialStates> {
     const path = join(spec.stateDir, "partials", job.name);
     const volumePath = join(ownDirectory(spec.filesDir), "partials", job.name);
     const here = await readHere(path);
-    const newest = entries.findLast((entry) => !entry.partial);
+    const newest = newestFinished(entries);
     const known = entries
       .filter((entry) => entry.partial || entry === newest)
       .flatMap(({ name, partial }) => {

@@ -1,6 +1,7 @@
 /** What a backup will do in the job's directory, from what stands there. Pure. */
 
-import { freeName, type SnapshotEntry } from "../snapshots/select.ts";
+import { newestFinished, type SnapshotEntry } from "../snapshots/entries.ts";
+import { freeName } from "../snapshots/select.ts";
 
 export interface BackupPlan {
   /** The snapshot's name once it is finished. */
@@ -38,7 +39,6 @@ export function planBackup(
   now: Date,
   workedMs: (name: string) => number | undefined,
 ): BackupPlan {
-  const finished = entries.filter((entry) => !entry.partial);
   const partial = entries
     .filter((entry) => entry.partial)
     .map((entry) => entry.name)
@@ -47,7 +47,7 @@ export function planBackup(
   const { interrupted, stale } = mostUseful(partial.filter(isKnown), workedMs);
   return {
     name: freeName(entries, now),
-    base: finished.at(-1)?.name,
+    base: newestFinished(entries)?.name,
     interrupted,
     stale: [...stale, ...partial.filter((name) => !isKnown(name))],
   };

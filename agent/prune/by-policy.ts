@@ -8,11 +8,11 @@ import type { JobConfig } from "../config/job.ts";
 import type { KeepPolicy } from "../config/keep.ts";
 import { localTimezone } from "../config/timezone.ts";
 import type { RunContext } from "../runs/context.ts";
+import type { SnapshotEntry } from "../snapshots/entries.ts";
 import { readJobDirectory } from "../snapshots/list.ts";
 import { partialName } from "../snapshots/name.ts";
 import { readPinned } from "../snapshots/pinned.ts";
 import { readRecords } from "../snapshots/record.ts";
-import type { SnapshotEntry } from "../snapshots/select.ts";
 import type { Attached } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
 import { syncFilesystem } from "../tools/sync.ts";
@@ -66,6 +66,7 @@ export async function planPolicy(
   return {
     judgements,
     plan: planByPolicy(
+      entries,
       judgements,
       abandoned.map(({ name }) => name),
     ),
@@ -125,7 +126,7 @@ export async function requireClocks(
 export async function pruneAfterBackup(host: Host, job: JobConfig, attached: Attached, run: RunContext): Promise<void> {
   const { filesDir, signal } = attached;
   try {
-    const entries = await readJobDirectory(host.exec, filesDir, job.name, signal);
+    const entries = await readJobDirectory(host, filesDir, job.name, signal);
     const { judgements, plan } = await planPolicy(host, job, attached, entries);
     warnOfFuture(job, judgements, run);
     if (plan.remove.length === 0) return;

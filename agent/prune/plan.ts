@@ -2,8 +2,8 @@
 
 import { LuksmithError } from "../../common/errors.ts";
 import { quoteText } from "../../common/quote.ts";
+import { newestFinished, type SnapshotEntry } from "../snapshots/entries.ts";
 import { parseSnapshotName, partialName } from "../snapshots/name.ts";
-import type { SnapshotEntry } from "../snapshots/select.ts";
 import type { Judgement } from "./retention.ts";
 
 export interface PrunePlan {
@@ -41,27 +41,35 @@ export function planPrune(
     });
   }
   const partial = named.partial ? entries.filter((entry) => entry.partial).map((entry) => partialName(entry.name)) : [];
-  return planOf(finished, (name) => named.snapshots.includes(name), partial);
+  return planOf(entries, (name) => named.snapshots.includes(name), partial);
 }
 
 /**
  * @param judgements of all finished snapshots
  * @param abandoned unfinished ones that no backup will go on with, by the names of what they would have become
  */
-export function planByPolicy(judgements: readonly Judgement[], abandoned: readonly string[]): PrunePlan {
+export function planByPolicy(
+  entries: readonly SnapshotEntry[],
+  judgements: readonly Judgement[],
+  abandoned: readonly string[],
+): PrunePlan {
   const doomed = new Set(judgements.filter(({ reasons }) => reasons.length === 0).map(({ name }) => name));
-  const finished = judgements.map(({ name }) => name);
-  return planOf(finished, (name) => doomed.has(name), abandoned.map(partialName));
+  return planOf(entries, (name) => doomed.has(name), abandoned.map(partialName));
 }
 
-/** @param finished oldest first */
-function planOf(finished: readonly string[], goes: (name: string) => boolean, partial: readonly string[]): PrunePlan {
-  const doomed = finished.filter(goes);
-  const kept = finished.filter((name) => !goes(name));
-  const newestGoes = doomed.includes(finished.at(-1) ?? "");
+/** @param entries oldest first */
+function planOf(
+  entries: readonly SnapshotEntry[],
+  goes: (name: string) => boolean,
+  partial: readonly string[],
+): PrunePlan {
+  const finished = entries.filter((entry) => !entry.partial);
+  const kept = finished.filter(({ name }) => !goes(name));
+  const doomed = finished.filter(({ name }) => goes(name)).map(({ name }) => name);
+  const newest = newestFinished(finished);
   return {
     remove: [...doomed, ...partial],
-    latest: newestGoes ? kept.at(-1) : undefined,
+    latest: newest !== undefined && goes(newest.name) ? newestFinished(kept)?.name : undefined,
     empties: doomed.length > 0 && kept.length === 0,
   };
 }
@@ -72,7 +80,7 @@ function planOf(finished: readonly string[], goes: (name: string) => boolean, pa
  */
 export function planRest(entries: readonly SnapshotEntry[], remove: readonly string[]): PrunePlan {
   const doomed = new Set(remove);
-  const kept = entries.filter((entry) => !entry.partial && !doomed.has(entry.name)).map((entry) => entry.name);
+  const kept = entries.filter((entry) => !entry.partial && !doomed.has(entry.name));
   const left = entries.flatMap(({ name, partial }) => {
     const here = partial ? partialName(name) : name;
     return doomed.has(here) || (partial && doomed.has(name)) ? [here] : [];
@@ -80,7 +88,7 @@ export function planRest(entries: readonly SnapshotEntry[], remove: readonly str
   const finishedGo = remove.some((name) => parseSnapshotName(name)?.partial === false);
   return {
     remove: left,
-    latest: finishedGo ? kept.at(-1) : undefined,
+    latest: finishedGo ? newestFinished(kept)?.name : undefined,
     empties: finishedGo && kept.length === 0,
   };
 }

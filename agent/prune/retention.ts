@@ -8,6 +8,7 @@
 
 import { formatDuration } from "../../common/units.ts";
 import type { CountedRule, KeepPolicy } from "../config/keep.ts";
+import { isOfFuture } from "../snapshots/name.ts";
 import { type Periods, periodsIn } from "./periods.ts";
 
 export interface Judged {
@@ -25,9 +26,6 @@ export interface Judgement {
   readonly reasons: readonly string[];
   readonly isOfFuture: boolean;
 }
-
-/** Two snapshots of one second get names of two: not every one that is ahead of the clock comes of a wrong clock. */
-const aheadMs = 60_000;
 
 const periodOf: Readonly<Record<Exclude<CountedRule, "last">, keyof Periods>> = {
   hourly: "hour",
@@ -47,14 +45,14 @@ export function judge(
   { now, timezone }: { now: Date; timezone: string },
 ): Judgement[] {
   const newestFirst = snapshots.toSorted((a, b) => b.time.getTime() - a.time.getTime() || (a.name < b.name ? 1 : -1));
-  const isOfFuture = ({ time }: Judged) => time.getTime() > now.getTime() + aheadMs;
-  const past = newestFirst.filter((one) => !isOfFuture(one));
+  const isAhead = ({ time }: Judged) => isOfFuture(time, now);
+  const past = newestFirst.filter((one) => !isAhead(one));
   const reasons = new Map<string, string[]>(snapshots.map(({ name }) => [name, []]));
   const keep = (one: Judged | undefined, reason: string) => {
     if (one !== undefined) reasons.get(one.name)?.push(reason);
   };
 
-  for (const one of newestFirst.filter(isOfFuture)) keep(one, "dated in the future");
+  for (const one of newestFirst.filter(isAhead)) keep(one, "dated in the future");
   for (const one of newestFirst)
     if (one.pinned !== undefined) keep(one, one.pinned === "" ? "pinned" : `pinned: ${one.pinned}`);
   const [newest] = past;
@@ -81,6 +79,6 @@ export function judge(
     for (const [name, one] of newestPeriods) keep(one, `${rule} ${name}`);
   }
   return newestFirst
-    .map((one) => ({ name: one.name, reasons: reasons.get(one.name) ?? [], isOfFuture: isOfFuture(one) }))
+    .map((one) => ({ name: one.name, reasons: reasons.get(one.name) ?? [], isOfFuture: isAhead(one) }))
     .toReversed();
 }

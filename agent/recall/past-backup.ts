@@ -7,8 +7,8 @@ import type { EventKind } from "../runs/event-record.ts";
 import { isRunId, timeOfRunId } from "../runs/run-id.ts";
 import { outcomeOfResult } from "../runs/run-outcome.ts";
 import type { PastRun } from "../runs/run-store.ts";
+import type { SnapshotEntry } from "../snapshots/entries.ts";
 import type { SnapshotRecord } from "../snapshots/record.ts";
-import type { SnapshotEntry } from "../snapshots/select.ts";
 
 const mostBehindMs = 20 * 365 * 86_400_000;
 

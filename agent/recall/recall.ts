@@ -80,7 +80,7 @@ async function pastBackups({ config, host }: Recalling, volume: string, { filesD
   const perJob = await Promise.all(
     jobs.map(async (job) => {
       const [entries, records] = await Promise.all([
-        readJobDirectory(exec, filesDir, job, signal),
+        readJobDirectory(host, filesDir, job, signal),
         readRecords(exec, filesDir, job, signal),
       ]);
       const of = { volume, job, now: clock.now() };

@@ -49,7 +49,7 @@ export function listingHandlers(agent: Agent): Handlers {
         const of = { verb: Verb.LIST_SNAPSHOTS, volume, ...(jobs.length === 1 && onlyJob ? { job: onlyJob } : {}) };
         await streamRun(agent, { ...of, caller: toCaller(caller) }, stream, async (run) => {
           const snapshots = await withVolume(host, pins, target, attach, run, ({ filesDir, signal }) =>
-            listSnapshots(host.exec, filesDir, jobs, signal),
+            listSnapshots(host, filesDir, jobs, signal),
           );
           for (const snapshot of snapshots) await stream.send({ kind: { $case: "snapshot", value: snapshot } });
           return { state: "done", summary: plural(snapshots.length, "snapshot") };

@@ -1,29 +1,27 @@
 /** The snapshots in an attached volume. */
 
 import { join } from "node:path";
-import type { Exec } from "../../common/exec.ts";
 import { Snapshot } from "../../proto/gen/luksmith/v1/types.ts";
+import type { Host } from "../system/host.ts";
 import { listDirectory } from "../tools/find.ts";
-import { parseSnapshotName } from "./name.ts";
+import { newestFinished, type SnapshotEntry, snapshotEntries } from "./entries.ts";
 import { readPinned } from "./pinned.ts";
 import { readRecords, type SnapshotRecord } from "./record.ts";
-import type { SnapshotEntry } from "./select.ts";
+
+type Looking = Pick<Host, "exec" | "clock">;
 
 /** What is in one job's directory, oldest first; empty when the job has none yet. */
 export async function readJobDirectory(
-  exec: Exec,
+  { exec, clock }: Looking,
   filesDir: string,
   job: string,
   signal: AbortSignal,
 ): Promise<SnapshotEntry[]> {
-  const entries = (await listDirectory(exec, join(filesDir, job), signal)) ?? [];
-  return entries
-    .flatMap(({ type, name }) => (type === "d" ? (parseSnapshotName(name) ?? []) : []))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  return snapshotEntries((await listDirectory(exec, join(filesDir, job), signal)) ?? [], clock.now());
 }
 
 export async function listSnapshots(
-  exec: Exec,
+  host: Looking,
   filesDir: string,
   jobs: readonly string[],
   signal: AbortSignal,
@@ -31,9 +29,9 @@ export async function listSnapshots(
   const perJob = await Promise.all(
     jobs.map(async (job) => {
       const [entries, records, pinned] = await Promise.all([
-        readJobDirectory(exec, filesDir, job, signal),
-        readRecords(exec, filesDir, job, signal),
-        readPinned(exec, filesDir, job, signal),
+        readJobDirectory(host, filesDir, job, signal),
+        readRecords(host.exec, filesDir, job, signal),
+        readPinned(host.exec, filesDir, job, signal),
       ]);
       return describeSnapshots(job, entries, records, pinned);
     }),
@@ -48,7 +46,7 @@ export function describeSnapshots(
   records: ReadonlyMap<string, SnapshotRecord>,
   pinned: ReadonlyMap<string, string> = new Map(),
 ): Snapshot[] {
-  const newest = entries.findLast((entry) => !entry.partial)?.name;
+  const newest = newestFinished(entries)?.name;
   return entries.map(({ name, time, partial }) => {
     const record = partial ? undefined : records.get(name);
     return Snapshot.create({

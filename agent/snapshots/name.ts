@@ -4,6 +4,13 @@ import { parseTimeName, timeName } from "../../common/time-name.ts";
 
 const partialSuffix = ".partial";
 
+/** Two snapshots of one second get names of two: not every one that is ahead of the clock comes of a wrong clock. */
+const aheadMs = 60_000;
+
+export function isOfFuture(time: Date, now: Date): boolean {
+  return time.getTime() > now.getTime() + aheadMs;
+}
+
 /** "2026-11-23T02-00-00Z" */
 export const snapshotName = timeName;
 

@@ -1,13 +1,8 @@
 /** Which snapshot somebody means: "latest", a name, the beginning of one, or a time. Pure. */
 
 import { LuksmithError } from "../../common/errors.ts";
+import { newestFinished, type SnapshotEntry } from "./entries.ts";
 import { snapshotName } from "./name.ts";
-
-export interface SnapshotEntry {
-  readonly name: string;
-  readonly time: Date;
-  readonly partial: boolean;
-}
 
 /**
  * @param wanted empty or "latest"; a snapshot's name; a prefix of one ("2026-11-23"), which means the newest that has
@@ -16,7 +11,7 @@ export interface SnapshotEntry {
  */
 export function selectSnapshot<T extends SnapshotEntry>(snapshots: readonly T[], job: string, wanted: string): T {
   const finished = snapshots.filter((snapshot) => !snapshot.partial).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const newest = finished.at(-1);
+  const newest = newestFinished(finished);
   if (newest === undefined) {
     throw new LuksmithError("not_found", `job ${job} has no finished snapshot`, { hint: `luksmith backup ${job}` });
   }

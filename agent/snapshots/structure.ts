@@ -2,28 +2,20 @@
 
 import { join } from "node:path";
 import { allOrFirstError } from "../../common/all-settled.ts";
-import type { Exec } from "../../common/exec.ts";
 import { quoteText } from "../../common/quote.ts";
-import { volumeDeadlineMs } from "../tools/deadlines.ts";
+import type { Host } from "../system/host.ts";
 import { listDirectory } from "../tools/find.ts";
+import { type Found, latestOf, newestFinished, snapshotEntries } from "./entries.ts";
 import { parseSnapshotName } from "./name.ts";
 import { readPinned } from "./pinned.ts";
 
-export interface JobDirectory {
-  /** type is find's letter. */
-  readonly entries: readonly { readonly name: string; readonly type: string }[];
-  /** Where the link `latest` leads; undefined when there is none. */
-  readonly latest: string | undefined;
-}
-
 /** Pure. @returns what is odd, in words */
-export function oddities(job: string, { entries, latest }: JobDirectory): string[] {
-  const named = entries.map((entry) => ({ ...entry, parsed: parseSnapshotName(entry.name) }));
-  const finished = named
-    .filter(({ type, parsed }) => type === "d" && parsed?.partial === false)
-    .map(({ name }) => name);
-  const newest = finished.toSorted().at(-1);
-  const foreign = named.filter(({ name, type, parsed }) => name !== "latest" && (type !== "d" || parsed === undefined));
+export function oddities(job: string, found: readonly Found[], now: Date): string[] {
+  const newest = newestFinished(snapshotEntries(found, now))?.name;
+  const latest = latestOf(found);
+  const foreign = found.filter(
+    ({ name, type }) => name !== "latest" && (type !== "d" || parseSnapshotName(name) === undefined),
+  );
   return [
     ...foreign.map(({ name }) => `job ${job}: ${quoteText(name)} is in its directory, and no snapshot of luksmith's`),
     ...(latest === newest
@@ -37,15 +29,16 @@ export function oddities(job: string, { entries, latest }: JobDirectory): string
 }
 
 /** @throws {LuksmithError} "tool_failed" when something of it cannot be read */
-export async function findOddities(exec: Exec, filesDir: string, job: string, signal: AbortSignal): Promise<string[]> {
-  const directory = join(filesDir, job);
-  const args = ["--no-newline", "--", join(directory, "latest")];
-  const [entries, link] = await allOrFirstError(
-    listDirectory(exec, directory, signal),
-    exec({ file: "readlink", args, brief: true, deadlineMs: volumeDeadlineMs, signal }),
+export async function findOddities(
+  { exec, clock }: Pick<Host, "exec" | "clock">,
+  filesDir: string,
+  job: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const [found] = await allOrFirstError(
+    listDirectory(exec, join(filesDir, job), signal),
     // what says which of them stay must be readable as well
     readPinned(exec, filesDir, job, signal),
   );
-  if (entries === undefined) return [];
-  return oddities(job, { entries, latest: link.exitCode === 0 ? link.stdout.toString("latin1") : undefined });
+  return found === undefined ? [] : oddities(job, found, clock.now());
 }

@@ -5,8 +5,8 @@ import { allOrFirstError } from "../../common/all-settled.ts";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { type FilesystemKind, filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext } from "../runs/context.ts";
+import type { SnapshotEntry } from "../snapshots/entries.ts";
 import { readJobDirectory } from "../snapshots/list.ts";
-import type { SnapshotEntry } from "../snapshots/select.ts";
 import type { Host } from "../system/host.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import type { AttachMode } from "../transport/transport.ts";
@@ -68,9 +68,7 @@ export async function withVolume<T>(
     await stack.mount(target, opened, options.mode, run);
     const { filesDir } = stack.names;
     const [entries, identity] = await allOrFirstError(
-      options.job === undefined
-        ? Promise.resolve([])
-        : readJobDirectory(host.exec, filesDir, options.job, opened.signal),
+      options.job === undefined ? Promise.resolve([]) : readJobDirectory(host, filesDir, options.job, opened.signal),
       readIdentity(host.exec, filesDir, opened.signal),
     );
     requireIdentity(identity, pin, volume.name, options.acceptRollback);

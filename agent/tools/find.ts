@@ -6,16 +6,22 @@ import { FileEntry, FileEntry_Type } from "../../proto/gen/luksmith/v1/types.ts"
 import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "./deadlines.ts";
 import { RecordSplitter } from "./record-splitter.ts";
 
-/** What there is in a directory; each name one character a byte (latin1). @returns undefined when there is no such directory */
+/**
+ * What there is in a directory, and where links lead; each name one character a byte (latin1).
+ * @returns undefined when there is no such directory
+ */
 export async function listDirectory(exec: Exec, path: string, signal: AbortSignal) {
-  const args = ["-H", path, "-mindepth", "1", "-maxdepth", "1", "-printf", "%y %P\\0"];
+  const args = ["-H", path, "-mindepth", "1", "-maxdepth", "1", "-printf", "%y%P\\0%l\\0"];
   const finished = await exec({ file: "find", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
   if (finished.exitCode !== 0) {
     if (finished.stderr.includes("No such file or directory")) return undefined;
     throw new LuksmithError("tool_failed", `cannot list ${path}: ${lastWords(finished)}`, { cause: finished });
   }
-  const lines = finished.stdout.toString("latin1").split("\0").filter(Boolean);
-  return lines.map((line) => ({ type: line.slice(0, 1), name: line.slice(2) }));
+  const fields = finished.stdout.toString("latin1").split("\0");
+  return Array.from({ length: Math.floor(fields.length / 2) }, (_, index) => {
+    const [found = "", leadsTo = ""] = fields.slice(2 * index, 2 * index + 2);
+    return { type: found.slice(0, 1), name: found.slice(1), leadsTo };
+  });
 }
 
 export interface FoundFile {

@@ -61,9 +61,9 @@ export async function checkVolume(
       wasSound = wasSound && mended + left === 0;
     }
     if (options.repair && wasSound) run.note("there was nothing to repair");
-    const snapshots = await listSnapshots(host.exec, filesDir, options.jobs, opened.signal);
+    const snapshots = await listSnapshots(host, filesDir, options.jobs, opened.signal);
     for (const job of options.jobs) {
-      for (const oddity of await findOddities(host.exec, filesDir, job, opened.signal)) run.warn(oddity);
+      for (const oddity of await findOddities(host, filesDir, job, opened.signal)) run.warn(oddity);
     }
     const stat = await opened.image.stat(opened.signal);
     return { generation: identity.generation, snapshots, allocated: stat?.allocatedBytes ?? 0 };

@@ -34,7 +34,7 @@ const bigBytes = 300_000;
 const first = "2026-11-25T02-00-00Z.partial";
 const second = "2026-11-25T03-00-00Z.partial";
 
-const entries = [first, second].map((name) => ({ name: name.replace(".partial", ""), partial: true }));
+const entries = [first, second].map((name) => ({ name: name.replace(".partial", ""), partial: true, misdated: false }));
 
 /** A machine with a job, and unfinished snapshots of it. */
 class Machine {

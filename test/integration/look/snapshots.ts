@@ -4,7 +4,6 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { RunContext } from "../../../agent/runs/context.ts";
-import { parseSnapshotName } from "../../../agent/snapshots/name.ts";
 import type { Attached } from "../../../agent/stack/attach.ts";
 import type { Host } from "../../../agent/system/host.ts";
 import { systemClock } from "../../../common/clock.ts";
@@ -36,7 +35,7 @@ export function makeSnapshots(context: TestContext): Looked {
   const warnings: string[] = [];
   const attached = {
     filesDir,
-    entries: names.flatMap((name) => parseSnapshotName(name) ?? []),
+    entries: names.map((name) => ({ name, time: new Date(0), partial: false, misdated: false })),
     // no block device, so that nothing is read ahead
     device: "/dev/null",
     signal: new AbortController().signal,

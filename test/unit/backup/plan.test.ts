@@ -1,20 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { goesOnInPlace, planBackup, planSubvolume } from "../../../agent/backup/plan.ts";
-import { parseSnapshotName } from "../../../agent/snapshots/name.ts";
+import { entriesAt, entriesOf } from "../snapshots/entries-of.ts";
 
 const now = new Date("2026-11-25T02:00:00Z");
 
 function plan(...names: string[]) {
-  return planBackup(
-    names.map((name) => {
-      const entry = parseSnapshotName(name);
-      assert.ok(entry, name);
-      return entry;
-    }),
-    now,
-    () => 0,
-  );
+  return planBackup(entriesOf(...names), now, () => 0);
 }
 
 test("the first of all", () => {
@@ -42,7 +34,7 @@ test("the newest interrupted one is gone on with; older ones still give what fil
 
 test("of very many interrupted ones the newest are used, and the one with the most work in it", () => {
   const days = Array.from({ length: 9 }, (_, index) => `2026-11-1${index}T02-00-00Z`);
-  const entries = days.flatMap((day) => parseSnapshotName(`${day}.partial`) ?? []);
+  const entries = entriesOf(...days.map((day) => `${day}.partial`));
   const worked = new Map(days.map((day, index) => [day, index === 2 ? 1000 : index]));
   const { interrupted, stale } = planBackup(entries, now, (name) => worked.get(name));
   assert.deepEqual(interrupted, [...days.slice(-3).toReversed(), days[2]]);
@@ -56,18 +48,20 @@ test("of very many interrupted ones the newest are used, and the one with the mo
 });
 
 test("an interrupted one of which nothing is known is not used", () => {
-  const entries = ["2026-11-22T02-00-00Z.partial", "2026-11-23T02-00-00Z.partial"].flatMap(
-    (name) => parseSnapshotName(name) ?? [],
-  );
+  const entries = entriesOf("2026-11-22T02-00-00Z.partial", "2026-11-23T02-00-00Z.partial");
   const { interrupted, stale } = planBackup(entries, now, (name) => (name.startsWith("2026-11-22") ? 0 : undefined));
   assert.deepEqual(interrupted, ["2026-11-22T02-00-00Z"]);
   assert.deepEqual(stale, ["2026-11-23T02-00-00Z"]);
 });
 
-test("a clock that went back shares with the newest there is, and takes no name twice", () => {
-  const { name, base } = plan("2026-11-25T02-00-00Z", "2027-01-01T00-00-00Z", "2026-11-25T02-00-01Z.partial");
-  assert.equal(base, "2027-01-01T00-00-00Z");
-  assert.equal(name, "2026-11-25T02-00-02Z");
+test("a clock that went back shares with the one made last, and takes no name twice", () => {
+  const [before, ahead] = ["2026-11-25T02-00-00Z", "2027-01-01T00-00-00Z"];
+  const there = [before, ahead, "2026-11-25T02-00-01Z.partial"];
+  const first = planBackup(entriesAt(now, ahead, ...there), now, () => 0);
+  assert.equal(first.base, ahead);
+  assert.equal(first.name, "2026-11-25T02-00-02Z");
+  const second = planBackup(entriesAt(now, before, ...there), now, () => 0);
+  assert.equal(second.base, before);
 });
 
 test("in place goes on what shares nothing, was of the same selection, and cannot have been mounted over", () => {

@@ -1,18 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { planPrune, planRest } from "../../../agent/prune/plan.ts";
-import { parseSnapshotName } from "../../../agent/snapshots/name.ts";
 import { LuksmithError } from "../../../common/errors.ts";
+import { entriesOf as entries, entriesAt } from "../snapshots/entries-of.ts";
 
 const [a, b, c] = ["2026-11-21T02-00-00Z", "2026-11-22T02-00-00Z", "2026-11-23T02-00-00Z"] as const;
-
-function entries(...names: string[]) {
-  return names.map((name) => {
-    const entry = parseSnapshotName(name);
-    assert.ok(entry, name);
-    return entry;
-  });
-}
 
 const all = entries(a, `${a.replace("21", "20")}.partial`, b, c, `${c.replace("23", "24")}.partial`);
 
@@ -31,6 +23,15 @@ test("the newest: latest leads to the newest of those that stay", () => {
     latest: a,
     empties: false,
   });
+});
+
+test("one dated in the future is the newest only if it was made last", () => {
+  const now = new Date("2026-11-22T12:00:00Z");
+  const ahead = entriesAt(now, b, a, b, c);
+  assert.equal(planPrune(ahead, { partial: false, snapshots: [c] }).latest, undefined);
+  assert.equal(planPrune(ahead, { partial: false, snapshots: [b] }).latest, a);
+  assert.equal(planRest(ahead, [a]).latest, b);
+  assert.equal(planPrune(entriesAt(now, c, a, b, c), { partial: false, snapshots: [c] }).latest, b);
 });
 
 test("all of them", () => {

@@ -2,17 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pastBackup } from "../../../agent/recall/past-backup.ts";
 import { nextRunId } from "../../../agent/runs/run-id.ts";
-import { parseSnapshotName } from "../../../agent/snapshots/name.ts";
+import type { SnapshotEntry } from "../../../agent/snapshots/entries.ts";
 import type { SnapshotRecord } from "../../../agent/snapshots/record.ts";
-import type { SnapshotEntry } from "../../../agent/snapshots/select.ts";
 import { RunEvent, RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
+import { entriesOf } from "../snapshots/entries-of.ts";
 
 const startedAt = new Date("2026-11-23T01:59:58.300Z");
 const of = { volume: "home", job: "docs", now: new Date("2026-11-24T00:00:00Z") };
 const entry = (name: string): SnapshotEntry => {
-  const parsed = parseSnapshotName(name);
-  assert.ok(parsed);
-  return parsed;
+  const [only] = entriesOf(name);
+  assert.ok(only);
+  return only;
 };
 const snapshot = entry("2026-11-23T02-00-00Z");
 const record: SnapshotRecord = {

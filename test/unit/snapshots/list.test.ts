@@ -8,6 +8,7 @@ const entry = (name: string, partial = false) => ({
   name,
   time: new Date(`${name.slice(0, 11)}${name.slice(11).replaceAll("-", ":")}`),
   partial,
+  misdated: false,
 });
 const first = entry("2026-11-21T02-00-00Z");
 const second = entry("2026-11-22T02-00-00Z");

@@ -1,16 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseSnapshotName } from "../../../agent/snapshots/name.ts";
-import { freeName, type SnapshotEntry, selectSnapshot } from "../../../agent/snapshots/select.ts";
+import { freeName, selectSnapshot } from "../../../agent/snapshots/select.ts";
 import { LuksmithError } from "../../../common/errors.ts";
-
-function entries(...names: string[]): SnapshotEntry[] {
-  return names.map((name) => {
-    const entry = parseSnapshotName(name);
-    assert.ok(entry, name);
-    return entry;
-  });
-}
+import { entriesOf as entries, entriesAt } from "./entries-of.ts";
 
 const snapshots = entries(
   "2026-11-21T02-00-00Z",
@@ -85,6 +77,22 @@ for (const wanted of none) {
     );
   });
 }
+
+test("one dated in the future is the latest only if it was made last; by its name it is found all the same", () => {
+  const [past, future] = ["2026-11-24T02-00-00Z", "2031-01-01T00-00-00Z"];
+  const now = new Date("2026-11-25T00:00:00Z");
+  const latest = (link: string) => selectSnapshot(entriesAt(now, link, past, future), "home", "").name;
+  assert.equal(latest(past), past);
+  assert.equal(latest(future), future);
+  // of a link that is missing nothing is known but the clock
+  assert.equal(latest(""), past);
+  assert.equal(selectSnapshot(entriesAt(now, past, past, future), "home", "2031").name, future);
+  // a clock that runs behind, and nothing else there
+  assert.equal(selectSnapshot(entriesAt(new Date(0), "", past, future), "home", "").name, future);
+  // two of one second get names of two
+  const justAhead = entriesAt(new Date("2026-11-25T02:00:00Z"), "", "2026-11-25T02-00-00Z", "2026-11-25T02-00-01Z");
+  assert.equal(selectSnapshot(justAhead, "home", "").name, "2026-11-25T02-00-01Z");
+});
 
 test("an unfinished one is no snapshot", () => {
   for (const wanted of ["", "latest", "2026"]) {
