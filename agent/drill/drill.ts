@@ -174,6 +174,7 @@ async function restoreTo(
   run: RunContext,
 ): Promise<void> {
   const unreadable: { path: Buffer; why: string }[] = [];
+  let unkept: string | undefined;
   const progress = partsProgress(host, size, run);
   // nothing reads ahead of files that are spread over a snapshot; so several are read at a time
   const copies = inShards(files.map(({ path }) => path)).map((paths, part) =>
@@ -184,8 +185,9 @@ async function restoreTo(
         cwd: directory,
         stdin: filesFrom({ below: Buffer.alloc(0), paths }),
         onProgress: (figures) => progress(part, figures),
-        onComplaint: (why, path) => {
-          if (path !== undefined) unreadable.push({ path, why });
+        onComplaint: (why, path, side) => {
+          if (side === "destination") unkept ??= path === undefined ? why : `${showName(path)} ${why}`;
+          else if (path !== undefined) unreadable.push({ path, why });
         },
       },
       signal,
@@ -195,6 +197,12 @@ async function restoreTo(
   await requireSound(host, { lost }, { differing: [], unreadable }, run);
   if (!incomplete) return;
   if (await noticeLoss(host.clock, lost)) throw lost.reason;
+  if (unkept !== undefined) {
+    // of the snapshot it says nothing
+    throw new LuksmithError("tool_failed", `the scratch directory does not take what is restored: ${unkept}`, {
+      hint: "--scratch DIR on a file system like that of the sources",
+    });
+  }
   throw new LuksmithError("tampered", `not all of ${plural(size.files, "file")} could be restored`, {
     hint: "the run's warnings say which, and luksmith verify finds out about the others",
   });

@@ -6,7 +6,8 @@ import { PartialStates } from "../backup/partial-states.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { SnapshotEntry } from "../snapshots/entries.ts";
 import { pointLatest } from "../snapshots/latest.ts";
-import { partialName } from "../snapshots/name.ts";
+import { parseSnapshotName, partialName } from "../snapshots/name.ts";
+import { dropRecords } from "../snapshots/record.ts";
 import type { Attached } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
@@ -46,6 +47,8 @@ export async function removeSnapshots(
     if (doomed !== name) await operate("mv", ["--no-target-directory", "--", join(jobDir, name), join(jobDir, doomed)]);
     await filesystem.remove(exec, join(jobDir, doomed), signal);
   }
+  const gone = plan.remove.filter((name) => parseSnapshotName(name)?.partial === false);
+  if (gone.length > 0) await dropRecords(exec, filesDir, job.name, new Set(gone), signal);
   await recordGeneration();
   await syncFilesystem(exec, filesDir, signal);
 }

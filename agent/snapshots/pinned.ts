@@ -4,12 +4,13 @@
  * everything.
  */
 
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import * as z from "zod";
 import { LuksmithError } from "../../common/errors.ts";
-import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
+import { type Exec, lastWords } from "../../common/exec.ts";
 import { parseJson } from "../../common/parse-json.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
+import { replaceFile } from "../tools/replace-file.ts";
 import { ownDirectory } from "../volume/identity.ts";
 
 export const longestNote = 200;
@@ -54,12 +55,6 @@ export async function writePinned(
   pinned: ReadonlyMap<string, string>,
   signal: AbortSignal,
 ): Promise<void> {
-  const path = pinnedFile(filesDir, job);
-  const operate = (file: string, args: string[], stdin?: string) =>
-    mustRun(exec, { file, args, brief: true, deadlineMs: volumeDeadlineMs, signal, ...(stdin ? { stdin } : {}) });
-  await operate("mkdir", ["--parents", "--mode=0700", "--", dirname(path)]);
   const text = JSON.stringify(fileSchema.parse({ format: 1, pinned: Object.fromEntries(pinned) }), null, 2);
-  // on the disk before it is under its name
-  await operate("dd", [`of=${path}.new`, "conv=fsync", "status=none"], `${text}\n`);
-  await operate("mv", ["--no-target-directory", "--", `${path}.new`, path]);
+  await replaceFile(exec, pinnedFile(filesDir, job), `${text}\n`, signal);
 }

@@ -6,7 +6,9 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { type Exec, mustRun } from "../../common/exec.ts";
+import { parseJson } from "../../common/parse-json.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
+import { replaceFile } from "../tools/replace-file.ts";
 import { ownDirectory } from "../volume/identity.ts";
 
 const count = z.int().nonnegative();
@@ -35,20 +37,42 @@ function recordFile(filesDir: string, job: string): string {
 /** By snapshot name; a later line wins. What cannot be understood is passed over: it serves listings alone. */
 export function parseRecords(text: string): Map<string, SnapshotRecord> {
   const records = text.split("\n").flatMap((line) => {
-    try {
-      const parsed = recordSchema.safeParse(JSON.parse(line));
-      return parsed.success ? [parsed.data] : [];
-    } catch {
-      return [];
-    }
+    const parsed = recordSchema.safeParse(parseJson(line));
+    return parsed.success ? [parsed.data] : [];
   });
   return new Map(records.map((record) => [record.snapshot, record]));
 }
 
 export async function readRecords(exec: Exec, filesDir: string, job: string, signal: AbortSignal) {
+  return parseRecords((await readText(exec, filesDir, job, signal)) ?? "");
+}
+
+async function readText(exec: Exec, filesDir: string, job: string, signal: AbortSignal): Promise<string | undefined> {
   const args = ["--", recordFile(filesDir, job)];
   const { exitCode, stdout } = await exec({ file: "cat", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
-  return exitCode === 0 ? parseRecords(stdout.toString()) : new Map<string, SnapshotRecord>();
+  return exitCode === 0 ? stdout.toString() : undefined;
+}
+
+/** What is written down of snapshots that are removed; otherwise it would only ever grow. */
+export async function dropRecords(
+  exec: Exec,
+  filesDir: string,
+  job: string,
+  removed: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  const text = await readText(exec, filesDir, job, signal);
+  const rest = text === undefined ? undefined : withoutRecords(text, removed);
+  if (rest !== undefined && rest !== text) await replaceFile(exec, recordFile(filesDir, job), rest, signal);
+}
+
+/** Pure. Of lines that cannot be understood only the empty ones go. */
+export function withoutRecords(text: string, removed: ReadonlySet<string>): string {
+  const lines = text.split("\n").filter((line) => {
+    const parsed = recordSchema.safeParse(parseJson(line));
+    return line !== "" && !(parsed.success && removed.has(parsed.data.snapshot));
+  });
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 export async function appendRecord(

@@ -23,7 +23,7 @@ const gravity = { broken: 0, damaged: 1, full: 2 };
 export const vanishedMessage = "vanished while it was copied";
 
 export interface Complaint {
-  /** Which of rsync's processes said it: only the sender reads the source. */
+  /** Which of rsync's processes said it. */
   readonly role: string | undefined;
   readonly message: string;
   readonly path: Buffer | undefined;
@@ -54,12 +54,18 @@ function describe(text: string, reason: string | undefined): string {
   return reason === undefined ? "could not be copied" : `could not be copied: ${reason.toLowerCase()}`;
 }
 
+/** Only the sender reads the source. */
+const reader = "sender";
+
+/** @param side where it went wrong, as far as rsync says so */
+export type OnComplaint = (message: string, path: Buffer | undefined, side: "source" | "destination") => void;
+
 export class RsyncComplaints {
   readonly #lines = new RecordSplitter(10);
-  readonly #onComplaint: (message: string, path: Buffer | undefined) => void;
+  readonly #onComplaint: OnComplaint;
   #fault: DestinationFault | undefined;
 
-  constructor(onComplaint: (message: string, path: Buffer | undefined) => void) {
+  constructor(onComplaint: OnComplaint) {
     this.#onComplaint = onComplaint;
   }
 
@@ -80,12 +86,16 @@ export class RsyncComplaints {
     const complaint = parseComplaint(line);
     if (complaint === undefined) return;
     const { role, errno } = complaint;
-    if (role !== undefined && role !== "sender" && errno !== undefined) {
+    if (role !== undefined && role !== reader && errno !== undefined) {
       const kind = faultKinds.get(errno);
       if (kind !== undefined && (this.#fault === undefined || gravity[kind] > gravity[this.#fault.kind])) {
         this.#fault = { kind, said: complaint.message };
       }
     }
-    this.#onComplaint(complaint.message, complaint.path);
+    this.#onComplaint(
+      complaint.message,
+      complaint.path,
+      role === reader || role === undefined ? "source" : "destination",
+    );
   }
 }

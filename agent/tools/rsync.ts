@@ -3,7 +3,7 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { type Command, type Exec, type Finished, lastWords } from "../../common/exec.ts";
 import { RecordSplitter } from "./record-splitter.ts";
-import { type DestinationFault, RsyncComplaints } from "./rsync-complaints.ts";
+import { type DestinationFault, type OnComplaint, RsyncComplaints } from "./rsync-complaints.ts";
 import { isStatsLine, parseProgress, parseStats, type RsyncProgress, type RsyncStats } from "./rsync-output.ts";
 
 /**
@@ -38,7 +38,7 @@ export interface CopySpec {
   /** A line of --out-format, with its escapes still in it. */
   readonly onLine?: (line: Buffer) => void;
   /** A file that could not be read or kept whole; the name is as on disk. */
-  readonly onComplaint: (message: string, path: Buffer | undefined) => void;
+  readonly onComplaint: OnComplaint;
 }
 
 export interface CopyResult {

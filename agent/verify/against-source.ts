@@ -19,13 +19,37 @@ export interface Comparison {
   readonly changed: readonly SampleFile[];
 }
 
+interface Compared {
+  readonly below: string;
+  readonly files: readonly SampleFile[];
+  readonly volume?: string | undefined;
+}
+
 /**
  * @param below absolute directory that the files are in, by their paths from the root
  * @param onCompared told of each, as it comes
  */
 export async function compareWithSource(
   host: Host,
-  { below, files, volume }: { below: string; files: readonly SampleFile[]; volume?: string },
+  { below, files, volume }: Compared,
+  onCompared: (file: SampleFile) => void,
+  signal: AbortSignal,
+): Promise<Comparison> {
+  const first = await compareOnce(host, { below, files, volume }, onCompared, signal);
+  if (first.differing.length === 0) return first;
+  // a file that was written to while it was read has another time by now
+  const again = { below, files: first.differing, volume };
+  const second = await compareOnce(host, again, () => undefined, signal);
+  return {
+    equal: [...first.equal, ...second.equal],
+    differing: second.differing,
+    changed: [...first.changed, ...second.changed],
+  };
+}
+
+async function compareOnce(
+  host: Host,
+  { below, files, volume }: Compared,
   onCompared: (file: SampleFile) => void,
   signal: AbortSignal,
 ): Promise<Comparison> {

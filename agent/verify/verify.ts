@@ -9,6 +9,7 @@ import { copyProgress } from "../backup/copy-progress.ts";
 import { selectionArgs } from "../backup/selection.ts";
 import { requireSources } from "../backup/sources.ts";
 import type { JobConfig } from "../config/job.ts";
+import { snapshotPath } from "../restore/paths.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { withVolume } from "../stack/attach.ts";
@@ -19,7 +20,9 @@ import { itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { noticeLoss } from "../transport/transport.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { withWarming } from "../warm/warming.ts";
+import { compareWithSource } from "./against-source.ts";
 import { classify } from "./classify.ts";
+import type { SampleFile } from "./sample.ts";
 
 /** As many as a run keeps items. */
 const mostTold = 10_000;
@@ -43,14 +46,17 @@ export async function verify(
   return withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal, lost, device }) => {
     const snapshot = selectSnapshot(entries, job.name, options.snapshot);
     const counts = { equal: 0, differs: 0, changed: 0, added: 0 };
-    const differing: { path: Buffer; size: number }[] = [];
+    // such as were written to while they were read: they are looked at once more
+    const suspects: SampleFile[] = [];
     let unreadable = 0;
     const onLine = (line: Buffer) => {
       const item = parseItem(line);
       const verdict = item && classify(item.changes);
       if (item === undefined || verdict === undefined) return;
       counts[verdict] += 1;
-      if (verdict === "differs" && differing.length < mostTold) differing.push({ path: item.path, size: item.size });
+      if (verdict === "differs" && suspects.length < mostTold) {
+        suspects.push({ path: snapshotPath(item.path), bytes: item.size });
+      }
     };
     const directory = join(filesDir, job.name, snapshot.name);
     // its reader is the one that reads the machine's files, at the same pace
@@ -77,12 +83,19 @@ export async function verify(
         signal,
       );
     const result = await run.step("compare", () => withWarming(host, warmed, signal, compare));
+    // to rsync, what cannot be read has another content
+    if (suspects.length > 0 && (await noticeLoss(host.clock, lost))) throw lost.reason;
+    const again = { below: directory, files: suspects, volume: job.volume };
+    const { equal, differing, changed } = await compareWithSource(host, again, () => undefined, signal);
+    counts.equal += equal.length;
+    counts.changed += changed.length;
+    counts.differs -= equal.length + changed.length;
     const summary = `${plural(counts.equal, "file")} equal, ${counts.differs} different, ${counts.changed} changed and ${counts.added} new since snapshot ${snapshot.name}`;
     if (counts.differs > 0) {
-      // to rsync, what cannot be read has another content
       if (await noticeLoss(host.clock, lost)) throw lost.reason;
-      for (const { path, size } of differing) {
-        run.item({ action: Item_Action.DIFFERS, path, size });
+      for (const { path: inSnapshot, bytes } of differing) {
+        const path = Buffer.concat([Buffer.from("/"), inSnapshot]);
+        run.item({ action: Item_Action.DIFFERS, path, size: bytes });
         run.warn("its content in the snapshot is not what it was backed up from", path);
       }
       throw new LuksmithError("tampered", `job ${job.name}: ${summary}`, {

@@ -1,11 +1,12 @@
 /** Snapshots that go by the job's policy, and those that stay whatever it says. */
 
 import assert from "node:assert/strict";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { Item_Action, RunState } from "../../proto/gen/luksmith/v1/types.ts";
 import { cheapKdf, type Followed } from "./harness/lab-agent.ts";
+import { byHand } from "./harness/opened-by-hand.ts";
 import { assertDone, Scene } from "./harness/scene.ts";
 
 const source = "/srv/retention-source";
@@ -73,7 +74,13 @@ jobs:
     const left = [oldest, fourth, backup.run.snapshot, future];
     assert.deepEqual(await names(), left);
     made = left;
-    const [pinned] = await scene.agent.snapshots("docs");
+    const listed = await scene.agent.snapshots("docs");
+    assert.deepEqual(
+      listed.filter(({ latest }) => latest).map(({ name }) => name),
+      [backup.run.snapshot],
+      "not the one that is dated in the future",
+    );
+    const [pinned] = listed;
     assert.deepEqual({ pinned: pinned?.pinned, note: pinned?.note }, { pinned: true, note: "before the upgrade" });
     assert.deepEqual((await scene.agent.prune("docs")).run.summary, "job docs: there is nothing to remove");
   });
@@ -88,6 +95,14 @@ jobs:
     await assert.rejects(scene.agent.prune("bare"), { code: "usage", message: /job bare has no keep/ });
     await assert.rejects(scene.agent.pin("docs", oldest, "two\nlines"), { code: "usage" });
     assert.equal((await scene.agent.pin("docs", oldest)).run.error?.code, "not_found");
+    await byHand(join(scene.host.imagesPath, "home.luks"), "/etc/luksmith/keys/home.key", async (directory) => {
+      const records = await readFile(join(directory, ".luksmith/snapshots/docs.jsonl"), "utf8");
+      const recorded = records
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line).snapshot);
+      assert.deepEqual(recorded.sort(), made.slice(1), "of what is removed nothing is kept");
+    });
   });
 });
 

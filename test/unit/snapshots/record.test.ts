@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseRecords, type SnapshotRecord } from "../../../agent/snapshots/record.ts";
+import { parseRecords, type SnapshotRecord, withoutRecords } from "../../../agent/snapshots/record.ts";
 
 const record: SnapshotRecord = {
   snapshot: "2026-11-23T02-00-00Z",
@@ -23,6 +23,14 @@ test("what was written is read, one a line", () => {
 
 test("a later line wins", () => {
   assert.equal(parseRecords(`${line()}\n${line({ files: 7 })}\n`).get(record.snapshot)?.files, 7);
+});
+
+test("of snapshots that are removed the lines go; the others stay as they are", () => {
+  const [first, second, odd] = [line(), line({ snapshot: "2026-11-24T02-00-00Z", more: 1 }), "no JSON"];
+  const removed = new Set([record.snapshot, "2026-11-25T02-00-00Z"]);
+  assert.equal(withoutRecords(`${first}\n${second}\n${odd}\n${first}\n`, removed), `${second}\n${odd}\n`);
+  assert.equal(withoutRecords(`${first}\n`, removed), "");
+  assert.equal(withoutRecords(`${second}\n`, removed), `${second}\n`);
 });
 
 test("what later versions add does no harm", () => {

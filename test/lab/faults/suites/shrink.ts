@@ -95,7 +95,9 @@ jobs: { docs: { volume: home, sources: [${source}] } }
       await byHand(image(), keyFile, async (directory) => {
         const fill = filledMiB;
         for (let file = fill - endMiB; file < fill; file += 1) {
-          assert.deepEqual(await readFile(join(directory, `fill${file}`)), Buffer.alloc(mebi, file), `fill${file}`);
+          // a difference of two such files would be longer than there is memory for
+          const is = await readFile(join(directory, `fill${file}`));
+          assert.ok(is.equals(Buffer.alloc(mebi, file)), `fill${file}`);
         }
       });
     });
