@@ -28,16 +28,23 @@ function batchArgs({ into, batch }: BatchCopy, more: readonly string[]): string[
 
 export function copyBatch(
   { exec, clock }: Pick<Host, "exec" | "clock">,
-  spec: BatchCopy & { readonly dryRun: boolean; readonly force: boolean; readonly onStart: (running: Running) => void },
+  spec: BatchCopy & {
+    readonly dryRun: boolean;
+    readonly force: boolean;
+    /** Where what had come of a file is kept, when the copy is cut short: a directory's name, beside the file. */
+    readonly aside: string | undefined;
+    readonly onStart: (running: Running) => void;
+  },
   run: RunContext,
   signal: AbortSignal,
 ): Promise<CopyResult> {
-  const { from, batch, as, dryRun, force, onStart } = spec;
+  const { from, batch, as, dryRun, force, aside, onStart } = spec;
   const more = [
     // a line for each file would cost more than many a file itself: only where the lines are the answer
     ...(dryRun ? ["--dry-run", `--out-format=${itemFormat}`] : []),
     // a directory with something in it gives way to a file
     ...(force ? ["--force"] : []),
+    ...(aside === undefined ? [] : [`--partial-dir=${aside}`]),
   ];
   const onLine = (line: Buffer) => {
     const item = parseItem(line);

@@ -55,15 +55,16 @@ export async function requireUnchanged(
   });
 }
 
-/** A disk that is full must not keep anybody from their files. */
+/** A disk that is full must not keep anybody from their files. @returns whether it is remembered */
 export async function remember(
   unfinished: UnfinishedRestores,
   command: RestoreCommand,
   record: UnfinishedRestore,
   run: RunContext,
-): Promise<void> {
+): Promise<boolean> {
   const remembered = await unfinished.write(command, record).catch(() => false);
   if (!remembered) run.note("should this restore be cut short, it cannot be gone on with, but by --overwrite");
+  return remembered;
 }
 
 export function wouldOverwrite(into: string, conflicts: readonly Buffer[]): LuksmithError {

@@ -14,6 +14,7 @@ import { selectSnapshot } from "../snapshots/select.ts";
 import { type Attached, withVolume } from "../stack/attach.ts";
 import type { Target } from "../stack/stack.ts";
 import { withView } from "../stack/view.ts";
+import { bootId } from "../system/boot-id.ts";
 import type { Host } from "../system/host.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { existing } from "../tools/existing.ts";
@@ -34,6 +35,7 @@ import {
 import { cutShort, isDirectory, remember, requireUnchanged, wouldOverwrite } from "./going-on.ts";
 import { snapshotPath, withAncestors, withoutNested } from "./paths.ts";
 import { planRestore } from "./plan.ts";
+import { finishUnderWay, underWayName } from "./under-way.ts";
 import { UnfinishedRestores } from "./unfinished.ts";
 import { wantedPaths } from "./wanted.ts";
 
@@ -161,10 +163,17 @@ export async function restoreFrom(
     if (goesOn !== undefined) {
       run.note(`going on with a restore of snapshot ${snapshot.name} that was cut short`);
       await requireUnchanged(host, { from, into, as }, plan.batches, signal);
-    } else {
-      if (!overwrite && !begun.nothingInTheWay && plan.conflicts.length > 0) throw wouldOverwrite(into, plan.conflicts);
-      if (!overwrite && !dryRun) await remember(unfinished, command, { snapshot: snapshot.name, present }, run);
+    } else if (!overwrite && !begun.nothingInTheWay && plan.conflicts.length > 0) {
+      throw wouldOverwrite(into, plan.conflicts);
     }
+    const boot = await bootId();
+    if (goesOn !== undefined && !dryRun) {
+      const before = { aside: goesOn.aside, isReliable: goesOn.boot === boot };
+      await finishUnderWay(host, { from, into, as }, before, run, signal);
+    }
+    const record = goesOn ?? { snapshot: snapshot.name, present, aside: underWayName() };
+    const isRemembered = !overwrite && !dryRun && (await remember(unfinished, command, { ...record, boot }, run));
+    const aside = isRemembered ? record.aside : undefined;
     begun.nothingInTheWay = true;
     if (!targetWasThere && !dryRun) await makeTarget(host.exec, into, as, signal);
     const totals = { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 };
@@ -191,7 +200,7 @@ export async function restoreFrom(
     await run.step(dryRun ? "compare" : "copy", async () => {
       for (const batch of plan.batches) {
         const result = await withWarming(host, warmed, signal, (onStart) =>
-          copyBatch(host, { from, into, batch, as, dryRun, force, onStart }, run, signal),
+          copyBatch(host, { from, into, batch, as, dryRun, force, aside, onStart }, run, signal),
         );
         incomplete ||= result.incomplete;
         for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += result.stats[key];

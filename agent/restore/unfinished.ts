@@ -14,16 +14,25 @@ import { readIfThere } from "../../common/if-there.ts";
 const keptEach = 20;
 const largestBytes = 2 ** 20;
 
+/** It becomes a part of paths whose trees are removed. */
+const asideName = /^\.luksmith-[0-9a-f]{16}$/;
+
 const schema = z.object({
   snapshot: z.string(),
   /** In Base64, with find's type letter. */
   present: z.array(z.object({ path: z.base64(), type: z.string() })),
+  aside: z.string().regex(asideName),
+  boot: z.string(),
 });
 
 export interface UnfinishedRestore {
   readonly snapshot: string;
   /** What was there of the asked paths, and of the directories above them. */
   readonly present: readonly { readonly path: Buffer; readonly type: string }[];
+  /** The name of the directories that hold what had come of files that were under way; see under-way.ts. */
+  readonly aside: string;
+  /** While which the last of it was written: see boot-id.ts. */
+  readonly boot: string;
 }
 
 /** Pure: whether directories that were there before are directories now, and no links to somewhere else. */
@@ -55,9 +64,11 @@ export class UnfinishedRestores {
   }
 
   /** @returns false when there is too much to remember */
-  async write(command: RestoreCommand, { snapshot, present }: UnfinishedRestore): Promise<boolean> {
+  async write(command: RestoreCommand, { snapshot, present, aside, boot }: UnfinishedRestore): Promise<boolean> {
     const record: z.infer<typeof schema> = {
       snapshot,
+      aside,
+      boot,
       present: present.map(({ path, type }) => ({ path: path.toString("base64"), type })),
     };
     const text = JSON.stringify(record);
@@ -94,7 +105,7 @@ function parse(text: string): UnfinishedRestore | undefined {
     const parsed = schema.safeParse(JSON.parse(text));
     if (!parsed.success) return undefined;
     const present = parsed.data.present.map(({ path, type }) => ({ path: Buffer.from(path, "base64"), type }));
-    return { snapshot: parsed.data.snapshot, present };
+    return { ...parsed.data, present };
   } catch {
     return undefined;
   }

@@ -90,6 +90,38 @@ describe("a restore", () => {
     assert.equal(await arrived(), files);
   });
 
+  it("brings of a large file what is missing of it, when the agent was killed amid it", async () => {
+    const big = join(source, "big");
+    const bytes = 8 * 2 ** 20;
+    await writeFile(big, randomBytes(bytes));
+    assertDone(await scene.agent.backup("docs"));
+    const into = join(target, "big");
+    const typed = ["restore", "docs", big, "--to", into];
+    await scene.host.setLink({ rttMs: 2, mbit: 8 });
+    await scene.agent.startRestore("docs", into, { paths: [Buffer.from(big)] });
+    const come = async () => {
+      const names = await readdir(join(into, source)).catch(() => []);
+      const [name] = names.filter((each) => each.startsWith(".big."));
+      return name === undefined ? 0 : (await stat(join(into, source, name)).catch(() => ({ size: 0 }))).size;
+    };
+    await until(async () => (await come()) >= bytes / 2, "half of it to arrive");
+    await scene.agent.stop("SIGKILL");
+    await scene.host.setLink({ rttMs: 2 });
+    await scene.startAgent();
+    const before = await scene.host.wireBytes();
+    const again = await cli(typed);
+    assert.equal(again.exitCode, 0, again.stderr);
+    assert.match(again.stderr, /going on within 1 file/);
+    const { received } = await scene.host.wireBytes();
+    console.log(`${received - before.received} bytes came for the second half of ${bytes}`);
+    assert.ok(received - before.received < bytes * 0.75);
+    assert.ok((await readFile(join(into, big))).equals(await readFile(big)));
+    assert.deepEqual(await readdir(join(into, source)), ["big"]);
+    await rm(into, { recursive: true });
+    await rm(big);
+    assertDone(await scene.agent.backup("docs"));
+  });
+
   it("makes a directory equal to a snapshot, and removes nothing else", async () => {
     const paths = [Buffer.from(join(source, "data"))];
     await writeFile(join(restored, "sub", "extra"), "extra\n");

@@ -20,7 +20,12 @@ const command = {
   target: latin1("/tmp/\xe9"),
   paths: [latin1("a"), latin1("\xff")],
 };
-const record = { snapshot: "2026-11-23T02-00-00Z", present: [{ path: latin1("home\xff"), type: "d" }] };
+const record = {
+  snapshot: "2026-11-23T02-00-00Z",
+  present: [{ path: latin1("home\xff"), type: "d" }],
+  aside: ".luksmith-0123456789abcdef",
+  boot: "5",
+};
 
 test("the same command, by the same user, goes on; another does not", async (context) => {
   const store = new UnfinishedRestores(scratch(context));
@@ -45,6 +50,8 @@ test("few are remembered of each user, and nothing that is not understood", asyn
   assert.ok(await store.read({ ...command, uid: 70 }));
   for (const name of names) writeFile(join(directory, "restores", name), "{}");
   assert.equal(await store.read({ ...command, job: "j24" }), undefined);
+  await store.write(command, { ...record, aside: "../x" });
+  assert.equal(await store.read(command), undefined);
   const large = [{ path: Buffer.alloc(2 ** 20, "x"), type: "d" }];
   assert.equal(await store.write({ ...command, job: "large" }, { ...record, present: large }), false);
 });
