@@ -33,6 +33,8 @@ import { withWriteBehind } from "./write-behind.ts";
 
 /** Below that it is not worth reading what there is, nor a sync of its own. */
 const largeBytes = 2 ** 20;
+/** Their names are held. With more of them changed, little is there that could be shared within files. */
+const mostChanged = 200_000;
 /** What is put aside, while the tree is made anew from it, and until all of it is there. */
 const asideName = ".luksmith-aside";
 const movingName = ".luksmith-moving";
@@ -98,8 +100,10 @@ async function updateInPlace(
   if (looked.isUpToDate && (await isWhole(host.exec, spec, looked.stats, signal))) {
     return { incomplete: false, stats: looked.stats };
   }
+  const { changed } = looked;
+  if (changed === undefined) return undefined;
   return run.step("copy", async () => {
-    await prepareChanged(host, spec, { changed: looked.changed, brought }, run, signal);
+    await prepareChanged(host, spec, { changed, brought }, run, signal);
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       const complaints: string[] = [];
       const onComplaint = (message: string) => void complaints.push(message);
@@ -117,11 +121,16 @@ async function updateInPlace(
 interface Looked {
   readonly stats: RsyncStats;
   readonly isUpToDate: boolean;
-  /** Of what is there already and is no directory: what is to be another; as in the snapshot. */
-  readonly changed: readonly Buffer[];
+  /** Of what is there already and is no directory: what is to be another; as in the snapshot. Undefined when it is too much. */
+  readonly changed: readonly Buffer[] | undefined;
 }
 
-async function look(host: Tools, { job, selection, partial }: SubvolumeCopySpec, run: Steps, signal: AbortSignal) {
+async function look(
+  host: Tools,
+  { job, selection, partial }: SubvolumeCopySpec,
+  run: Steps,
+  signal: AbortSignal,
+): Promise<Looked> {
   const changed: Buffer[] = [];
   let isUpToDate = true;
   const args = ["--dry-run", `--out-format=${itemFormat}`, ...selection, ...deletingArgs];
@@ -136,7 +145,7 @@ async function look(host: Tools, { job, selection, partial }: SubvolumeCopySpec,
         const item = parseItem(line);
         const [, type, added] = item?.changes ?? "";
         if (item === undefined || item.changes.startsWith("*") || type === "d" || added === "+") return;
-        changed.push(item.path.subarray(item.path[0] === slash ? 1 : 0));
+        if (changed.length <= mostChanged) changed.push(item.path.subarray(item.path[0] === slash ? 1 : 0));
       },
       // it is met again by the copy that follows
       onComplaint: () => {
@@ -145,8 +154,8 @@ async function look(host: Tools, { job, selection, partial }: SubvolumeCopySpec,
     },
     signal,
   );
-  const looked: Looked = { stats, changed, isUpToDate: isUpToDate && !incomplete };
-  return looked;
+  const isTooMuch = changed.length > mostChanged;
+  return { stats, changed: isTooMuch ? undefined : changed, isUpToDate: isUpToDate && !incomplete };
 }
 
 /**

@@ -1,9 +1,10 @@
 /** sort(1): any number of records in the order of their bytes, in bounded memory. */
 
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { allOrNone } from "../../common/all-settled.ts";
+import { LuksmithError } from "../../common/errors.ts";
 import { mustRun } from "../../common/exec.ts";
 import type { Host } from "../system/host.ts";
 import { wholeVolumeDeadlineMs } from "./deadlines.ts";
@@ -12,6 +13,10 @@ import { RecordSplitter } from "./record-splitter.ts";
 
 /** What is more than this goes to files; of the names of a million files, that is one or two. */
 const memory = "64M";
+/** As often it is looked whether there is room for more. */
+const lookEveryBytes = 16 * 2 ** 20;
+/** What is left to everything else that the agent writes there, whoever sorts; a tenth of a small disk. */
+const leftBytes = 256 * 2 ** 20;
 
 /** A disk, unlike /tmp, which may be memory itself; and root's alone, since sort works for whoever has asked. */
 function spillDirectory(stateDir: string): string {
@@ -23,6 +28,20 @@ export async function releaseSorting(stateDir: string): Promise<void> {
   await rm(spillDirectory(stateDir), { recursive: true, force: true });
 }
 
+/** @throws {LuksmithError} "full" */
+async function requireRoom(stateDir: string): Promise<void> {
+  const { bavail, blocks, bsize } = await statfs(stateDir);
+  if (hasRoom({ freeBytes: bavail * bsize, sizeBytes: blocks * bsize })) return;
+  throw new LuksmithError("full", `there is no room to sort so many names in ${stateDir}`, {
+    hint: "ask for less: a path, or one snapshot",
+  });
+}
+
+/** Pure. */
+export function hasRoom({ freeBytes, sizeBytes }: { freeBytes: number; sizeBytes: number }): boolean {
+  return freeBytes >= Math.min(leftBytes, sizeBytes / 10);
+}
+
 export interface SortSpec<T> {
   /** Hands over the records, a NUL behind each, in pieces of any size. */
   readonly feed: (give: (piece: Buffer) => Promise<void>, signal: AbortSignal) => Promise<T>;
@@ -30,7 +49,7 @@ export interface SortSpec<T> {
   readonly take: (records: readonly Buffer[]) => Promise<void>;
 }
 
-/** @returns what `feed` does @throws what it throws; {LuksmithError} "tool_failed" when there is no room to sort */
+/** @returns what `feed` does @throws what it throws; {LuksmithError} "full" when there is no room to sort */
 export async function sorted<T>(
   { exec, stateDir }: Pick<Host, "exec" | "stateDir">,
   { feed, take }: SortSpec<T>,
@@ -43,8 +62,17 @@ export async function sorted<T>(
   const within = AbortSignal.any([signal, over.signal]);
   const stdin = new PassThrough();
   const splitter = new RecordSplitter(0);
+  let unlooked = 0;
+  const give = async (piece: Buffer) => {
+    unlooked += piece.length;
+    if (unlooked >= lookEveryBytes) {
+      unlooked = 0;
+      await requireRoom(stateDir);
+    }
+    await put(stdin, piece, within);
+  };
   const feeding = async () => {
-    const result = await feed((piece) => put(stdin, piece, within), within);
+    const result = await feed(give, within);
     stdin.end();
     return result;
   };

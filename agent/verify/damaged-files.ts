@@ -4,6 +4,7 @@ import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords } from "../../common/exec.ts";
 import { unreadableOf } from "../tools/read-whole.ts";
 import { RecordSplitter } from "../tools/record-splitter.ts";
+import { SeenVersions } from "./seen-versions.ts";
 
 /** So many are read together; and each once more by itself, where one of them cannot be read. */
 const batchFiles = 200;
@@ -37,7 +38,7 @@ export async function damagedFiles(
   { onRead, mostTold }: { onRead: (bytes: number, files: number) => void; mostTold: number },
   signal: AbortSignal,
 ): Promise<Damage> {
-  const seen = new Map<number, number>();
+  const seen = new SeenVersions();
   const damaged = new Map<number, Set<number>>();
   let batch: Version[] = [];
   let [bytes, files] = [0, 0];
@@ -54,8 +55,7 @@ export async function damagedFiles(
     onRead(bytes, files);
   };
   const onVersion = async (version: Version) => {
-    if (seen.get(version.inode) === version.changed) return;
-    seen.set(version.inode, version.changed);
+    if (!seen.add(version.inode, version.changed)) return;
     batch.push(version);
     if (batch.length >= batchFiles) await read();
   };

@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { RunContext } from "../../../agent/runs/context.ts";
+import { snapshotEntries } from "../../../agent/snapshots/entries.ts";
 import type { Attached } from "../../../agent/stack/attach.ts";
 import type { Host } from "../../../agent/system/host.ts";
 import { systemClock } from "../../../common/clock.ts";
@@ -35,7 +36,10 @@ export function makeSnapshots(context: TestContext): Looked {
   const warnings: string[] = [];
   const attached = {
     filesDir,
-    entries: names.map((name) => ({ name, time: new Date(0), partial: false, misdated: false })),
+    entries: snapshotEntries(
+      names.map((name) => ({ name, type: "d", leadsTo: "" })),
+      systemClock.now(),
+    ),
     // no block device, so that nothing is read ahead
     device: "/dev/null",
     signal: new AbortController().signal,
