@@ -20,7 +20,7 @@ const usage = `usage: npm run test:soak -- [--minutes N] [--faults N] [--seed S]
   --faults N    so many, and no more
   --seed S      what happens, and when; the same again for the same words (default: a new one, which is printed)
   --cpus N      processors of the machine (default: 1)
-  --over WAY    how the images are reached: sshfs, tunnel or tcp (nbd) (default: sshfs)
+  --over WAY    how the images are reached: sshfs, tunnel or tcp (nbd); or btrfs, in images over sshfs (default: sshfs)
   --out DIR     the state is kept there; when something fails, it is always kept, and its place is printed
 `;
 

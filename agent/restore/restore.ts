@@ -168,7 +168,8 @@ export async function restoreFrom(
     }
     const boot = await bootId();
     if (goesOn !== undefined && !dryRun) {
-      const before = { aside: goesOn.aside, isReliable: goesOn.boot === boot };
+      const { lost } = attached;
+      const before = { asked, aside: goesOn.aside, isReliable: goesOn.boot === boot, lost };
       await finishUnderWay(host, { from, into, as }, before, run, signal);
     }
     const record = goesOn ?? { snapshot: snapshot.name, present, aside: underWayName() };

@@ -17,6 +17,7 @@ import { ProgressMeter } from "../runs/progress-meter.ts";
 import type { Host } from "../system/host.ts";
 import { copiedBytes } from "../tools/dd.ts";
 import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
+import { noticeLoss } from "../transport/transport.ts";
 
 /** Below that it is brought anew: to look for its end costs as much. */
 const worthwhileBytes = 2 ** 20;
@@ -34,13 +35,15 @@ export interface UnderWay {
 }
 
 /**
- * Pure. What find has found, by `%s %P` of each; what has no name of plain text is left out.
+ * Pure. What find has found, by `%s %p` of each; what has no name of plain text is left out.
+ * @param into the target
  * @param aside the directories' name
  */
-export function parseUnderWay(output: string, aside: string): UnderWay[] {
+export function parseUnderWay(output: string, into: string, aside: string): UnderWay[] {
   return output.split("\0").flatMap((record) => {
     const [, bytes, path] = /^(\d+) (.*)$/s.exec(record) ?? [];
-    const text = path === undefined ? undefined : utf8Name(Buffer.from(path, "latin1"));
+    const whole = path === undefined ? undefined : utf8Name(Buffer.from(path, "latin1"));
+    const text = whole?.startsWith(`${into}/`) === true ? whole.slice(into.length + 1) : undefined;
     const [, above = "", name] = text?.match(/^(.*\/)?[^/]+\/([^/]+)$/s) ?? [];
     if (name === undefined || text !== `${above}${aside}/${name}`) return [];
     return [{ directory: above.slice(0, -1), name, bytes: Number(bytes) }];
@@ -54,20 +57,29 @@ export interface Places {
   readonly as: Command["as"];
 }
 
-/** @param isReliable all of it has been written by a machine that runs still */
+export interface Begun {
+  /** What is restored, relative to the target; empty for everything. */
+  readonly asked: readonly Buffer[];
+  readonly aside: string;
+  /** All of it has been written by a machine that runs still. */
+  readonly isReliable: boolean;
+  /** Aborted when the volume is lost. */
+  readonly lost: AbortSignal;
+}
+
 export async function finishUnderWay(
   host: Host,
   places: Places,
-  { aside, isReliable }: { aside: string; isReliable: boolean },
+  { asked, aside, isReliable, lost }: Begun,
   run: RunContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const found = await find(host, places, aside, signal);
+  const found = await find(host, places, { asked, aside }, signal);
   const large = isReliable ? found.filter(({ bytes }) => bytes >= worthwhileBytes) : [];
   if (large.length > 0) {
     run.note(`going on within ${plural(large.length, "file")}`);
     await run.step("go on", async () => {
-      for (const one of large) await finish(host, places, { one, aside }, run, signal);
+      for (const one of large) await finish(host, places, { one, aside, lost }, run, signal);
     });
   }
   const directories = new Set(found.map(({ directory }) => below(directory, aside)));
@@ -77,18 +89,38 @@ export async function finishUnderWay(
   }
 }
 
-async function find({ exec }: Host, { into, as }: Places, aside: string, signal: AbortSignal): Promise<UnderWay[]> {
-  const args = ["-P", `${into}/`, "-xdev", "-type", "f", "-path", `*/${aside}/*`, "-printf", "%s %P\\0"];
-  const { stdout } = await exec({ file: "find", args, deadlineMs: wholeVolumeDeadlineMs, signal, as });
+async function find(
+  { exec }: Host,
+  { into, as }: Places,
+  { asked, aside }: Pick<Begun, "asked" | "aside">,
+  signal: AbortSignal,
+): Promise<UnderWay[]> {
+  const starts = asked.length === 0 ? [Buffer.from(into)] : asked.flatMap((path) => lookedAt(path, { into, aside }));
+  const args = ["-P", "-files0-from", "-", "-xdev", "-type", "f", "-path", `*/${aside}/*`, "-printf", "%s %p\\0"];
+  const stdin = nullTerminated(starts);
+  const { stdout } = await exec({ file: "find", args, stdin, deadlineMs: wholeVolumeDeadlineMs, signal, as });
   // what it could not look into, nothing was written to
-  return parseUnderWay(stdout.toString("latin1"), aside);
+  return parseUnderWay(stdout.toString("latin1"), into, aside);
+}
+
+/** A directory and all that is in it; of a file what is beside it. */
+function lookedAt(path: Buffer, { into, aside }: { into: string; aside: string }): Buffer[] {
+  const parent = path.subarray(0, path.lastIndexOf("/") + 1);
+  return [
+    Buffer.concat([Buffer.from(`${into}/`), path]),
+    Buffer.concat([Buffer.from(`${into}/`), parent, Buffer.from(aside)]),
+  ];
+}
+
+function nullTerminated(paths: readonly Buffer[]): Buffer {
+  return Buffer.concat(paths.flatMap((path) => [path, Buffer.from("\0")]));
 }
 
 /** Brings the end of it, and puts it in its place if nothing is there. What fails is brought anew. */
 async function finish(
   host: Host,
   places: Places,
-  { one, aside }: { one: UnderWay; aside: string },
+  { one, aside, lost }: { one: UnderWay; aside: string; lost: AbortSignal },
   run: RunContext,
   signal: AbortSignal,
 ): Promise<void> {
@@ -118,6 +150,8 @@ async function finish(
     signal,
   });
   if (copied.exitCode !== 0) {
+    // until it is there again, what has come stays
+    if (await noticeLoss(host.clock, lost)) throw lost.reason;
     if (!/No space left|quota exceeded/i.test(copied.stderr)) return;
     throw new LuksmithError("full", "there is no room left", { cause: lastWords(copied) });
   }

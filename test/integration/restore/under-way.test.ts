@@ -59,8 +59,9 @@ class Restore {
     return { from: this.from, into: this.into, as: undefined };
   }
 
-  finish(isReliable = true): Promise<void> {
-    return finishUnderWay(host, this.places(), { aside: this.aside, isReliable }, this.run, signal);
+  finish(isReliable = true, asked: readonly Buffer[] = []): Promise<void> {
+    const begun = { asked, aside: this.aside, isReliable, lost: signal };
+    return finishUnderWay(host, this.places(), begun, this.run, signal);
   }
 
   copy() {
@@ -102,6 +103,16 @@ test("the end of the machine makes it doubtful: it is brought anew", async (cont
   assert.deepEqual(restore.left(), []);
   assert.equal((await restore.copy()).stats.filesCopied, 1);
   assert.ok(readFileSync(path).equals(holey));
+});
+
+test("it is looked for where something was asked for, and nowhere else", async (context) => {
+  const restore = new Restore(context);
+  const [one, other] = ["one", "other"].map((name) => restore.file(name, holey, 2 * mebi));
+  await restore.finish(true, [Buffer.from("elsewhere")]);
+  assert.deepEqual(restore.notes, []);
+  await restore.finish(true, [Buffer.from("home/one")]);
+  assert.deepEqual(restore.notes, ["going on within 2 files"]);
+  assert.ok(existsSync(one ?? "") && existsSync(other ?? ""));
 });
 
 test("small ones are brought anew, and what is not in the snapshot goes", async (context) => {

@@ -6,10 +6,10 @@ import { copiedBytes } from "../../../agent/tools/dd.ts";
 const aside = ".luksmith-0123456789abcdef";
 
 test("where each belongs", () => {
-  const output = [`17 home/alice/${aside}/big.iso`, `0 ${aside}/a b\n`, `5 x/${aside}/ö`]
+  const output = [`17 /to/home/alice/${aside}/big.iso`, `0 /to/${aside}/a b\n`, `5 /to/x/${aside}/ö`]
     .map((record) => `${Buffer.from(record).toString("latin1")}\0`)
     .join("");
-  assert.deepEqual(parseUnderWay(output, aside), [
+  assert.deepEqual(parseUnderWay(output, "/to", aside), [
     { directory: "home/alice", name: "big.iso", bytes: 17 },
     { directory: "", name: "a b\n", bytes: 0 },
     { directory: "x", name: "ö", bytes: 5 },
@@ -17,16 +17,18 @@ test("where each belongs", () => {
 });
 
 const passedOver = [
+  `1 /other/${aside}/x`,
+  `1 ${aside}/x`,
   "",
   "x",
-  `1 ${aside}`,
-  `1 a/${aside}/sub/file`,
-  "1 a/.luksmith-ffffffffffffffff/file",
-  `-1 ${aside}/x`,
-  `1 ${aside}/\xff`,
+  `1 /to/${aside}`,
+  `1 /to/a/${aside}/sub/file`,
+  "1 /to/a/.luksmith-ffffffffffffffff/file",
+  `-1 /to/${aside}/x`,
+  `1 /to/${aside}/\xff`,
 ];
 for (const record of passedOver) {
-  test(`${JSON.stringify(record)} is none`, () => assert.deepEqual(parseUnderWay(`${record}\0`, aside), []));
+  test(`${JSON.stringify(record)} is none`, () => assert.deepEqual(parseUnderWay(`${record}\0`, "/to", aside), []));
 }
 
 test("each restore has a name of its own", () => {

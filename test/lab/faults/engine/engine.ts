@@ -7,7 +7,7 @@ import { systemClock } from "../../../../common/clock.ts";
 import type { Run } from "../../../../proto/gen/luksmith/v1/types.ts";
 import { withDeadline } from "../../harness/deadline.ts";
 import { assertNothingLeft } from "../../harness/leak-check.ts";
-import { hostNoticesWithinMs, type Over } from "../../harness/over.ts";
+import { hostNoticesWithinMs, type Over, volumeMiB } from "../../harness/over.ts";
 import { assertDone } from "../../harness/scene.ts";
 import { inspect } from "./inspection.ts";
 import { Journal } from "./journal.ts";
@@ -41,7 +41,7 @@ export interface EngineOptions {
 
 /** In each life of the machine; resolves in the last one. @throws when something is not as it has to be */
 export async function runEngine(options: EngineOptions): Promise<void> {
-  const journal = await Journal.open(options.seed, firstMiB);
+  const journal = await Journal.open(options.seed, volumeMiB(options.over, firstMiB));
   const engine = new Engine(options, journal);
   try {
     await engine.run();

@@ -44,8 +44,15 @@ export class OpenedImage implements AsyncDisposable {
       // where there is no udev, nobody makes the name in /dev/mapper
       const info = ["info", "--columns", "--noheadings", "--options", "blkdevname", overlay];
       const device = `/dev/${(await read("dmsetup", ...info)).trim()}`;
-      await repair(device);
-      await run("e2fsck", "-f", "-n", device);
+      const type = (await read("blkid", "--probe", "--match-tag", "TYPE", "--output", "value", device)).trim();
+      if (type === "btrfs") {
+        await run("btrfs", "check", "--readonly", device);
+        // of the same file system the kernel may know another device by now
+        await run("btrfs", "device", "scan", "--forget");
+      } else {
+        await repair(device);
+        await run("e2fsck", "-f", "-n", device);
+      }
       await mkdir(mountPoint, { recursive: true });
       undo.add("remove the mount point", () => rmdir(mountPoint));
       await run("mount", "-o", "ro,nosuid,nodev,nosymfollow", device, mountPoint);

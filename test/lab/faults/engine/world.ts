@@ -3,9 +3,9 @@
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { cheapKdf, identityFile, LabAgent, remoteLine, stateDir } from "../../harness/lab-agent.ts";
+import { identityFile, LabAgent, remoteLine, stateDir } from "../../harness/lab-agent.ts";
 import { LastingState } from "../../harness/lasting-state.ts";
-import type { Over } from "../../harness/over.ts";
+import { type Over, volumeOver } from "../../harness/over.ts";
 import { assertDone } from "../../harness/scene.ts";
 import { SecondHost } from "../../harness/second-host.ts";
 import { type Job, jobs } from "./plan.ts";
@@ -113,7 +113,8 @@ export class World implements AsyncDisposable {
 
   #configuration(): string {
     const { attempts, sizes } = this.settings;
-    const volume = (job: Job) => `  ${job}: { remote: vault, image: ${job}.luks, size: ${sizes[job]}M, ${cheapKdf} }`;
+    const volume = (job: Job) =>
+      `  ${job}: { remote: vault, image: ${job}.luks, ${volumeOver(this.#over, sizes[job])} }`;
     return `
 ${remoteLine(SecondHost, `${this.#over.transport}, stallTimeout: ${stallMs}ms, connectTimeout: ${stallMs}ms`)}
 runs: { attempts: ${attempts}, firstWait: 1s, longestWait: 2s }

@@ -7,9 +7,9 @@ import { describe, it } from "node:test";
 import { systemClock } from "../../../../common/clock.ts";
 import { RunState } from "../../../../proto/gen/luksmith/v1/types.ts";
 import { endlessFiles, endlessSource, makeEndlessSource } from "../../harness/endless-backup.ts";
-import { cheapKdf, type LabAgent } from "../../harness/lab-agent.ts";
+import type { LabAgent } from "../../harness/lab-agent.ts";
 import { assertNothingLeft } from "../../harness/leak-check.ts";
-import { hostNoticesWithinMs, type Over, sceneOver } from "../../harness/over.ts";
+import { hostNoticesWithinMs, type Over, sceneOver, volumeOver } from "../../harness/over.ts";
 import { assertDone, Scene } from "../../harness/scene.ts";
 import { until } from "../../harness/until.ts";
 
@@ -28,7 +28,7 @@ export function describeCancel(over: Over): void {
       },
       config: `
 volumes:
-  home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
+  home: { remote: vault, image: home.luks, ${volumeOver(over, 64)} }
 jobs:
   hooked: { volume: home, sources: [${endlessSource}], before: [/tmp/slow-hook] }
   docs: { volume: home, sources: [${endlessSource}] }

@@ -5,8 +5,7 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { cheapKdf } from "../../harness/lab-agent.ts";
-import { type Over, sceneOver } from "../../harness/over.ts";
+import { type Over, sceneOver, volumeOver } from "../../harness/over.ts";
 import { assertDone, Scene } from "../../harness/scene.ts";
 import { makeManyFiles } from "../../harness/tree.ts";
 import { until } from "../../harness/until.ts";
@@ -29,8 +28,8 @@ export function describeRetry(over: Over): void {
       },
       config: `
 volumes:
-  undisturbed: { remote: vault, image: undisturbed.luks, size: 256M, ${cheapKdf} }
-  disturbed: { remote: vault, image: disturbed.luks, size: 256M, ${cheapKdf} }
+  undisturbed: { remote: vault, image: undisturbed.luks, ${volumeOver(over, 256)} }
+  disturbed: { remote: vault, image: disturbed.luks, ${volumeOver(over, 256)} }
 jobs:
   undisturbed: { volume: undisturbed, sources: [${source}] }
   disturbed: { volume: disturbed, sources: [${source}] }
