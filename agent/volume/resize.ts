@@ -12,11 +12,11 @@ import type { RunContext, RunResult } from "../runs/context.ts";
 import { withRelease } from "../stack/attach.ts";
 import { type Connected, Stack, type Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
-import { endMoving } from "./end-moving.ts";
+import { endPending } from "./end-pending.ts";
 import { growFilesystem } from "./grow-filesystem.ts";
 import { readIdentity, requireIdentity } from "./identity.ts";
 import { type Pin, type PinStore, settled } from "./pin.ts";
-import { cutImage, measure, shrinkVolume } from "./shrink.ts";
+import { measure, shrinkVolume } from "./shrink.ts";
 import { configSize, noRoom, wantedBytes } from "./size-plan.ts";
 
 export interface ResizeOptions {
@@ -47,7 +47,7 @@ export async function resizeVolume(
       summary: `volume ${name} shrank from ${formatBytes(imageBytes)} to ${formatBytes(sizeBytes)}`,
     };
   }
-  if (target.pin.pending === "truncate" && sizeBytes === imageBytes) await cutImage(host, pins, target, run);
+  if (target.pin.pending === "truncate" && sizeBytes === imageBytes) await endPending(host, pins, target, run);
   else await growVolume(host, pins, target, { bytes: sizeBytes, overcommit: options.overcommit }, run);
   const change = sizeBytes === imageBytes ? "has" : `grew from ${formatBytes(imageBytes)} to`;
   return { state: "done", summary: `volume ${name} ${change} ${formatBytes(sizeBytes)}` };
@@ -76,7 +76,7 @@ export async function growVolume(
   growth: { readonly bytes: number; readonly overcommit: boolean },
   run: RunContext,
 ): Promise<Pin> {
-  const target = await endMoving(host, pins, begun, run);
+  const target = await endPending(host, pins, begun, run);
   const { name } = target.volume;
   const { bytes } = growth;
   const pin: Pin = { ...target.pin, imageBytes: bytes, unclean: true, pending: "grow" };

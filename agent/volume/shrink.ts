@@ -13,13 +13,13 @@ import type { RunContext } from "../runs/context.ts";
 import { type Attached, withRelease, withVolume } from "../stack/attach.ts";
 import { recoverFilesystem } from "../stack/filesystem.ts";
 import { forgetMoved, mergeMoved, writeApart } from "../stack/moved-blocks.ts";
-import { type Connected, type Opened, Stack, type Target } from "../stack/stack.ts";
+import { type Opened, Stack, type Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
 import { checkExt4 } from "../tools/ext4.ts";
 import { syncFilesystem } from "../tools/sync.ts";
-import { endMoving } from "./end-moving.ts";
-import { readIdentity, requireIdentity } from "./identity.ts";
-import { movedBlocksFile, type Pin, type PinStore, settled } from "./pin.ts";
+import { cutImage } from "./cut-image.ts";
+import { endPending } from "./end-pending.ts";
+import { movedBlocksFile, type Pin, type PinStore } from "./pin.ts";
 import { configSize, smallestImageBytes } from "./size-plan.ts";
 
 /**
@@ -67,7 +67,7 @@ export async function shrinkVolume(
   bytes: number,
   run: RunContext,
 ): Promise<void> {
-  const target = await endMoving(host, pins, begun, run);
+  const target = await endPending(host, pins, begun, run);
   const { name } = target.volume;
   await measure(host, pins, target, bytes, run);
   // as the look at it has left it
@@ -80,23 +80,6 @@ export async function shrinkVolume(
   await pins.write(name, smaller);
   await forgetMoved({ host, names: new Stack(host, name).names, file: movedBlocksFile(target.headerFile) });
   await cutImage(host, pins, { ...target, pin: smaller }, run);
-}
-
-/** The device has what is pinned already; the image gets it. */
-export async function cutImage(host: Host, pins: PinStore, target: Target, run: RunContext): Promise<void> {
-  const { volume, pin } = target;
-  // an image that has been put back since is larger inside than what is pinned, and is not to be cut: it is looked at first
-  await withVolume(host, pins, target, { mode: "read", acceptRollback: false }, run, () => Promise.resolve());
-  const stack = new Stack(host, volume.name);
-  await withRelease(stack, run, async () => {
-    const prepareImage = ({ image, signal }: Connected) =>
-      run.step("make the image smaller", () => image.shrink(pin.imageBytes, signal));
-    const opened = await stack.open(target, "write", run, { prepareImage });
-    await stack.mount(target, opened, "write", run);
-    const { filesDir } = stack.names;
-    requireIdentity(await readIdentity(host.exec, filesDir, opened.signal), pin, volume.name, false);
-  });
-  await pins.write(volume.name, { ...settled(pin), unclean: false });
 }
 
 async function shrinkMounted(

@@ -70,6 +70,22 @@ jobs: { docs: { volume: home, sources: [${source}] } }
     const smallerConfig = (config: string) => config.replace(`size: ${firstMiB}M`, `size: ${sizeMiB}M`);
     const pinned = async () => JSON.parse(await readFile(`${stateDir}/volumes/home/pin.json`, "utf8"));
 
+    /** And there the agent is killed. */
+    const shrinkUntil = async (when: "stepBegan" | "stepEnded", step: string) => {
+      sizeMiB -= stepMiB;
+      await scene.agent.stop();
+      await scene.startAgent(smallerConfig);
+      const id = await scene.agent.startResize("home", { shrink: true });
+      let killed: Promise<number> | undefined;
+      await scene.agent
+        .follow(id, ({ kind }) => {
+          if (kind?.$case === when && kind.value.step === step) killed ??= scene.agent.stop("SIGKILL");
+        })
+        .catch(() => undefined);
+      assert.ok(killed, "it got so far");
+      await killed;
+    };
+
     const moments = [...(filesystem === "ext4" ? apart : mounted), ...last];
     for (const [index, [when, step]] of moments.entries()) {
       it(`by a kill, ${when}: ${step}`, async () => {
@@ -77,23 +93,12 @@ jobs: { docs: { volume: home, sources: [${source}] } }
           // what has to be moved, in each of the tests some of it
           await byHand(image(), keyFile, async (directory) => {
             filledMiB = await fill(directory, wantedMiB);
-            assert.ok(filledMiB > endMiB + moments.length * stepMiB);
+            assert.ok(filledMiB > endMiB + (moments.length + 1) * stepMiB);
             for (let file = 0; file < filledMiB - endMiB; file += 1) await rm(join(directory, `fill${file}`));
           });
           assertDone(await scene.agent.backup("docs"));
         }
-        sizeMiB -= stepMiB;
-        await scene.agent.stop();
-        await scene.startAgent(smallerConfig);
-        const id = await scene.agent.startResize("home", { shrink: true });
-        let killed: Promise<number> | undefined;
-        await scene.agent
-          .follow(id, ({ kind }) => {
-            if (kind?.$case === when && kind.value.step === step) killed ??= scene.agent.stop("SIGKILL");
-          })
-          .catch(() => undefined);
-        assert.ok(killed, "it got so far");
-        await killed;
+        await shrinkUntil(when, step);
         assert.ok((await stat(image())).size >= (await pinned()).imageBytes);
         await scene.startAgent(smallerConfig);
         // one that only reads, or only writes, finds the volume in order
@@ -106,6 +111,16 @@ jobs: { docs: { volume: home, sources: [${source}] } }
         assert.equal((await scene.agent.verify("docs")).run.totals?.filesEqual, files);
       });
     }
+
+    it("before its image was cut, and then made larger, has an image of that size", async () => {
+      await shrinkUntil("stepBegan", "make the image smaller");
+      sizeMiB += stepMiB / 2;
+      await scene.startAgent(smallerConfig);
+      assertDone(await scene.agent.resize("home"));
+      assert.deepEqual([(await pinned()).imageBytes, (await pinned()).pending], [sizeMiB * mebi, undefined]);
+      assert.equal((await stat(image())).size, sizeMiB * mebi);
+      assertDone(await scene.agent.check("home"));
+    });
 
     it("has lost nothing of what had to be moved", async () => {
       await byHand(image(), keyFile, async (directory) => {
