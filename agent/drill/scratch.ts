@@ -70,6 +70,8 @@ export async function removeScratches(host: Host): Promise<void> {
     if (hasErrno(error, "ENOENT")) return [];
     throw error;
   });
+  // such as was never whole, and so names nothing that was made
+  for (const name of names.filter((one) => one.endsWith(".path.new"))) await rm(join(markers, name), { force: true });
   for (const name of names.filter((one) => one.endsWith(".path"))) {
     const marker = join(markers, name);
     const directory = await readIfThere(marker);

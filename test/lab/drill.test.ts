@@ -113,7 +113,6 @@ jobs:
     await until(async () => (await readdir(drills)).length > 1, "the scratch directory is there");
     await scene.agent.stop("SIGKILL");
     await scene.startAgent();
-    // and not before: what is thrown away with the link is sent again after minutes
     await scene.host.setLink({ rttMs: 0 });
     assert.deepEqual(await readdir(drills), []);
   });

@@ -215,8 +215,8 @@ export class SecondHost implements AsyncDisposable {
 
   async setLink(shape: LinkShape): Promise<void> {
     this.#shape = shape;
-    const rate = shape.mbit === undefined ? [] : ["rate", `${shape.mbit}mbit`];
-    await this.#netem("delay", `${shape.rttMs * 500}us`, ...rate);
+    // netem keeps a rate that it is not given anew; 0 is none
+    await this.#netem("delay", `${shape.rttMs * 500}us`, "rate", `${shape.mbit ?? 0}mbit`);
   }
 
   /** Drops every packet in both directions: nobody is told. */
