@@ -68,6 +68,7 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
       runs,
       access,
       audit,
+      users,
       startedAt: systemClock.now(),
     }),
   );

@@ -135,7 +135,8 @@ export function volumeJson(volume: Volume): JsonObject {
 }
 
 export function jobJson(job: Job): JsonObject {
-  return { type: "job", name: job.name, volume: job.volume, sources: job.sources, exclude: job.exclude };
+  const { name, volume, sources, exclude, sourcesBelow } = job;
+  return { type: "job", name, volume, sources, exclude, user: textOrNull(job.user), sourcesBelow };
 }
 
 export function runJson(run: Run): JsonObject {
@@ -391,6 +392,7 @@ export function auditJson(entry: AuditEntry): JsonObject {
     volume: textOrNull(entry.volume),
     job: textOrNull(entry.job),
     run: textOrNull(entry.run),
+    sources: entry.sources,
     reason: textOrNull(entry.reason),
   };
 }

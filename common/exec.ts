@@ -12,6 +12,18 @@ import { getDefaultHighWaterMark, type Readable, setDefaultHighWaterMark } from 
 import { execa } from "execa";
 import { hasErrno, LuksmithError } from "./errors.ts";
 
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+  /** By number, in place of those that the system knows the user to be in. */
+  readonly groups?: readonly number[];
+  /**
+   * No other process of the user's can look into it or alter it, or reach by it what it has open (ptrace(2), proc(5)): it has a
+   * capability that they lack, CAP_SETPCAP, which is worth nothing where no other can be had.
+   */
+  readonly guarded?: boolean;
+}
+
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
@@ -34,7 +46,7 @@ export interface Command {
    */
   readonly brief?: boolean;
   /** Run as this user with their groups and without a way back. Default: as we are. */
-  readonly as?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly as?: User | undefined;
   /** What it prints on standard output is nobody's concern: it goes to /dev/null, which spares a pipe. */
   readonly silent?: boolean;
   /** Gets standard output piece by piece, which is then not kept. Throwing or rejecting ends the child. */
@@ -199,8 +211,12 @@ function setprivArgs({ file, args, cwd, as }: Command): string[] {
     as === undefined
       ? []
       : [
-          ...["--reuid", `${as.uid}`, "--regid", `${as.gid}`, "--init-groups"],
-          ...["--no-new-privs", "--inh-caps=-all"],
+          ...["--reuid", `${as.uid}`, "--regid", `${as.gid}`],
+          ...(as.groups === undefined ? ["--init-groups"] : ["--groups", as.groups.join(",")]),
+          "--no-new-privs",
+          ...(as.guarded === true
+            ? ["bounding-set", "inh-caps", "ambient-caps"].map((set) => `--${set}=-all,+setpcap`)
+            : ["--inh-caps=-all"]),
         ];
   const enter = cwd === undefined ? [] : [...dieWithUs, "--", "env", `--chdir=${cwd}`, "setpriv"];
   return [...enter, ...dieWithUs, ...user, "--", file, ...args];

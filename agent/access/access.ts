@@ -28,6 +28,7 @@ type DecidedVerb = AccessVerb | "access";
 /** What a decision is about, as it is written down. */
 interface Subject extends AccessTarget {
   readonly run?: string;
+  readonly sources?: readonly string[];
 }
 
 type Identified = PolicyCaller & PeerCredentials;
@@ -49,11 +50,18 @@ export class Access {
    * Who is calling, if they may do this.
    * @param peer call.getPeer(), asked before anything is awaited
    * @param target a job together with its volume; verb.ts says what each verb needs
+   * @param sources that the caller names, as they were typed: written down
    * @throws {LuksmithError} "denied" with the reason
    */
-  async authorize(peer: string, verb: AccessVerb, target: AccessTarget = {}): Promise<AuthorizedCaller> {
-    const caller = await this.#identify(peer, verb, target);
-    return this.#insist(caller, verb, target, this.explain(caller, verb, target));
+  async authorize(
+    peer: string,
+    verb: AccessVerb,
+    target: AccessTarget = {},
+    sources: readonly string[] = [],
+  ): Promise<AuthorizedCaller> {
+    const subject = { ...target, sources };
+    const caller = await this.#identify(peer, verb, subject);
+    return this.#insist(caller, verb, subject, this.explain(caller, verb, target));
   }
 
   /**
@@ -156,13 +164,13 @@ export class Access {
   #write(
     { uid, pid, name = "" }: Partial<Identified>,
     verb: DecidedVerb,
-    { volume = "", job = "", run = "" }: Subject,
+    { volume = "", job = "", run = "", sources = [] }: Subject,
     decision: "allowed" | "refused",
     reason: string,
   ): string {
     const who = { uid: uid ?? null, pid: pid ?? null, user: name };
     try {
-      const id = this.#audit.decided({ ...who, decision, verb, volume, job, run, reason });
+      const id = this.#audit.decided({ ...who, decision, verb, volume, job, run, sources: [...sources], reason });
       if (decision === "allowed" && changesSomething(verb)) this.#audit.flush();
       return id;
     } catch (cause) {

@@ -17,6 +17,8 @@ export interface PolicyCaller extends Account {
 export interface AccessTarget {
   readonly volume?: string | undefined;
   readonly job?: string | undefined;
+  /** For a backup: the user whose job it is, who alone starts it besides root. */
+  readonly user?: string | undefined;
   /** For runs, log and cancel: the user who started the run, who may always see and cancel it. */
   readonly startedBy?: number | undefined;
 }
@@ -89,6 +91,9 @@ export function decide(
   for (const { index, rule, whom } of granting) {
     const by = coveredBy(rule, verb, target);
     if (by === undefined) continue;
+    if (verb === "backup" && target.user !== undefined && target.user !== caller.name) {
+      return isOfAnother(target.user, showTarget(target, ""));
+    }
     const on = by === "" ? "" : ` on ${by}`;
     return { allowed: true, because: `${ruleName(index)} allows ${verb} to ${whom}${on}`, rule: index };
   }
@@ -98,6 +103,12 @@ export function decide(
     hint: grantHint,
     because: whatIsMissing(caller, verb, target, theirs, granting),
   };
+}
+
+/** What its program says of a user's files is for that user. */
+function isOfAnother(user: string, job: string): Refused {
+  const reason = `${job} is backed up by root and its user ${user} alone`;
+  return { allowed: false, reason, hint: `sudo luksmith backup, or as ${user}`, because: reason };
 }
 
 /** As a fault of the configuration names it. */

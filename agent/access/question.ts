@@ -44,7 +44,9 @@ export function targetNamed(
   }
   const isAboutJobs = kind !== "volume" && verb !== "volumes";
   const job = isAboutJobs ? jobs.get(name) : undefined;
-  if (job !== undefined) return { job: name, volume: job.volume };
+  if (job !== undefined) {
+    return { job: name, volume: job.volume, ...(job.user === undefined ? {} : { user: job.user }) };
+  }
   if (kind !== "job" && volumes.has(name)) return { volume: name };
   if (may === "own") return isAboutJobs ? { job: name } : { volume: name };
   const known = [...(isAboutJobs ? jobs.keys() : []), ...(kind === "job" ? [] : volumes.keys())];

@@ -64,6 +64,14 @@ export class UserDatabase {
     return entry === undefined ? undefined : idOf(entry, "passwd");
   }
 
+  /** With the groups, by number. @returns undefined when there is no such user  @throws as {@link account} */
+  async ids(name: string): Promise<{ uid: number; gid: number; groups: number[] } | undefined> {
+    const [entry] = await this.#getent("passwd", [name]);
+    if (entry === undefined) return undefined;
+    const groups = (await this.#groupIds(name)).map(Number);
+    return { uid: idOf(entry, "passwd"), gid: idOf(entry, "passwd", 3), groups };
+  }
+
   /** Those that the system is willing to list: directory services may not. @throws as {@link account} */
   async names(): Promise<string[]> {
     return (await this.#getent("passwd", [])).map(([name = ""]) => name);
@@ -74,20 +82,21 @@ export class UserDatabase {
     const name = entry?.[0];
     if (name === undefined || name === "" || idOf(entry ?? [], "passwd") !== uid)
       return { name: `#${uid}`, groups: [] };
-    // by number, because id(1) fails over a group that has no name
-    const said = await mustRead(this.#exec, {
-      file: "id",
-      args: ["-G", "-z", "--", name],
-      deadlineMs: lookupDeadlineMs,
-    });
-    const ids = said
-      .toString()
-      .split("\0")
-      .filter((id) => /^\d+$/.test(id));
+    const ids = await this.#groupIds(name);
     // asked for no group at all, getent would list every group there is
     if (ids.length === 0) return { name, groups: [] };
     const groups = (await this.#getent("group", ids)).filter((group) => ids.includes(`${idOf(group, "group")}`));
     return { name, groups: groups.map(([group = ""]) => group).filter((group) => group !== "") };
+  }
+
+  /** By number, because id(1) fails over a group that has no name. */
+  async #groupIds(user: string): Promise<string[]> {
+    const args = ["-G", "-z", "--", user];
+    const said = await mustRead(this.#exec, { file: "id", args, deadlineMs: lookupDeadlineMs });
+    return said
+      .toString()
+      .split("\0")
+      .filter((id) => /^\d+$/.test(id));
   }
 
   /** The entries that are there, each split at its colons (passwd(5), group(5)). */
@@ -105,10 +114,10 @@ export class UserDatabase {
   }
 }
 
-/** The third field of both databases. */
-function idOf(entry: readonly string[], database: string): number {
-  const id = Number(entry[2]);
-  if (!Number.isInteger(id) || entry[2] === "") {
+/** The third field of both databases; the fourth of a user's is the group. */
+function idOf(entry: readonly string[], database: string, field: 2 | 3 = 2): number {
+  const id = Number(entry[field]);
+  if (!Number.isInteger(id) || entry[field] === "") {
     throw new LuksmithError("tool_failed", `getent ${database} answered with something else than an entry`);
   }
   return id;

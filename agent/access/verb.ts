@@ -28,7 +28,10 @@ export const accessVerbs = {
     grants: "see which key slots the volume has; to change them, and the recovery kit, is root's",
   },
   trim: { target: "volume", grants: "give what is free in the volume back to the backup host" },
-  backup: { target: "job", grants: "run the job's backup now, with its hooks" },
+  backup: {
+    target: "job",
+    grants: "run the job's backup now, with its hooks; a job that has a user is that user's alone to start",
+  },
   ls: {
     target: "job",
     grants:

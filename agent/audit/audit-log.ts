@@ -90,6 +90,7 @@ export class AuditLog {
         volume: run.volume,
         job: run.job,
         run: run.id,
+        sources: [],
         reason: "",
       });
     } catch {

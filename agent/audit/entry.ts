@@ -11,6 +11,7 @@ const decisions = ["allowed", "refused", "started"] as const;
 /** Names are shorter; so long may be what somebody typed in the place of one. */
 const nameLimit = 128;
 const reasonLimit = 1000;
+const sourcesLimit = 2000;
 
 const entrySchema = z.object({
   time: z.iso.datetime().transform((text) => new Date(text)),
@@ -27,14 +28,16 @@ const entrySchema = z.object({
   volume: z.string(),
   job: z.string(),
   run: z.string(),
+  /** That a user has named, for a backup. */
+  sources: z.array(z.string()).default([]),
   reason: z.string(),
 });
 
 export type AuditEntry = Readonly<z.output<typeof entrySchema>>;
 
-/** Without its line break. At most some two thousand characters, whatever is in it. */
+/** Without its line break. At most some five thousand characters, whatever is in it. */
 export function auditLine(entry: AuditEntry): string {
-  const { decision, id, uid, user, pid, verb, volume, job, run, reason } = entry;
+  const { decision, id, uid, user, pid, verb, volume, job, run, sources, reason } = entry;
   return jsonText({
     time: entry.time.toISOString(),
     decision,
@@ -46,6 +49,7 @@ export function auditLine(entry: AuditEntry): string {
     volume: cut(volume, nameLimit),
     job: cut(job, nameLimit),
     run: cut(run, nameLimit),
+    ...(sources.length === 0 ? {} : { sources: cutList(sources, sourcesLimit) }),
     reason: cut(reason, reasonLimit),
   });
 }
@@ -63,4 +67,16 @@ export function parseAuditLine(line: string): AuditEntry | undefined {
 
 function cut(text: string, limit: number): string {
   return text.length > limit ? `${text.slice(0, limit)}...` : text;
+}
+
+/** As many as there is room for; of what is left out it says how many that are. */
+function cutList(texts: readonly string[], limit: number): string[] {
+  const kept: string[] = [];
+  let left = limit;
+  for (const text of texts) {
+    if (text.length > left) return [...kept, `... and ${texts.length - kept.length} more`];
+    left -= text.length;
+    kept.push(text);
+  }
+  return kept;
 }

@@ -8,7 +8,6 @@ import { allOrFirstError } from "../../common/all-settled.ts";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { mustRun } from "../../common/exec.ts";
 import { formatBytes, plural } from "../../common/units.ts";
-import type { JobConfig } from "../config/job.ts";
 import type { Growth } from "../config/volume.ts";
 import { pruneAfterBackup } from "../prune/by-policy.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
@@ -21,11 +20,14 @@ import type { Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
 import { setReadOnly } from "../tools/btrfs-subvolume.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
+import { anyShared } from "../tools/find.ts";
+import { giveTo } from "../tools/give.ts";
 import { type CopyResult, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { withWarming } from "../warm/warming.ts";
+import { type AssembledCopySpec, assembledCopy } from "./assembled-copy.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { VolumeFullError, withGrowth } from "./growth.ts";
 import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
@@ -35,6 +37,8 @@ import { PartialStates } from "./partial-states.ts";
 import { type BackupPlan, goesOnInPlace, planBackup } from "./plan.ts";
 import { freeBytes, missingBytes, neededBytes } from "./room.ts";
 import { copyArgs, deletingArgs, selectionArgs } from "./selection.ts";
+import { copyFromSource } from "./source-copy.ts";
+import type { SourcedJob } from "./sourced-job.ts";
 import { requireSources } from "./sources.ts";
 import { subvolumeCopy } from "./subvolume-copy.ts";
 import { type SubvolumeStart, startSubvolume } from "./subvolume-start.ts";
@@ -48,7 +52,7 @@ export interface BackupOptions {
 export async function backup(
   host: Host,
   pins: PinStore,
-  job: JobConfig,
+  job: SourcedJob,
   target: Target,
   options: BackupOptions,
   run: RunContext,
@@ -90,7 +94,7 @@ export async function backup(
   }
 }
 
-function attachOptions({ exec }: Host, job: JobConfig, { dryRun, acceptRollback }: BackupOptions): AttachOptions {
+function attachOptions({ exec }: Host, job: SourcedJob, { dryRun, acceptRollback }: BackupOptions): AttachOptions {
   const precondition = (signal: AbortSignal) => requireSources(exec, job, signal);
   const mode = dryRun ? "read" : "write";
   return { mode, acceptRollback, job: job.name, precondition, keepsCheckpoint: !dryRun };
@@ -98,7 +102,7 @@ function attachOptions({ exec }: Host, job: JobConfig, { dryRun, acceptRollback 
 
 async function makeSnapshot(
   host: Host,
-  job: JobConfig,
+  job: SourcedJob,
   attached: Attached,
   growth: Growth | undefined,
   run: RunContext,
@@ -120,7 +124,10 @@ async function makeSnapshot(
   const start = inSubvolume
     ? await explaining(() => startSubvolume(host, job, attached, { states, plan }, run), [])
     : undefined;
-  const bases = inSubvolume ? [] : await explaining(() => prepare(host, job, attached, { states, plan }, run), known);
+  const asUser = job.as;
+  const begin = () => (asUser === undefined ? prepare : prepareApart)(host, job, attached, { states, plan }, run);
+  const { bases, isEmpty } = inSubvolume ? nothing : await explaining(begin, known);
+  if (asUser !== undefined) await giveTo(host.exec, partial, asUser, signal);
   if (growth !== undefined) await requireRoom(host, job, attached, { partial, bases, growth });
   // serves listings alone, and does no harm without its snapshot
   const record = ({ stats: { files, bytes, bytesCopied }, warnings, incomplete }: Recorded) => {
@@ -132,7 +139,8 @@ async function makeSnapshot(
   const isBegun = inSubvolume || plan.interrupted.length > 0;
   const there = [...(isBegun ? [partial] : []), ...bases.map((base) => join(jobDir, base))];
   const warmed = { device: attached.device, starts: there.map((path) => Buffer.from(path)), files: false };
-  const copying = () => copyInto(host, job, attached, { partial, start, bases, linkable, record, states }, run);
+  const copying = () =>
+    copyInto(host, job, attached, { partial, start, bases, isEmpty, linkable, record, states }, run);
   const [copied] = await allOrFirstError(
     explaining(() => withWarming(host, warmed, signal, copying).finally(() => states.idle()), bases),
     attached.recordGeneration(),
@@ -143,13 +151,14 @@ async function makeSnapshot(
     // the files first, then the name that says that they are all there
     if (!copied.isSealable) await allOrFirstError(record(copied), syncFilesystem(host.exec, partial, signal));
     if (inSubvolume) await setReadOnly(host.exec, partial, true, signal);
-    const args = ["--no-target-directory", "--", partial, join(jobDir, plan.name)];
+    const args = ["--no-target-directory", "--", copied.tree, join(jobDir, plan.name)];
     await mustRun(host.exec, { file: "mv", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
     await pointLatest(host.exec, jobDir, plan.name, signal);
     // umount reports no errors of the writes that it waits for; this does
     await syncFilesystem(host.exec, jobDir, signal);
   });
   const others = bases.filter((base) => base.endsWith(".partial"));
+  if (copied.tree !== partial) others.push(basename(partial));
   for (const other of others) await attached.filesystem.remove(host.exec, join(jobDir, other), signal);
   if (job.keep?.afterBackup === true) await pruneAfterBackup(host, job, attached, run);
 
@@ -163,22 +172,28 @@ async function makeSnapshot(
 }
 
 /** What is to be done, from what is in the job's directory and known to this machine. */
-async function planned({ exec, clock, stateDir }: Host, job: JobConfig, { entries, filesDir, signal }: Attached) {
+async function planned({ exec, clock, stateDir }: Host, job: SourcedJob, { entries, filesDir, signal }: Attached) {
   const states = await PartialStates.read({ exec, clock, stateDir, filesDir, signal }, job, entries);
   return { states, plan: planBackup(entries, clock.now(), (name) => states.workedMs(partialName(name))) };
 }
 
-/**
- * Makes NAME.partial, or goes on with an interrupted one: in its own directory, or by sharing its files.
- * @returns what unchanged files may be shared with, newest first, as names in the job's directory
- */
+interface Prepared {
+  /** What unchanged files may be shared with, newest first, as names in the job's directory. */
+  readonly bases: readonly string[];
+  /** Nothing is in NAME.partial yet. */
+  readonly isEmpty: boolean;
+}
+
+const nothing: Prepared = { bases: [], isEmpty: true };
+
+/** Makes NAME.partial, or goes on with an interrupted one: in its own directory, or by sharing its files. */
 async function prepare(
   host: Host,
-  job: JobConfig,
+  job: SourcedJob,
   attached: Attached,
   { states, plan }: { states: PartialStates; plan: BackupPlan },
   run: RunContext,
-): Promise<string[]> {
+): Promise<Prepared> {
   const { exec } = host;
   const { filesDir, filesystem, signal } = attached;
   const jobDir = join(filesDir, job.name);
@@ -189,7 +204,7 @@ async function prepare(
   for (const name of plan.stale) await filesystem.remove(exec, join(jobDir, partialName(name)), signal);
   if (newest === undefined) {
     await states.begin(into);
-    return finished;
+    return { bases: finished, isEmpty: true };
   }
   const isSame = states.isOfSameSelection(newest);
   run.note(
@@ -206,7 +221,41 @@ async function prepare(
   const older = inPlace ? interrupted.slice(1) : interrupted;
   const all = inPlace ? [into, ...older] : older;
   await takeOver(host, job, { jobDir, interrupted: all, into, states }, run, signal);
-  return [...older, ...finished];
+  return { bases: [...older, ...finished], isEmpty: !inPlace };
+}
+
+/**
+ * For a user's job: the same, but for an interrupted one that shares anything. What is in it and is shared with a finished snapshot, as it
+ * is when a run was cut short at its very end, must not be written to by the user.
+ */
+async function prepareApart(
+  host: Host,
+  job: SourcedJob,
+  attached: Attached,
+  { states, plan }: { states: PartialStates; plan: BackupPlan },
+  run: RunContext,
+): Promise<Prepared> {
+  const { exec } = host;
+  const { filesDir, filesystem, signal } = attached;
+  const jobDir = join(filesDir, job.name);
+  const into = partialName(plan.name);
+  const [newest, ...older] = plan.interrupted.map(partialName);
+  const isOfUse =
+    newest !== undefined && states.isOfSameSelection(newest) && !(await anyShared(exec, join(jobDir, newest), signal));
+  const removed = [...plan.stale.map(partialName), ...older, ...(newest === undefined || isOfUse ? [] : [newest])];
+  for (const name of removed) await filesystem.remove(exec, join(jobDir, name), signal);
+  if (isOfUse) {
+    run.note(`going on with the interrupted snapshot ${plan.interrupted[0]}`);
+    await states.begin(into, newest);
+    const args = ["--no-target-directory", "--", join(jobDir, newest), join(jobDir, into)];
+    await mustRun(exec, { file: "mv", args, deadlineMs: volumeDeadlineMs, signal });
+    await takeOver(host, job, { jobDir, interrupted: [into], into, states }, run, signal);
+  } else {
+    await states.begin(into);
+    const args = ["--parents", "--mode=0755", "--", join(jobDir, into)];
+    await mustRun(exec, { file: "mkdir", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
+  }
+  return { bases: plan.base === undefined ? [] : [plan.base], isEmpty: !isOfUse };
 }
 
 /** What is written down of a snapshot. */
@@ -220,19 +269,26 @@ interface Destination {
   /** Of a subvolume. */
   readonly start: SubvolumeStart | undefined;
   readonly bases: readonly string[];
+  readonly isEmpty: boolean;
   readonly linkable: boolean;
   readonly record: (recorded: Recorded) => Promise<void>;
   readonly states: PartialStates;
 }
 
-/** @returns isSealable: it is written down, and its content is on the backup host's disk */
+interface Copied extends Recorded {
+  /** The directory that is to be the snapshot. */
+  readonly tree: string;
+  /** It is written down, and its content is on the backup host's disk. */
+  readonly isSealable: boolean;
+}
+
 async function copyInto(
   host: Host,
-  job: JobConfig,
+  job: SourcedJob,
   attached: Attached,
-  { partial, start, bases, linkable, record, states }: Destination,
+  { partial, start, bases, isEmpty, linkable, record, states }: Destination,
   run: RunContext,
-): Promise<Recorded & { readonly isSealable: boolean }> {
+): Promise<Copied> {
   const { exec, clock } = host;
   const { signal } = attached;
   let warnings = 0;
@@ -244,6 +300,12 @@ async function copyInto(
   const onSettled = (beganMs: number) => states.settleSoon(basename(partial), beganMs);
   if (start !== undefined) {
     const result = await subvolumeCopy(host, { job, selection, partial, start, onComplaint, onSettled }, run, signal);
+    return { ...result, warnings, tree: partial, isSealable: false };
+  }
+  if (isOfUser(job)) {
+    const base = bases[0] === undefined ? undefined : join(dirname(partial), bases[0]);
+    const apart = { job, selection, filesDir: attached.filesDir, partial, isEmpty, base, onComplaint, onSettled };
+    const result = await assembledCopy(host, apart, run, signal);
     return { ...result, warnings, isSealable: false };
   }
   const args = [
@@ -260,7 +322,7 @@ async function copyInto(
     const beside = (stats: CopyResult["stats"]) => record({ stats, warnings, incomplete: false });
     const spec = { job, selection, base: join(dirname(partial), base), partial, beside, onSettled };
     const result = await linkedCopy(host, spec, run, signal);
-    if (result !== undefined) return { ...result, warnings, isSealable: true };
+    if (result !== undefined) return { ...result, warnings, tree: partial, isSealable: true };
   }
   const result = await run.step("copy", async () => {
     const make = ["--parents", "--mode=0755", "--", dirname(partial), partial];
@@ -275,7 +337,11 @@ async function copyInto(
       onSettled,
     );
   });
-  return { ...result, warnings, isSealable: false };
+  return { ...result, warnings, tree: partial, isSealable: false };
+}
+
+function isOfUser(job: SourcedJob): job is AssembledCopySpec["job"] {
+  return job.as !== undefined;
 }
 
 /** @param bases as names beside the snapshot that is made */
@@ -286,7 +352,7 @@ function linkArgs(bases: readonly string[]): string[] {
 /** How much more room this snapshot needs: what a copy would still have to transfer, less what is free. */
 async function explainFull(
   host: Host,
-  job: JobConfig,
+  job: SourcedJob,
   attached: Attached,
   partial: string,
   bases: readonly string[],
@@ -302,7 +368,7 @@ async function explainFull(
 /** Of a volume that grows by itself, before it is filled. Where there is a step's room that is not looked for: it costs a look at everything. */
 async function requireRoom(
   host: Host,
-  job: JobConfig,
+  job: SourcedJob,
   attached: Attached,
   { partial, bases, growth }: { partial: string; bases: readonly string[]; growth: Growth },
 ): Promise<void> {
@@ -315,20 +381,32 @@ async function requireRoom(
 /** What a copy would still have to transfer. */
 async function bytesLeft(
   host: Host,
-  job: JobConfig,
+  job: SourcedJob,
   { signal }: Attached,
   partial: string,
   bases: readonly string[],
 ): Promise<number> {
   const selection = selectionArgs(job, host.runtimeDir);
+  const below = bases.map((base) => join(dirname(partial), base));
   // absolute: there may be no directory yet that they could be relative to
-  const links = bases.map((base) => `--link-dest=${join(dirname(partial), base)}`);
-  const args = ["--dry-run", ...selection, ...links, "--", ...job.sources, `${partial}/`];
-  const { stats } = await copy(host.exec, { args, onComplaint: () => undefined }, signal);
+  const links = job.as === undefined ? below.map((base) => `--link-dest=${base}`) : [];
+  const { stats } = await copyFromSource(
+    host,
+    job.as,
+    {
+      args: ["--dry-run", ...selection, ...links],
+      sources: job.sources,
+      into: partial,
+      comparedWith: job.as === undefined ? [] : below,
+      isDry: true,
+      onComplaint: () => undefined,
+    },
+    signal,
+  );
   return stats.bytesCopied;
 }
 
-function isFull(job: JobConfig, missing: number, cause: unknown): VolumeFullError {
+function isFull(job: SourcedJob, missing: number, cause: unknown): VolumeFullError {
   const message = `volume ${job.volume} is full: about ${formatBytes(missing)} more are needed for this snapshot`;
   return new VolumeFullError(message, missing, {
     hint: `raise volumes.${job.volume}.size and type: luksmith volume resize ${job.volume} (the run then goes on where it was), or make room: luksmith prune ${job.name} --partial`,
@@ -340,7 +418,7 @@ function isFull(job: JobConfig, missing: number, cause: unknown): VolumeFullErro
 async function dryRun(
   host: Host,
   pins: PinStore,
-  job: JobConfig,
+  job: SourcedJob,
   target: Target,
   options: BackupOptions,
   run: RunContext,
@@ -348,28 +426,21 @@ async function dryRun(
   return withVolume(host, pins, target, attachOptions(host, job, options), run, async (attached) => {
     const { filesDir, entries, signal } = attached;
     const base = newestFinished(entries)?.name;
-    // against an empty directory with the snapshot to link from, just as the real run would
-    const against = base === undefined ? [] : [`--compare-dest=${join(filesDir, job.name, base)}/`];
-    const args = [
-      "--dry-run",
-      `--out-format=${itemFormat}`,
-      ...selectionArgs(job, host.runtimeDir),
-      ...against,
-      "--",
-      ...job.sources,
-    ];
+    const args = ["--dry-run", `--out-format=${itemFormat}`, ...selectionArgs(job, host.runtimeDir)];
     const onLine = (line: Buffer) => {
       const item = parseItem(line);
       const action = item && itemAction(item.changes);
       if (item && action !== undefined) run.item({ action, path: withoutSlash(item.path), size: item.size });
     };
     const onComplaint = (message: string, path: Buffer | undefined) => run.warn(message, path);
-    const nowhere = join(filesDir, job.name, partialName("dry-run"));
+    // against an empty directory, and the snapshot to link from: just as the real run would
+    const comparedWith = base === undefined ? [] : [join(filesDir, job.name, base)];
+    const compare = { args, sources: job.sources, into: undefined, comparedWith, isDry: true };
     const starts = base === undefined ? [] : [Buffer.from(join(filesDir, job.name, base))];
     const warmed = { device: attached.device, starts, files: false };
     const result: CopyResult = await run.step("compare", () =>
       withWarming(host, warmed, signal, (onStart) =>
-        copy(host.exec, { args: [...args, `${nowhere}/`], onStart, onLine, onComplaint }, signal),
+        copyFromSource(host, job.as, { ...compare, onStart, onLine, onComplaint }, signal),
       ),
     );
     const { stats, incomplete } = result;

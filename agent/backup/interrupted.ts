@@ -10,22 +10,21 @@ import { dirname, join } from "node:path";
 import { type Exec, mustRun } from "../../common/exec.ts";
 import { utf8Name } from "../../common/file-name.ts";
 import { plural } from "../../common/units.ts";
-import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
-import type { Host } from "../system/host.ts";
+import type { LandingHost } from "../stack/landing.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { filesThere, listFiles } from "../tools/find.ts";
 import { removeTrees } from "../tools/remove-tree.ts";
-import { copy } from "../tools/rsync.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import { copyProgress } from "./copy-progress.ts";
 import type { PartialState, PartialStates } from "./partial-states.ts";
 import { copyArgs, selectionArgs } from "./selection.ts";
+import { copyFromSource } from "./source-copy.ts";
+import type { SourcedJob } from "./sourced-job.ts";
 import { type Beginning, intendedPath, isDoubtful, isWorthComparing, longest } from "./unfinished.ts";
 import { withWriteBehind } from "./write-behind.ts";
 
-/** What a copy needs of the agent, and of its run. */
-type CopyHost = Pick<Host, "exec" | "clock" | "runtimeDir">;
+/** What a copy needs of its run. */
 type CopyRun = Pick<RunContext, "step" | "note" | "progress">;
 
 /** Names of directories in the job's directory, all of them known to `states`. */
@@ -39,8 +38,8 @@ export interface TakeOver {
 
 /** Afterwards all that is left in them can be relied on, and `states` says so. */
 export async function takeOver(
-  host: CopyHost,
-  job: JobConfig,
+  host: LandingHost,
+  job: SourcedJob,
   { jobDir, interrupted, into, states }: TakeOver,
   run: CopyRun,
   signal: AbortSignal,
@@ -76,8 +75,8 @@ export async function takeOver(
 
 /** Compares each with the machine's file of that name, and completes it. */
 async function complete(
-  host: CopyHost,
-  job: JobConfig,
+  host: LandingHost,
+  job: SourcedJob,
   { target, paths }: { target: string; paths: readonly string[] },
   run: CopyRun,
   signal: AbortSignal,
@@ -87,16 +86,19 @@ async function complete(
   const args = [
     ...selectionArgs(job, runtimeDir),
     ...copyArgs(job),
-    ...["--inplace", "--no-whole-file", "--ignore-times", "--from0", "--files-from=-", "--", "/", `${target}/`],
+    ...["--inplace", "--no-whole-file", "--ignore-times", "--from0", "--files-from=-"],
   ];
   const stdin = Buffer.from(paths.map((path) => `${path}\0`).join(""));
   const onProgress = copyProgress(clock, run, "go on");
   // what cannot be read is met, and said, again by the copy that follows
   const complained = new Set<string | undefined>();
   const onComplaint = (_message: string, path: Buffer | undefined) => void complained.add(path && utf8Name(path));
-  const spec = { args, stdin, volume: job.volume, onProgress, onComplaint, keepsUnfinished: true };
+  const where = { args, sources: ["/"], into: target };
+  const spec = { ...where, stdin, volume: job.volume, onProgress, onComplaint, keepsUnfinished: true };
   const { incomplete } = await run.step("go on", () =>
-    withWriteBehind(host, target, signal, (onStart, inTime) => copy(exec, { ...spec, onStart }, inTime)),
+    withWriteBehind(host, target, signal, (onStart, inTime) =>
+      copyFromSource(host, job.as, { ...spec, onStart }, inTime),
+    ),
   );
   if (!incomplete) return;
   // those may still be what they were, under a name that says that they are whole; and of something else, who knows
@@ -132,10 +134,10 @@ async function look(
 }
 
 /** Those whose file is there and would be taken by the copy that follows. */
-async function goOnWith(exec: Exec, job: JobConfig, beginnings: readonly Beginning[], signal: AbortSignal) {
+async function goOnWith(exec: Exec, job: SourcedJob, beginnings: readonly Beginning[], signal: AbortSignal) {
   if (beginnings.length === 0) return [];
   const paths = new Set(beginnings.map(({ path }) => join("/", path)));
-  const found = await filesThere(exec, [...paths, ...job.sources], signal);
+  const found = await filesThere(exec, [...paths, ...job.sources], job.as, signal);
   const sources = job.sources.map((source) => ({ source, device: found.get(source)?.device }));
   const isTaken = (path: string) => {
     const file = found.get(join("/", path));

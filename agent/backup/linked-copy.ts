@@ -12,7 +12,6 @@
 import { allOrFirstError, allOrNone } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords } from "../../common/exec.ts";
-import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
 import { wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
@@ -24,6 +23,7 @@ import { type Change, ChangeCollector, type Changes, isNone, Outstanding } from 
 import { copyProgress } from "./copy-progress.ts";
 import { includeRules } from "./include-rules.ts";
 import { copyArgs, deletingArgs } from "./selection.ts";
+import type { SourcedJob } from "./sourced-job.ts";
 import { isWhole } from "./whole.ts";
 import { withWriteBehind } from "./write-behind.ts";
 
@@ -33,7 +33,7 @@ type Tools = Pick<Host, "exec" | "clock">;
 type Steps = Pick<RunContext, "step" | "progress">;
 
 export interface LinkedCopySpec {
-  readonly job: JobConfig;
+  readonly job: SourcedJob;
   /** Of rsync: what is taken, and what is not. */
   readonly selection: readonly string[];
   /** Absolute path of the finished snapshot, which must be of the same selection. */

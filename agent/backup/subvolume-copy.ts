@@ -15,18 +15,20 @@
 import { join } from "node:path";
 import { type Exec, mustRun } from "../../common/exec.ts";
 import { plural } from "../../common/units.ts";
-import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
-import type { Host } from "../system/host.ts";
+import type { LandingHost } from "../stack/landing.ts";
 import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
 import { linkedOrLarge, listDirectory } from "../tools/find.ts";
+import { giveTo } from "../tools/give.ts";
 import { removeTree, removeTrees } from "../tools/remove-tree.ts";
-import { type CopyResult, type CopySpec, copy } from "../tools/rsync.ts";
+import type { CopyResult, CopySpec } from "../tools/rsync.ts";
 import { vanishedMessage } from "../tools/rsync-complaints.ts";
 import { itemFormat, parseItem, type RsyncStats } from "../tools/rsync-output.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { canBeLinked } from "./linked-copy.ts";
 import { copyArgs, deletingArgs } from "./selection.ts";
+import { copyFromSource } from "./source-copy.ts";
+import type { SourcedJob } from "./sourced-job.ts";
 import type { SubvolumeStart } from "./subvolume-start.ts";
 import { isWhole } from "./whole.ts";
 import { withWriteBehind } from "./write-behind.ts";
@@ -41,11 +43,10 @@ const movingName = ".luksmith-moving";
 /** Files vanish while they are copied on any machine that works; seldom twice. */
 const attempts = 2;
 
-type Tools = Pick<Host, "exec" | "clock">;
 type Steps = Pick<RunContext, "step" | "progress" | "note">;
 
 export interface SubvolumeCopySpec {
-  readonly job: JobConfig;
+  readonly job: SourcedJob;
   /** Of rsync: what is taken, and what is not. */
   readonly selection: readonly string[];
   /** Absolute path of the subvolume. */
@@ -57,7 +58,7 @@ export interface SubvolumeCopySpec {
 }
 
 export async function subvolumeCopy(
-  host: Tools,
+  host: LandingHost,
   spec: SubvolumeCopySpec,
   run: Steps,
   signal: AbortSignal,
@@ -86,7 +87,7 @@ class Brought {
 
 /** @returns undefined when what is in the subvolume now may be more, or other, than what is on the machine */
 async function updateInPlace(
-  host: Tools,
+  host: LandingHost,
   spec: SubvolumeCopySpec,
   brought: Brought,
   run: Steps,
@@ -126,7 +127,7 @@ interface Looked {
 }
 
 async function look(
-  host: Tools,
+  host: LandingHost,
   { job, selection, partial }: SubvolumeCopySpec,
   run: Steps,
   signal: AbortSignal,
@@ -134,10 +135,14 @@ async function look(
   const changed: Buffer[] = [];
   let isUpToDate = true;
   const args = ["--dry-run", `--out-format=${itemFormat}`, ...selection, ...deletingArgs];
-  const { stats, incomplete } = await copy(
-    host.exec,
+  const { stats, incomplete } = await copyFromSource(
+    host,
+    job.as,
     {
-      args: [...args, "--", ...job.sources, `${partial}/`],
+      args,
+      sources: job.sources,
+      into: partial,
+      isDry: true,
       volume: job.volume,
       onProgress: copyProgress(host.clock, run, "compare"),
       onLine: (line) => {
@@ -163,7 +168,7 @@ async function look(
  * of it in place it would change of all. A large one is written in place.
  */
 async function prepareChanged(
-  host: Tools,
+  host: LandingHost,
   { job, selection, partial, onSettled }: SubvolumeCopySpec,
   { changed, brought }: { changed: readonly Buffer[]; brought: Brought },
   run: Steps,
@@ -179,10 +184,13 @@ async function prepareChanged(
     partial,
     signal,
     (onStart, inTime) =>
-      copy(
-        host.exec,
+      copyFromSource(
+        host,
+        job.as,
         {
-          args: [...selection, ...copyArgs(job), ...inPlace, "--", "/", `${partial}/`],
+          args: [...selection, ...copyArgs(job), ...inPlace],
+          sources: ["/"],
+          into: partial,
           stdin: nullTerminated(large, ""),
           volume: job.volume,
           onProgress: copyProgress(host.clock, run, "copy"),
@@ -200,16 +208,17 @@ async function prepareChanged(
 
 /** What is there serves as what another snapshot is to --link-dest, within the subvolume: links do not lead out of it. */
 async function makeAnew(
-  host: Tools,
+  host: LandingHost,
   spec: SubvolumeCopySpec,
   brought: Brought,
   run: Steps,
   signal: AbortSignal,
 ): Promise<CopyResult> {
   const { exec } = host;
-  const { partial, onComplaint } = spec;
+  const { partial, onComplaint, job } = spec;
   const aside = join(partial, asideName);
   if (!(await hasEntry(exec, partial, asideName, signal))) await putAside(exec, partial, signal);
+  if (job.as !== undefined) await giveTo(exec, aside, job.as, signal);
   const more = [`--link-dest=${asideName}`, `--filter=protect /${asideName}/`];
   const { incomplete, stats } = await copyAll(host, spec, { more, onComplaint }, run, signal);
   await removeTree(exec, aside, signal);
@@ -229,20 +238,21 @@ async function putAside(exec: Exec, partial: string, signal: AbortSignal): Promi
 }
 
 function copyAll(
-  host: Tools,
+  host: LandingHost,
   { job, selection, partial, onSettled }: SubvolumeCopySpec,
   { more = [], onComplaint }: { more?: readonly string[]; onComplaint: CopySpec["onComplaint"] },
   run: Steps,
   signal: AbortSignal,
 ): Promise<CopyResult> {
-  const args = [...selection, ...deletingArgs, ...copyArgs(job), ...more, "--", ...job.sources, `${partial}/`];
+  const args = [...selection, ...deletingArgs, ...copyArgs(job), ...more];
   const onProgress = copyProgress(host.clock, run, "copy");
-  const spec = { args, volume: job.volume, onProgress, onComplaint, keepsUnfinished: true };
+  const where = { args, sources: job.sources, into: partial };
+  const spec = { ...where, volume: job.volume, onProgress, onComplaint, keepsUnfinished: true };
   return withWriteBehind(
     host,
     partial,
     signal,
-    (onStart, inTime) => copy(host.exec, { ...spec, onStart }, inTime),
+    (onStart, inTime) => copyFromSource(host, job.as, { ...spec, onStart }, inTime),
     onSettled,
   );
 }

@@ -6,7 +6,6 @@
 import { join } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords, mustRun } from "../../common/exec.ts";
-import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
 import { partialName } from "../snapshots/name.ts";
 import type { Attached } from "../stack/attach.ts";
@@ -23,6 +22,7 @@ import { syncFilesystem } from "../tools/sync.ts";
 import { takeOver } from "./interrupted.ts";
 import type { PartialStates } from "./partial-states.ts";
 import { type BackupPlan, planSubvolume } from "./plan.ts";
+import type { SourcedJob } from "./sourced-job.ts";
 
 export interface SubvolumeStart {
   /** Nothing is in it that this run has not brought. */
@@ -33,7 +33,7 @@ export interface SubvolumeStart {
 
 export async function startSubvolume(
   host: Host,
-  job: JobConfig,
+  job: SourcedJob,
   attached: Attached,
   { states, plan }: { states: PartialStates; plan: BackupPlan },
   run: RunContext,

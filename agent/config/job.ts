@@ -1,7 +1,7 @@
 /** A job: what is backed up, into which volume, with which hooks. */
 
 import * as z from "zod";
-import { absolutePathSchema, nameSchema } from "../../common/config/names.ts";
+import { absolutePathSchema, accountSchema, nameSchema } from "../../common/config/names.ts";
 import { durationSchema, sizeSchema } from "../../common/config/quantity.ts";
 import { type Argv, commandSchema } from "./command.ts";
 import { type KeepPolicy, keepSchema, toKeepPolicy } from "./keep.ts";
@@ -13,8 +13,12 @@ import { uniqueList } from "./unique-list.ts";
 export interface JobConfig {
   readonly name: string;
   readonly volume: string;
-  /** Absolute, tidied, none twice, at least one. One may lie inside another. */
+  /** Absolute, tidied, none twice; at least one, unless the user names them. One may lie inside another. */
   readonly sources: readonly string[];
+  /** Whose rights the sources are read with, and whose files a snapshot's are; undefined: root reads them as they are. */
+  readonly user: string | undefined;
+  /** Where that user may name sources; absolute, tidied. */
+  readonly sourcesBelow: readonly string[];
   /** Patterns of rsync(1), FILTER RULES; none that rsync would read as a rule of another kind. */
   readonly exclude: readonly string[];
   readonly before: readonly Argv[];
@@ -53,26 +57,53 @@ const excludeSchema = z.string().superRefine((pattern, context) => {
   if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
 });
 
-export const jobFileSchema = z.strictObject({
-  volume: nameSchema.describe("The volume that takes the snapshots"),
-  sources: uniqueList(absolutePathSchema).min(1).describe("Directories and files to back up, by absolute path"),
-  exclude: uniqueList(excludeSchema).default([]).describe("Patterns of rsync(1), FILTER RULES"),
-  before: z.array(commandSchema).default([]).describe("Programs to run first; exit 75 skips this run without failing"),
-  after: z.array(commandSchema).default([]).describe("Programs to run afterwards, whatever came of the backup"),
-  hookTimeout: durationSchema({ min: 1000, max: maxHookTimeoutMs })
-    .prefault("30m")
-    .describe("How long each hook may take"),
-  bandwidthLimit: sizeSchema({ min: minBandwidthLimit }).optional().describe("Bytes per second, such as 5M"),
-  oneFileSystem: z.boolean().default(true).describe("Do not descend into what is mounted below a source"),
-  deadline: deadlineSchema.optional().describe("A backup that takes longer is ended; left out: runs.deadline"),
-  keep: keepSchema
-    .optional()
-    .describe("Which snapshots stay; left out: all, until luksmith prune is told what to remove"),
-  timezone: timezoneSchema
-    .optional()
-    .describe("Where the hours, days, weeks, months and years of keep begin; left out: the machine's own time zone"),
-  schedule: notYet("no backup would ever start by itself; call luksmith backup from a systemd timer"),
+const jobUserSchema = accountSchema.refine((name) => name !== "root", {
+  error: "root needs no job of its own: leave `user` out",
 });
+
+export const jobFileSchema = z
+  .strictObject({
+    volume: nameSchema.describe("The volume that takes the snapshots"),
+    sources: uniqueList(absolutePathSchema)
+      .default([])
+      .describe("Directories and files to back up, by absolute path; at least one, unless there is sourcesBelow"),
+    user: jobUserSchema.optional().describe("A user of this machine: sources are read with their rights alone"),
+    sourcesBelow: uniqueList(absolutePathSchema)
+      .default([])
+      .describe("Directories: what lies in them the user may name, luksmith backup JOB PATH"),
+    exclude: uniqueList(excludeSchema).default([]).describe("Patterns of rsync(1), FILTER RULES"),
+    before: z
+      .array(commandSchema)
+      .default([])
+      .describe("Programs to run first; exit 75 skips this run without failing"),
+    after: z.array(commandSchema).default([]).describe("Programs to run afterwards, whatever came of the backup"),
+    hookTimeout: durationSchema({ min: 1000, max: maxHookTimeoutMs })
+      .prefault("30m")
+      .describe("How long each hook may take"),
+    bandwidthLimit: sizeSchema({ min: minBandwidthLimit }).optional().describe("Bytes per second, such as 5M"),
+    oneFileSystem: z.boolean().default(true).describe("Do not descend into what is mounted below a source"),
+    deadline: deadlineSchema.optional().describe("A backup that takes longer is ended; left out: runs.deadline"),
+    keep: keepSchema
+      .optional()
+      .describe("Which snapshots stay; left out: all, until luksmith prune is told what to remove"),
+    timezone: timezoneSchema
+      .optional()
+      .describe("Where the hours, days, weeks, months and years of keep begin; left out: the machine's own time zone"),
+    schedule: notYet("no backup would ever start by itself; call luksmith backup from a systemd timer"),
+  })
+  .superRefine((job, context) => {
+    const { sources, sourcesBelow, user } = job;
+    if (sources.length + sourcesBelow.length === 0) {
+      context.addIssue({ code: "custom", path: ["sources"], message: "must name at least one directory or file" });
+    }
+    if (sourcesBelow.length > 0 && user === undefined) {
+      context.addIssue({
+        code: "custom",
+        path: ["sourcesBelow"],
+        message: "is for the user of a job, who is not named",
+      });
+    }
+  });
 
 export function toJobConfig(
   name: string,
@@ -82,6 +113,7 @@ export function toJobConfig(
     deadline,
     keep,
     timezone,
+    user,
     schedule: _schedule,
     ...rest
   }: z.output<typeof jobFileSchema>,
@@ -89,6 +121,7 @@ export function toJobConfig(
   return {
     name,
     ...rest,
+    user,
     hookTimeoutMs: hookTimeout,
     bandwidthLimit,
     deadlineMs: deadline,

@@ -11,7 +11,7 @@ import { showName } from "../../common/file-name.ts";
 import { formatBytes, formatCount, formatDuration, plural } from "../../common/units.ts";
 import { type FileEntry, FileEntry_Type } from "../../proto/gen/luksmith/v1/types.ts";
 import { freeBytes } from "../backup/room.ts";
-import type { JobConfig } from "../config/job.ts";
+import type { SourcedJob } from "../backup/sourced-job.ts";
 import { typeAt } from "../look/at-path.ts";
 import { snapshotPath } from "../restore/paths.ts";
 import { filesFrom } from "../restore/plan.ts";
@@ -23,6 +23,7 @@ import { type Attached, withVolume } from "../stack/attach.ts";
 import type { Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
 import { walk } from "../tools/find.ts";
+import { giveTo } from "../tools/give.ts";
 import { archiveArgs, copy } from "../tools/rsync.ts";
 import type { RsyncProgress } from "../tools/rsync-output.ts";
 import { noticeLoss } from "../transport/transport.ts";
@@ -59,7 +60,7 @@ const roomBytes = 64 * 2 ** 20;
 export async function drill(
   host: Host,
   pins: PinStore,
-  job: JobConfig,
+  job: SourcedJob,
   target: Target,
   options: DrillOptions,
   run: RunContext,
@@ -82,8 +83,11 @@ export async function drill(
       const beganMs = host.clock.monotonicMs();
       await run.step("restore", () => restoreTo(host, scratch, directory, sample, attached, run));
       const tookMs = host.clock.monotonicMs() - beganMs;
+      // nothing is written there any more
+      if (job.as !== undefined) await giveTo(host.exec, scratch, job.as, signal);
+      const restored = { below: scratch, files: sample.files, as: job.as };
       const { equal, differing, changed } = await run.step("compare", () =>
-        compareWithSource(host, { below: scratch, files: sample.files }, compareProgress(host, sample, run), signal),
+        compareWithSource(host, restored, compareProgress(host, sample, run), signal),
       );
       await requireSound(host, attached, { differing, unreadable: [] }, run);
       const projected = projectMs(tookMs, sample.size, sample.of);
@@ -111,7 +115,7 @@ export async function drill(
 /** All regular files at and below a path; how much there is in all, by what was written down of the snapshot. */
 async function namedPart(
   host: Host,
-  job: JobConfig,
+  job: SourcedJob,
   { filesDir, signal, lost }: Attached,
   { directory, snapshot, path }: { directory: string; snapshot: string; path: Uint8Array },
 ): Promise<Sample> {

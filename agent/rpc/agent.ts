@@ -2,6 +2,7 @@
 
 import type { Command } from "../../common/exec.ts";
 import type { Access, AuthorizedCaller } from "../access/access.ts";
+import type { UserDatabase } from "../access/user-database.ts";
 import type { AuditLog } from "../audit/audit-log.ts";
 import type { Browses } from "../browse/browses.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
@@ -18,6 +19,7 @@ export interface Agent {
   readonly runs: RunManager;
   readonly access: Access;
   readonly audit: AuditLog;
+  readonly users: UserDatabase;
   readonly browses: Browses;
   readonly startedAt: Date;
 }

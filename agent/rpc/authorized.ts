@@ -8,6 +8,7 @@ import { findJob } from "../volume/target.ts";
 import type { Agent } from "./agent.ts";
 
 /**
+ * @param sources that are named, for the record
  * @throws {LuksmithError} "denied", also for a job that does not exist unless the caller may use every job: which names
  *   there are is not for everybody; "not_found"
  */
@@ -16,8 +17,11 @@ export async function authorizedJob(
   peer: string,
   verb: AccessVerb,
   name: string,
+  sources: readonly string[] = [],
 ): Promise<{ job: JobConfig; caller: AuthorizedCaller }> {
-  const caller = await access.authorize(peer, verb, { volume: config.jobs.get(name)?.volume, job: name });
+  const known = config.jobs.get(name);
+  const target = { volume: known?.volume, job: name, user: known?.user };
+  const caller = await access.authorize(peer, verb, target, sources);
   return { job: findJob(config, name), caller };
 }
 

@@ -1,8 +1,11 @@
 import { dirname, join } from "node:path";
+import { showName } from "../../common/file-name.ts";
 import { unary } from "../../common/grpc-call.ts";
 import { type AgentServiceServer, VerifyLevel } from "../../proto/gen/luksmith/v1/agent.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
-import { backup } from "../backup/backup.ts";
+import { requireNamable } from "../backup/named-sources.ts";
+import { backupSources } from "../backup/own-backup.ts";
+import { asItsUser } from "../backup/sourced-job.ts";
 import { drill } from "../drill/drill.ts";
 import { pinSnapshot, requireNote } from "../prune/pin.ts";
 import { PruneBegun, prune, requirePruneRequest } from "../prune/prune.ts";
@@ -29,25 +32,29 @@ type Handlers = Pick<
 >;
 
 export function jobHandlers(agent: Agent): Handlers {
-  const { access, config, host, pins } = agent;
+  const { access, config, host, pins, users } = agent;
   const { log } = host;
   return {
     listJobs: unary(log, async (_request, peer) => {
       const caller = await access.authorize(peer, "status");
       const jobs = [...config.jobs.values()]
         .filter(({ name, volume }) => access.permits(caller, "status", { job: name, volume }))
-        .map(({ name, volume, sources, exclude }) => ({ name, volume, sources: [...sources], exclude: [...exclude] }));
+        .map(({ name, volume, sources, exclude, user = "", sourcesBelow }) => ({
+          ...{ name, volume, user },
+          ...{ sources: [...sources], exclude: [...exclude], sourcesBelow: [...sourcesBelow] },
+        }));
       return { jobs };
     }),
 
-    backup: unary(log, async ({ job: name, dryRun, acceptRollback }, peer) => {
-      const { job, caller } = await authorizedJob(agent, peer, "backup", name);
+    backup: unary(log, async ({ job: name, dryRun, acceptRollback, sources }, peer) => {
+      const { job, caller } = await authorizedJob(agent, peer, "backup", name, sources.map(showName));
+      const named = requireNamable(job, sources);
       const { volume } = job;
       if (acceptRollback) await access.authorize(peer, "check", { volume });
       const deadline = job.deadlineMs === undefined ? {} : { deadlineMs: job.deadlineMs };
       const request = { verb: Verb.BACKUP, volume, job: name, dryRun, caller: toCaller(caller), ...deadline };
       return startOnVolume(agent, request, (target, run) =>
-        backup(host, pins, job, target, { dryRun, acceptRollback }, run),
+        backupSources(host, pins, users, job, named, target, { dryRun, acceptRollback }, run),
       );
     }),
 
@@ -75,7 +82,9 @@ export function jobHandlers(agent: Agent): Handlers {
       requireSampleOptions(options);
       if (isOfVolume) requireNoSnapshot(name, options);
       const request = { verb: Verb.VERIFY, volume, job: name, caller: toCaller(caller) };
-      return startOnVolume(agent, request, (target, run) => verifyAt(host, pins, job, target, options, run));
+      return startOnVolume(agent, request, async (target, run) =>
+        verifyAt(host, pins, await asItsUser(users, job), target, options, run),
+      );
     }),
 
     drill: unary(log, async ({ job: name, scratch, ...options }, peer) => {
@@ -88,8 +97,8 @@ export function jobHandlers(agent: Agent): Handlers {
       snapshotPath(options.path);
       const where = scratch.length === 0 ? undefined : requireTarget(scratch);
       const request = { verb: Verb.DRILL, volume, job: name, caller: toCaller(caller) };
-      return startOnVolume(agent, request, (target, run) =>
-        drill(host, pins, job, target, { ...options, scratch: where }, run),
+      return startOnVolume(agent, request, async (target, run) =>
+        drill(host, pins, await asItsUser(users, job), target, { ...options, scratch: where }, run),
       );
     }),
 

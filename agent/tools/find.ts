@@ -24,6 +24,14 @@ export async function listDirectory(exec: Exec, path: string, signal: AbortSigna
   });
 }
 
+/** Whether anything but directories has another name, be it there or elsewhere; true when in doubt. */
+export async function anyShared(exec: Exec, directory: string, signal: AbortSignal): Promise<boolean> {
+  const args = ["-P", directory, "!", "-type", "d", "-links", "+1", "-printf", "x", "-quit"];
+  const look = { file: "find", args, brief: true, deadlineMs: wholeVolumeDeadlineMs, signal };
+  const { exitCode, stdout } = await exec(look);
+  return exitCode !== 0 || stdout.length > 0;
+}
+
 export interface FoundFile {
   /** Relative to where the search began; any bytes. */
   readonly path: Buffer;
@@ -112,6 +120,7 @@ export interface FileThere {
 export async function filesThere(
   exec: Exec,
   paths: readonly string[],
+  as: Command["as"],
   signal: AbortSignal,
 ): Promise<Map<string, FileThere>> {
   const found = new Map<string, FileThere>();
@@ -125,7 +134,7 @@ export async function filesThere(
   };
   const stdin = paths.map((path) => `${path}\0`).join("");
   const args = ["-P", "-files0-from", "-", "-maxdepth", "0", "-printf", "%y %D %p\\0"];
-  const finished = await exec({ file: "find", args, stdin, deadlineMs: wholeVolumeDeadlineMs, signal, onStdout });
+  const finished = await exec({ file: "find", args, stdin, as, deadlineMs: wholeVolumeDeadlineMs, signal, onStdout });
   // 1: some are not there
   if (finished.exitCode <= 1) return found;
   throw new LuksmithError("tool_failed", `find failed: ${lastWords(finished)}`, { cause: finished });

@@ -19,7 +19,7 @@ const lookEveryBytes = 16 * 2 ** 20;
 const leftBytes = 256 * 2 ** 20;
 
 /** A disk, unlike /tmp, which may be memory itself; and root's alone, since sort works for whoever has asked. */
-function spillDirectory(stateDir: string): string {
+export function spillDirectory(stateDir: string): string {
   return join(stateDir, "sorting");
 }
 

@@ -1,9 +1,11 @@
 /** Some files of a snapshot, or of what was restored from it, compared with the machine's own, content and all. */
 
 import { allOrFirstError } from "../../common/all-settled.ts";
+import { copyFromSource } from "../backup/source-copy.ts";
 import { filesFrom } from "../restore/plan.ts";
+import type { LandingUser } from "../stack/landing.ts";
 import type { Host } from "../system/host.ts";
-import { archiveArgs, copy } from "../tools/rsync.ts";
+import { archiveArgs } from "../tools/rsync.ts";
 import { itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { classify } from "./classify.ts";
 import type { SampleFile } from "./sample.ts";
@@ -23,6 +25,8 @@ interface Compared {
   readonly below: string;
   readonly files: readonly SampleFile[];
   readonly volume?: string | undefined;
+  /** Whose rights the machine's files, and these, are read with; undefined: root's. */
+  readonly as: LandingUser | undefined;
 }
 
 /**
@@ -31,14 +35,14 @@ interface Compared {
  */
 export async function compareWithSource(
   host: Host,
-  { below, files, volume }: Compared,
+  { below, files, volume, as }: Compared,
   onCompared: (file: SampleFile) => void,
   signal: AbortSignal,
 ): Promise<Comparison> {
-  const first = await compareOnce(host, { below, files, volume }, onCompared, signal);
+  const first = await compareOnce(host, { below, files, volume, as }, onCompared, signal);
   if (first.differing.length === 0) return first;
   // a file that was written to while it was read has another time by now
-  const again = { below, files: first.differing, volume };
+  const again = { below, files: first.differing, volume, as };
   const second = await compareOnce(host, again, () => undefined, signal);
   return {
     equal: [...first.equal, ...second.equal],
@@ -49,7 +53,7 @@ export async function compareWithSource(
 
 async function compareOnce(
   host: Host,
-  { below, files, volume }: Compared,
+  { below, files, volume, as }: Compared,
   onCompared: (file: SampleFile) => void,
   signal: AbortSignal,
 ): Promise<Comparison> {
@@ -69,13 +73,17 @@ async function compareOnce(
   };
   const args = [
     ...["--dry-run", "--checksum", "-ii", `--out-format=${itemFormat}`],
-    ...[...archiveArgs, "--from0", "--files-from=-", "--", "/", `${below}/`],
+    ...[...archiveArgs, "--from0", "--files-from=-"],
   ];
   const compare = (paths: readonly Buffer[]) =>
-    copy(
-      host.exec,
+    copyFromSource(
+      host,
+      as,
       {
         args,
+        sources: ["/"],
+        into: below,
+        isDry: true,
         stdin: filesFrom({ below: Buffer.alloc(0), paths }),
         ...(volume === undefined ? {} : { volume }),
         onLine,

@@ -2,7 +2,7 @@
 
 import { LuksmithError } from "../../common/errors.ts";
 import { VerifyLevel, type VerifyRequest } from "../../proto/gen/luksmith/v1/agent.ts";
-import type { JobConfig } from "../config/job.ts";
+import type { SourcedJob } from "../backup/sourced-job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import type { Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
@@ -17,7 +17,7 @@ export type LevelOptions = Omit<VerifyRequest, "job">;
 export function verifyAt(
   host: Host,
   pins: PinStore,
-  job: JobConfig,
+  job: SourcedJob,
   target: Target,
   options: LevelOptions,
   run: RunContext,

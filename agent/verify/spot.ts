@@ -5,7 +5,7 @@ import { allOrFirstError } from "../../common/all-settled.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { formatBytes, formatCount, plural } from "../../common/units.ts";
 import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
-import type { JobConfig } from "../config/job.ts";
+import type { SourcedJob } from "../backup/sourced-job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { ProgressMeter } from "../runs/progress-meter.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
@@ -71,7 +71,7 @@ export function sampleText({ size, of }: Sample): string {
 export async function verifySpot(
   host: Host,
   pins: PinStore,
-  job: JobConfig,
+  job: SourcedJob,
   target: Target,
   options: SpotOptions,
   run: RunContext,
@@ -86,7 +86,12 @@ export async function verifySpot(
     noteSample(sample, run);
     const progress = compareProgress(host, sample, run);
     const { equal, differing, changed } = await run.step("compare", () =>
-      compareWithSource(host, { below: directory, files: sample.files, volume: job.volume }, progress, attached.signal),
+      compareWithSource(
+        host,
+        { below: directory, files: sample.files, volume: job.volume, as: job.as },
+        progress,
+        attached.signal,
+      ),
     );
     const unreadable = await run.step("read back", () => readBack(host, directory, changed, attached.signal));
     await requireSound(host, attached, { differing, unreadable }, run);

@@ -7,15 +7,16 @@ import { plural } from "../../common/units.ts";
 import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
 import { copyProgress } from "../backup/copy-progress.ts";
 import { selectionArgs } from "../backup/selection.ts";
+import { copyFromSource } from "../backup/source-copy.ts";
+import type { SourcedJob } from "../backup/sourced-job.ts";
 import { requireSources } from "../backup/sources.ts";
-import type { JobConfig } from "../config/job.ts";
 import { snapshotPath } from "../restore/paths.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
+import { readRecords } from "../snapshots/record.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { withVolume } from "../stack/attach.ts";
 import type { Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
-import { copy } from "../tools/rsync.ts";
 import { itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { noticeLoss } from "../transport/transport.ts";
 import type { PinStore } from "../volume/pin.ts";
@@ -36,12 +37,15 @@ export interface VerifyOptions {
 export async function verify(
   host: Host,
   pins: PinStore,
-  job: JobConfig,
+  job: SourcedJob,
   target: Target,
   options: VerifyOptions,
   run: RunContext,
 ): Promise<RunResult> {
-  const precondition = (signal: AbortSignal) => requireSources(host.exec, job, signal);
+  const precondition = async (signal: AbortSignal) => {
+    // which ones a user had named is known when the volume is there
+    if (job.sources.length > 0) await requireSources(host.exec, job, signal);
+  };
   const attach = { mode: "read", acceptRollback: options.acceptRollback, job: job.name, precondition } as const;
   return withVolume(host, pins, target, attach, run, async ({ filesDir, entries, signal, lost, device }) => {
     const snapshot = selectSnapshot(entries, job.name, options.snapshot);
@@ -59,18 +63,22 @@ export async function verify(
       }
     };
     const directory = join(filesDir, job.name, snapshot.name);
+    const sources = await sourcesOf(host, job, { filesDir, snapshot: snapshot.name }, signal);
     // its reader is the one that reads the machine's files, at the same pace
     const warmed = { device, starts: [Buffer.from(directory)], files: true };
     const compare = (onStart: (running: Running) => void) =>
-      copy(
-        host.exec,
+      copyFromSource(
+        host,
+        job.as,
         {
           // --checksum reads every file on both sides; itemized twice, unchanged ones are listed too
           args: [
             ...["--dry-run", "--checksum", "-ii", `--out-format=${itemFormat}`],
             ...selectionArgs(job, host.runtimeDir),
-            ...["--", ...job.sources, `${directory}/`],
           ],
+          sources,
+          into: directory,
+          isDry: true,
           volume: job.volume,
           onStart,
           onLine,
@@ -85,7 +93,7 @@ export async function verify(
     const result = await run.step("compare", () => withWarming(host, warmed, signal, compare));
     // to rsync, what cannot be read has another content
     if (suspects.length > 0 && (await noticeLoss(host.clock, lost))) throw lost.reason;
-    const again = { below: directory, files: suspects, volume: job.volume };
+    const again = { below: directory, files: suspects, volume: job.volume, as: job.as };
     const { equal, differing, changed } = await compareWithSource(host, again, () => undefined, signal);
     counts.equal += equal.length;
     counts.changed += changed.length;
@@ -114,5 +122,21 @@ export async function verify(
         filesChangedSince: counts.changed,
       },
     };
+  });
+}
+
+/** A user may name others each time. @throws {LuksmithError} "not_found" when nobody knows any more which ones they were */
+async function sourcesOf(
+  { exec }: Host,
+  job: SourcedJob,
+  { filesDir, snapshot }: { filesDir: string; snapshot: string },
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (job.as === undefined) return job.sources;
+  const recorded = (await readRecords(exec, filesDir, job.name, signal)).get(snapshot);
+  const sources = recorded?.sources ?? job.sources;
+  if (sources.length > 0) return sources;
+  throw new LuksmithError("not_found", `nothing is recorded of what snapshot ${snapshot} was made of`, {
+    hint: `luksmith verify ${job.name} --spot compares files by their names`,
   });
 }

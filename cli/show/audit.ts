@@ -1,6 +1,6 @@
 /** The answer of ListAudit, a line for each decision as it comes. */
 
-import { escapeControls } from "../../common/quote.ts";
+import { escapeControls, quoteText } from "../../common/quote.ts";
 import { plural } from "../../common/units.ts";
 import { type AuditEntry, AuditEntry_Decision, type ListAuditRequest } from "../../proto/gen/luksmith/v1/agent.ts";
 import { enumName } from "../enum-name.ts";
@@ -33,13 +33,14 @@ function auditText(entry: AuditEntry, paint: Paint): string {
   const who = entry.uid === undefined ? "unknown" : `${entry.user || "?"} (${entry.uid})`;
   const about = entry.job !== "" ? `job ${entry.job}` : entry.volume === "" ? "" : `volume ${entry.volume}`;
   const run = entry.run === "" ? "" : `run ${entry.run}`;
+  const sources = entry.sources.map(quoteText).join(" ");
   const columns = [
     localTime(entry.time),
     entry.decision === AuditEntry_Decision.REFUSED ? paint("red", decision) : decision,
     who.padEnd(14),
     entry.verb.padEnd(9),
     about.padEnd(16),
-    [run, entry.reason].filter((part) => part !== "").join(": "),
+    [run, entry.reason, sources].filter((part) => part !== "").join(": "),
   ];
   return `${columns
     .map((text, index) => (index === 1 ? text : escapeControls(text)))

@@ -16,9 +16,18 @@ export async function showJobs(session: Session): Promise<void> {
 
 export function jobsText(jobs: readonly Job[], paint: Paint): string {
   if (jobs.length === 0) return "no job is configured\n";
+  const user = (cell: string) => (jobs.some((job) => job.user !== "") ? [cell] : []);
   return table(
-    ["JOB", "VOLUME", "SOURCES", "EXCLUDES"],
-    jobs.map((job) => [job.name, job.volume, job.sources.join(" "), job.exclude.join(" ") || "-"]),
+    ["JOB", "VOLUME", ...user("USER"), "SOURCES", "EXCLUDES"],
+    jobs.map((job) => {
+      const excludes = job.exclude.join(" ") || "-";
+      return [job.name, job.volume, ...user(job.user || "-"), sourcesText(job), excludes];
+    }),
     paint,
   );
+}
+
+function sourcesText({ sources, sourcesBelow, user }: Job): string {
+  if (sources.length > 0) return sources.join(" ");
+  return `named by ${user}, below ${sourcesBelow.join(" ")}`;
 }

@@ -67,7 +67,7 @@ export function absolutePathFault(path: string): string | undefined {
 }
 
 /** "/home//alice/./x/" -> "/home/alice/x". `..` has been refused before, so no symbolic link is jumped over. */
-function tidyPath(path: string): string {
+export function tidyPath(path: string): string {
   const normal = posix.normalize(path);
   return normal.length > 1 && normal.endsWith("/") ? normal.slice(0, -1) : normal;
 }

@@ -26,6 +26,7 @@ const decided: Decided = {
   volume: "home",
   job: "docs",
   run: "",
+  sources: [],
   reason: "",
 };
 

@@ -16,13 +16,14 @@ import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { takeOver } from "../../../agent/backup/interrupted.ts";
 import { PartialStates } from "../../../agent/backup/partial-states.ts";
-import type { JobConfig } from "../../../agent/config/job.ts";
+import type { SourcedJob } from "../../../agent/backup/sourced-job.ts";
 import { systemClock } from "../../../common/clock.ts";
 import { makeExec } from "../../../common/exec.ts";
+import { makeLog } from "../../../common/log.ts";
 import { scratch } from "../tools/scratch.ts";
 
 const { exec } = makeExec();
-const host = { exec, clock: systemClock, runtimeDir: "/run/luksmith" };
+const host = { exec, clock: systemClock, log: makeLog("test", "fatal"), runtimeDir: "/run/luksmith" };
 const run = {
   step: <T>(_name: string, work: () => Promise<T>) => work(),
   note: () => undefined,
@@ -42,7 +43,7 @@ class Machine {
   /** As if the volume were mounted there. */
   readonly filesDir: string;
   readonly jobDir: string;
-  readonly job: JobConfig;
+  readonly job: SourcedJob;
   readonly exclude: string[] = [];
   readonly #stateDir: string;
 

@@ -20,7 +20,7 @@ import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { canBeLinked, linkedCopy } from "../../../agent/backup/linked-copy.ts";
 import { selectionArgs } from "../../../agent/backup/selection.ts";
-import type { JobConfig } from "../../../agent/config/job.ts";
+import type { SourcedJob } from "../../../agent/backup/sourced-job.ts";
 import { copy } from "../../../agent/tools/rsync.ts";
 import { itemFormat, type RsyncStats } from "../../../agent/tools/rsync-output.ts";
 import { systemClock } from "../../../common/clock.ts";
@@ -60,7 +60,7 @@ class Machine {
     meanwhile = {};
   }
 
-  get job(): JobConfig {
+  get job(): SourcedJob {
     return {
       name: "job",
       volume: "volume",
@@ -70,7 +70,7 @@ class Machine {
       before: [],
       after: [],
       bandwidthLimit: undefined,
-    } as unknown as JobConfig;
+    } as unknown as SourcedJob;
   }
 
   get #selection(): string[] {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { resolve } from "node:path";
 import { test } from "node:test";
 import { jsonTypes } from "../../../cli/json.ts";
 import { errorCodes, LuksmithError } from "../../../common/errors.ts";
@@ -144,6 +145,7 @@ test("what was typed arrives", async () => {
   const lines = [
     "backup home --detach",
     "backup srv --dry-run --accept-rollback --detach",
+    "backup mine letters ../b /home/alice/./c --detach -- -d",
     "verify home@2026-11-23 --detach",
     "verify home --quick --detach",
     "verify home --spot --sample 5G --seed 7f3a --detach",
@@ -158,8 +160,12 @@ test("what was typed arrives", async () => {
   ];
   for (const line of lines) assert.equal((await runCli(line.split(" "), agent)).exitCode, 0, line);
   assert.deepEqual(requests, [
-    { job: "home", dryRun: false, acceptRollback: false },
-    { job: "srv", dryRun: true, acceptRollback: true },
+    { job: "home", dryRun: false, acceptRollback: false, sources: [] },
+    { job: "srv", dryRun: true, acceptRollback: true, sources: [] },
+    {
+      ...{ job: "mine", dryRun: false, acceptRollback: false },
+      sources: [resolve("letters"), resolve("../b"), "/home/alice/c", resolve("-d")].map((path) => Buffer.from(path)),
+    },
     { job: "home", snapshot: "2026-11-23", acceptRollback: false, level: VerifyLevel.FULL, sampleBytes: 0, seed: "" },
     { job: "home", snapshot: "", acceptRollback: false, level: VerifyLevel.QUICK, sampleBytes: 0, seed: "" },
     {

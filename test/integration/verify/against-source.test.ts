@@ -49,7 +49,7 @@ test("what was written to while it was compared has changed, and what was altere
     // its owner is just writing it
     if (path.toString().endsWith("/written")) appendFileSync(join(source, "written"), "more");
   };
-  const found = await compareWithSource(host, { below, files }, onCompared, signal);
+  const found = await compareWithSource(host, { below, files, as: undefined }, onCompared, signal);
   assert.deepEqual(shown(found.equal), ["same", "touched"]);
   assert.deepEqual(shown(found.differing), ["altered"]);
   assert.deepEqual(shown(found.changed), ["written"]);
@@ -58,6 +58,6 @@ test("what was written to while it was compared has changed, and what was altere
 
 test("of nothing there is nothing to say", async (context) => {
   const { below } = madeAndCopied(context);
-  const found = await compareWithSource(host, { below, files: [] }, () => undefined, signal);
+  const found = await compareWithSource(host, { below, files: [], as: undefined }, () => undefined, signal);
   assert.deepEqual(found, { equal: [], differing: [], changed: [] });
 });

@@ -230,7 +230,9 @@ export class LabAgent implements AsyncDisposable {
   }
 
   startBackup(job: string, options: Partial<Agent.BackupRequest> = {}): Promise<Agent.BackupResponse> {
-    return this.#call((done) => this.#client.backup({ job, dryRun: false, acceptRollback: false, ...options }, done));
+    return this.#call((done) =>
+      this.#client.backup({ job, dryRun: false, acceptRollback: false, sources: [], ...options }, done),
+    );
   }
 
   async backup(job: string, options: Partial<Agent.BackupRequest> = {}): Promise<Followed> {

@@ -40,6 +40,12 @@ const table: readonly (readonly [keyof typeof people, AccessVerb, AccessTarget, 
   ["alice", "backup", { volume: "system", job: "other" }, false],
   ["alice", "check", { volume: "system" }, false],
   ["alice", "check", etc, false],
+  // a job of a user's is started by that user alone, whoever is granted it
+  ["alice", "backup", { ...home, user: "alice" }, true],
+  ["olga", "backup", { ...home, user: "alice" }, false],
+  ["root", "backup", { ...home, user: "alice" }, true],
+  ["mallory", "backup", { ...home, user: "mallory" }, false],
+  ["alice", "snapshots", { ...home, user: "olga" }, true],
   // a verb that the rule does not name
   ["alice", "restore", home, false],
   ["alice", "create", { volume: "home" }, false],

@@ -13,6 +13,7 @@ const entry: AuditEntry = {
   volume: "home",
   job: "docs",
   run: "",
+  sources: [],
   reason: "no rule",
 };
 

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { selectionArgs, selectionDigest } from "../../../agent/backup/selection.ts";
-import type { JobConfig } from "../../../agent/config/job.ts";
+import { copyArgs, selectionArgs, selectionDigest } from "../../../agent/backup/selection.ts";
+import type { SourcedJob } from "../../../agent/backup/sourced-job.ts";
 
-const job: JobConfig = {
+const job: SourcedJob = {
   name: "home",
   volume: "home",
   sources: ["/home", "/etc"],
+  user: undefined,
+  sourcesBelow: [],
+  as: undefined,
   exclude: ["*.tmp", "/home/*/.cache"],
   before: [],
   after: [],
@@ -46,7 +49,7 @@ test("equal selections have one digest, all others another", () => {
   const digest = selectionDigest(job);
   assert.match(digest, /^[0-9a-f]{64}$/);
   assert.equal(selectionDigest({ ...job, name: "x", before: [["/bin/true"]], bandwidthLimit: 4096 }), digest);
-  const others: Partial<JobConfig>[] = [
+  const others: Partial<SourcedJob>[] = [
     { sources: ["/home"] },
     { sources: ["/etc", "/home"] },
     { sources: ["/home,/etc"] },
@@ -65,4 +68,14 @@ test("the agent's own mounts are never taken", () => {
     args.filter((arg) => arg.startsWith("--exclude")),
     ownMounts,
   );
+});
+
+test("of a user's job, files of others come without what would let them run as the user", () => {
+  const own = { ...job, user: "alice", as: { uid: 1000, gid: 1000, groups: [1000] } };
+  assert.ok(selectionArgs(own, runtimeDir).includes("--chmod=Du+rx,Fu+r,Fug-s"));
+  assert.ok(!selectionArgs(job, runtimeDir).some((arg) => arg.startsWith("--chmod")));
+  // open(2): O_NOATIME is for a file's owner
+  assert.ok(copyArgs(job).includes("--open-noatime"));
+  assert.ok(!copyArgs(own).includes("--open-noatime"));
+  assert.notEqual(selectionDigest(own), selectionDigest(job));
 });

@@ -90,7 +90,7 @@ const refusals: [args: string[], message: RegExp, hint: RegExp][] = [
     /did you mean --dry-run\? see luksmith backup --help/,
   ],
   [["backup"], /^missing required argument 'job'$/, /^luksmith backup --help$/],
-  [["backup", "a", "b"], /^too many arguments/, /backup --help/],
+  [["verify", "a", "b"], /^too many arguments/, /verify --help/],
   [["backup", "--", "-x"], /^"-x" is not the name of a job$/, /luksmith jobs/],
   [["restore", "home"], /--to DIR/, /--stdout/],
   [["restore", "home", "--to", "x", "--delete"], /--delete needs --overwrite/, /--dry-run/],

@@ -125,7 +125,15 @@ export function sampleVolume(changes: Partial<Volume> = {}): Volume {
 }
 
 export function sampleJob(changes: Partial<Job> = {}): Job {
-  return { name: "home", volume: "home", sources: ["/home", "/etc"], exclude: ["*.tmp"], ...changes };
+  return {
+    name: "home",
+    volume: "home",
+    sources: ["/home", "/etc"],
+    exclude: ["*.tmp"],
+    user: "",
+    sourcesBelow: [],
+    ...changes,
+  };
 }
 
 export function sampleStatus(changes: Partial<GetStatusResponse> = {}): GetStatusResponse {
@@ -220,6 +228,7 @@ export function sampleAudit(changes: Partial<AuditEntry> = {}): AuditEntry {
   return {
     time: start,
     decision: AuditEntry_Decision.ALLOWED,
+    sources: [],
     id: "0123456789ab",
     uid: 1000,
     user: "alice",

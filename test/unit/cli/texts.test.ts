@@ -83,6 +83,16 @@ test("jobs", () => {
   );
 });
 
+test("jobs of users", () => {
+  const own = sampleJob({ name: "mine", user: "alice", sources: [], sourcesBelow: ["/home/alice"], exclude: [] });
+  assert.equal(
+    jobsText([sampleJob(), own], plain),
+    "JOB   VOLUME  USER   SOURCES                            EXCLUDES\n" +
+      "home  home    -      /home /etc                         *.tmp\n" +
+      "mine  home    alice  named by alice, below /home/alice  -\n",
+  );
+});
+
 test("runs: a failure shows its reason where others have their summary", () => {
   const error = { code: "full", message: "3 GiB are missing", hint: "" };
   const text = runsText([sampleRun(), sampleRun({ id: "bb02", state: RunState.FAILED, error })], after(99), plain);

@@ -33,6 +33,8 @@ volumes:
 jobs:
   home:
     volume: home
+    user: alice
+    sourcesBelow: [/home/alice/]
     sources: [/home/, /etc, "/srv/it's \\"here\\"", /]
     exclude: ["*.tmp", /home/*/.cache, "-dash", "!not"]
     before: [/usr/local/bin/dump, [/usr/bin/logger, "--", "two words", ""]]
@@ -95,6 +97,8 @@ access:
           name: "home",
           volume: "home",
           sources: ["/home", "/etc", `/srv/it's "here"`, "/"],
+          user: "alice",
+          sourcesBelow: ["/home/alice"],
           exclude: ["*.tmp", "/home/*/.cache", "-dash", "!not"],
           before: [["/usr/local/bin/dump"], ["/usr/bin/logger", "--", "two words", ""]],
           after: [["/bin/true"]],
@@ -164,6 +168,8 @@ test("what is left out", () => {
     name: "home",
     volume: "home",
     sources: ["/home"],
+    user: undefined,
+    sourcesBelow: [],
     exclude: [],
     before: [],
     after: [],
@@ -240,6 +246,27 @@ test("a file system, and a size that is too small for it", () => {
     assert.match(fault, /volumes\.a\.compression: /, wrong);
   }
   assert.match(faultsOf(volumes("size: 64M, filesystem: xfs"))[0] ?? "", /^agent.yaml:2:\d+: volumes.a.filesystem: /);
+});
+
+test("whose rights sources are read with, and who names them", () => {
+  const job = (settings: string) =>
+    `remotes: { v: { host: v, user: u } }\nvolumes: { a: { remote: v, image: a, size: 64M } }\njobs:\n  mine: { volume: a, ${settings} }`;
+  const read = (settings: string) => parseAgentConfig(job(settings), "agent.yaml").jobs.get("mine");
+  const { sources, sourcesBelow } = read("user: alice, sourcesBelow: [/home/alice, /srv]") ?? {};
+  assert.deepEqual([sources, sourcesBelow], [[], ["/home/alice", "/srv"]]);
+  assert.equal(read("user: alice, sources: [/home/alice]")?.user, "alice");
+  const faults = (settings: string) =>
+    faultsOf(job(settings)).map((fault) => fault.replace(/^agent\.yaml:4:\d+: /, ""));
+  assert.deepEqual(faults("user: alice"), ["jobs.mine.sources: must name at least one directory or file"]);
+  assert.deepEqual(faults("sources: [/a], sourcesBelow: [/home]"), [
+    "jobs.mine.sourcesBelow: is for the user of a job, who is not named",
+  ]);
+  assert.deepEqual(faults("sources: [/a], user: root"), [
+    "jobs.mine.user: root needs no job of its own: leave `user` out",
+  ]);
+  assert.deepEqual(faults("user: alice, sourcesBelow: [home]"), [
+    "jobs.mine.sourcesBelow[0]: must be an absolute path",
+  ]);
 });
 
 test("which snapshots stay, and where their days begin", () => {

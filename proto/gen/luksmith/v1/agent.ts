@@ -174,6 +174,10 @@ export interface Job {
   volume: string;
   sources: string[];
   exclude: string[];
+  /** Whose rights the sources are read with; empty: root's. */
+  user: string;
+  /** Where that user may name sources. */
+  sourcesBelow: string[];
 }
 
 export interface CreateVolumeRequest {
@@ -255,6 +259,8 @@ export interface BackupRequest {
   job: string;
   dryRun: boolean;
   acceptRollback: boolean;
+  /** Absolute, below what the job's user may name; empty: what the job says, or what was named last. */
+  sources: Buffer[];
 }
 
 export interface BackupResponse {
@@ -830,6 +836,8 @@ export interface AuditEntry {
   job: string;
   run: string;
   reason: string;
+  /** That were named, for a backup; a long list is cut. */
+  sources: string[];
 }
 
 export const AuditEntry_Decision = {
@@ -1802,7 +1810,7 @@ export const ListJobsResponse: MessageFns<ListJobsResponse> = {
 };
 
 function createBaseJob(): Job {
-  return { name: "", volume: "", sources: [], exclude: [] };
+  return { name: "", volume: "", sources: [], exclude: [], user: "", sourcesBelow: [] };
 }
 
 export const Job: MessageFns<Job> = {
@@ -1818,6 +1826,12 @@ export const Job: MessageFns<Job> = {
     }
     for (const v of message.exclude) {
       writer.uint32(34).string(v!);
+    }
+    if (message.user !== "") {
+      writer.uint32(42).string(message.user);
+    }
+    for (const v of message.sourcesBelow) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -1867,6 +1881,22 @@ export const Job: MessageFns<Job> = {
             message.exclude.push(reader.string());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sourcesBelow.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1885,6 +1915,12 @@ export const Job: MessageFns<Job> = {
       volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
       sources: globalThis.Array.isArray(object?.sources) ? object.sources.map((e: any) => globalThis.String(e)) : [],
       exclude: globalThis.Array.isArray(object?.exclude) ? object.exclude.map((e: any) => globalThis.String(e)) : [],
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      sourcesBelow: globalThis.Array.isArray(object?.sourcesBelow)
+        ? object.sourcesBelow.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.sources_below)
+        ? object.sources_below.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1902,6 +1938,12 @@ export const Job: MessageFns<Job> = {
     if (message.exclude?.length) {
       obj.exclude = message.exclude;
     }
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
+    if (message.sourcesBelow?.length) {
+      obj.sourcesBelow = message.sourcesBelow;
+    }
     return obj;
   },
 
@@ -1914,6 +1956,8 @@ export const Job: MessageFns<Job> = {
     message.volume = object.volume ?? "";
     message.sources = object.sources?.map((e) => e) || [];
     message.exclude = object.exclude?.map((e) => e) || [];
+    message.user = object.user ?? "";
+    message.sourcesBelow = object.sourcesBelow?.map((e) => e) || [];
     return message;
   },
 };
@@ -2917,7 +2961,7 @@ export const TrimVolumeResponse: MessageFns<TrimVolumeResponse> = {
 };
 
 function createBaseBackupRequest(): BackupRequest {
-  return { job: "", dryRun: false, acceptRollback: false };
+  return { job: "", dryRun: false, acceptRollback: false, sources: [] };
 }
 
 export const BackupRequest: MessageFns<BackupRequest> = {
@@ -2930,6 +2974,9 @@ export const BackupRequest: MessageFns<BackupRequest> = {
     }
     if (message.acceptRollback !== false) {
       writer.uint32(24).bool(message.acceptRollback);
+    }
+    for (const v of message.sources) {
+      writer.uint32(34).bytes(v!);
     }
     return writer;
   },
@@ -2971,6 +3018,14 @@ export const BackupRequest: MessageFns<BackupRequest> = {
             message.acceptRollback = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sources.push(Buffer.from(reader.bytes()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2996,6 +3051,9 @@ export const BackupRequest: MessageFns<BackupRequest> = {
         : isSet(object.accept_rollback)
         ? globalThis.Boolean(object.accept_rollback)
         : false,
+      sources: globalThis.Array.isArray(object?.sources)
+        ? object.sources.map((e: any) => Buffer.from(bytesFromBase64(e)))
+        : [],
     };
   },
 
@@ -3010,6 +3068,9 @@ export const BackupRequest: MessageFns<BackupRequest> = {
     if (message.acceptRollback !== false) {
       obj.acceptRollback = message.acceptRollback;
     }
+    if (message.sources?.length) {
+      obj.sources = message.sources.map((e) => base64FromBytes(e));
+    }
     return obj;
   },
 
@@ -3021,6 +3082,7 @@ export const BackupRequest: MessageFns<BackupRequest> = {
     message.job = object.job ?? "";
     message.dryRun = object.dryRun ?? false;
     message.acceptRollback = object.acceptRollback ?? false;
+    message.sources = object.sources?.map((e) => e) || [];
     return message;
   },
 };
@@ -8583,6 +8645,7 @@ function createBaseAuditEntry(): AuditEntry {
     job: "",
     run: "",
     reason: "",
+    sources: [],
   };
 }
 
@@ -8620,6 +8683,9 @@ export const AuditEntry: MessageFns<AuditEntry> = {
     }
     if (message.reason !== "") {
       writer.uint32(90).string(message.reason);
+    }
+    for (const v of message.sources) {
+      writer.uint32(98).string(v!);
     }
     return writer;
   },
@@ -8725,6 +8791,14 @@ export const AuditEntry: MessageFns<AuditEntry> = {
             message.reason = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.sources.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8750,6 +8824,7 @@ export const AuditEntry: MessageFns<AuditEntry> = {
       job: isSet(object.job) ? globalThis.String(object.job) : "",
       run: isSet(object.run) ? globalThis.String(object.run) : "",
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      sources: globalThis.Array.isArray(object?.sources) ? object.sources.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -8788,6 +8863,9 @@ export const AuditEntry: MessageFns<AuditEntry> = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.sources?.length) {
+      obj.sources = message.sources;
+    }
     return obj;
   },
 
@@ -8807,6 +8885,7 @@ export const AuditEntry: MessageFns<AuditEntry> = {
     message.job = object.job ?? "";
     message.run = object.run ?? "";
     message.reason = object.reason ?? "";
+    message.sources = object.sources?.map((e) => e) || [];
     return message;
   },
 };
