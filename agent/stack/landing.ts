@@ -3,7 +3,7 @@
  * is drawn for it and that nobody has but this one process. The user's other processes can neither enter it nor get at what that
  * process has open (`guarded`), and the volume itself stays closed to everybody but root.
  *
- * When the work is done, nobody is there any more: what is still held open is ended, and if it cannot be, the work has failed. So what
+ * When the work is done, nobody is there any more: who still has something open is ended, and if that cannot be, the work has failed. So what
  * was written there is nobody's but root's from then on.
  */
 
@@ -13,6 +13,7 @@ import { join } from "node:path";
 import type { User } from "../../common/exec.ts";
 import { UndoStack } from "../../common/undo.ts";
 import { waitUntil } from "../../common/wait-until.ts";
+import { abortFuseOf } from "../system/fuse-of-user.ts";
 import type { Host } from "../system/host.ts";
 import { readMounts } from "../system/mountinfo.ts";
 import { killHolders } from "../tools/end-holders.ts";
@@ -21,7 +22,9 @@ import { removeTree } from "../tools/remove-tree.ts";
 import { viewsDirectory } from "./view.ts";
 
 const unmountDeadlineMs = 20_000;
-const killPatienceMs = 10_000;
+/** Whom it takes longer to kill waits for a file system of the user's own. */
+const killPatienceMs = 3000;
+const abortPatienceMs = 10_000;
 /**
  * Numbers that belong to nobody: beyond 2^31 no system has groups (systemd's docs/UIDS-GIDS.md). A new one each time: who has once had
  * it may have left a program that gives it away (setgid).
@@ -98,12 +101,17 @@ async function leave(host: LandingHost, own: string, uid: number): Promise<void>
     }
     return failure === undefined;
   };
-  const closed =
-    (await closes()) ||
-    (await waitUntil(host.clock, killPatienceMs, async () => {
+  const ends = (patienceMs: number) =>
+    waitUntil(host.clock, patienceMs, async () => {
       await killHolders(host, own, uid);
       return closes();
-    }));
+    });
+  let closed = (await closes()) || (await ends(killPatienceMs));
+  if (!closed) {
+    host.log.warn({ uid }, "a program of a user's cannot be killed: file systems of the user's own are ended");
+    await abortFuseOf(uid).catch((error: unknown) => host.log.warn({ err: error }, "they cannot be ended"));
+    closed = await ends(abortPatienceMs);
+  }
   if (!closed) {
     for (const mountPoint of (await mounts()).toReversed()) {
       await unmount(host.exec, mountPoint, unmountDeadlineMs, "lazy").catch(() => undefined);

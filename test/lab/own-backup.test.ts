@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
 import { FileEntry_Type, RunState } from "../../proto/gen/luksmith/v1/types.ts";
+import { hangingFilesystem } from "./harness/hanging-filesystem.ts";
 import { cheapKdf, cli } from "./harness/lab-agent.ts";
 import { assertDone, Scene } from "./harness/scene.ts";
 import { until } from "./harness/until.ts";
@@ -50,7 +51,6 @@ async function makePeople(): Promise<void> {
   await symlink("/root/secret", join(data, "way-out"));
   await symlink("/etc", join(source, "elsewhere"));
   await chmod(join(data, "closed"), 0o700);
-  await writeFile(join(slow, "large"), Buffer.alloc(4 << 20, "x"));
   for (const directory of [source, data, join(data, "read-only"), slow]) await chown(directory, alice.uid, alice.gid);
   await chmod(join(data, "read-only"), 0o555);
 }
@@ -91,7 +91,7 @@ volumes:
 jobs:
   mine: { volume: home, user: alice, sourcesBelow: [${source}] }
   hers: { volume: wide, user: alice, sources: [${data}] }
-  slow: { volume: home, user: alice, sources: [${slow}], bandwidthLimit: 64K }
+  slow: { volume: home, user: alice, sources: [${slow}] }
   docs: { volume: home, sources: [${source}] }
   gone: { volume: home, user: nobody-of-that-name, sources: [${source}] }
 access:
@@ -191,34 +191,33 @@ access:
     assert.match(stdout.toString(), /"decision":"refused".*"user":"bob".*"sources":\["\/srv\/own\/data"\]/);
   });
 
-  it("let nobody in while they are made", async () => {
-    const { run: begun } = await scene.agent.startBackup("slow");
-    let pid = "";
-    await until(async () => {
-      const found = await run("pgrep", ["--uid", "alice", "--newest", "rsync"]).catch(() => ({ stdout: "" }));
-      pid = found.stdout.trim();
-      return pid !== "";
-    }, "the user's rsync runs");
-    const place = (await run("readlink", [`/proc/${pid}/cwd`])).stdout.trim();
-    assert.match(place, /^\/run\/luksmith\/views\/landing-/);
-    const asAlice = ["--reuid", "alice", "--regid", "alice", "--init-groups", "--"];
-    for (const attempt of [
-      ["ls", place],
-      ["ls", `/proc/${pid}/cwd/`],
-      ["ls", `/proc/${pid}/root/`],
-      ["cat", `/proc/${pid}/environ`],
-      ["dd", `if=/proc/${pid}/mem`, "count=1", "of=/dev/null"],
-      ["nsenter", "--target", pid, "--mount", "true"],
-    ]) {
-      await assert.rejects(
-        run("setpriv", [...asAlice, ...attempt]),
-        /ermission denied|not permitted/,
-        attempt.join(" "),
-      );
+  it("let nobody in while they are made, and end although the user's own file system never answers", async () => {
+    const hanging = await hangingFilesystem(join(slow, "hanging"), alice);
+    try {
+      const { run: begun } = await scene.agent.startBackup("slow");
+      await until(async () => hanging.isAsked(), "the user's rsync waits for an answer");
+      const pid = (await run("pgrep", ["--uid", "alice", "--oldest", "rsync"])).stdout.trim();
+      const place = (await run("readlink", [`/proc/${pid}/cwd`])).stdout.trim();
+      assert.match(place, /^\/run\/luksmith\/views\/landing-/);
+      const asAlice = ["--reuid", "alice", "--regid", "alice", "--init-groups", "--"];
+      for (const attempt of [
+        ["ls", place],
+        ["ls", `/proc/${pid}/cwd/`],
+        ["ls", `/proc/${pid}/root/`],
+        ["cat", `/proc/${pid}/environ`],
+        ["dd", `if=/proc/${pid}/mem`, "count=1", "of=/dev/null"],
+        ["nsenter", "--target", pid, "--mount", "true"],
+      ]) {
+        const tried = run("setpriv", [...asAlice, ...attempt]);
+        await assert.rejects(tried, /ermission denied|not permitted/, attempt.join(" "));
+      }
+      await scene.agent.cancel(begun?.id ?? "");
+      const { run: ended } = await scene.agent.follow(begun?.id ?? "");
+      assert.equal(ended.state, RunState.CANCELLED, ended.error?.message);
+      assert.doesNotMatch(await readFile("/proc/self/mounts", "utf8"), /luksmith\/(views|volumes)/);
+    } finally {
+      await hanging.end();
     }
-    await scene.agent.cancel(begun?.id ?? "");
-    const { run: ended } = await scene.agent.follow(begun?.id ?? "");
-    assert.equal(ended.state, RunState.CANCELLED);
   });
 
   it("give whoever takes over the user's own program nothing but the user's rights", async () => {
