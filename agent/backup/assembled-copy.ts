@@ -19,8 +19,8 @@ import type { Host } from "../system/host.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 import { archiveArgs, type CopyResult, type CopySpec, copy } from "../tools/rsync.ts";
-import { itemAction, itemFormat, parseItem, type RsyncItem } from "../tools/rsync-output.ts";
-import { spillDirectory } from "../tools/sort.ts";
+import { itemAction, itemFormat, parseItem, pathWithin, type RsyncItem } from "../tools/rsync-output.ts";
+import { lookEveryBytes, requireRoomForNames, spillDirectory } from "../tools/sort.ts";
 import { ownDirectory } from "../volume/identity.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { copyArgs, deletingArgs } from "./selection.ts";
@@ -59,7 +59,7 @@ export async function assembledCopy(
   const tree = join(ownDirectory(filesDir), "assembling", job.name);
   await removeTree(host.exec, tree, signal);
   return withLists(host.stateDir, async (lists) => {
-    const copied = await run.step("copy", () => bring(host, spec, lists, signal, run));
+    const copied = await run.step("copy", () => bring(host, spec, lists, AbortSignal.any([signal, lists.full]), run));
     await lists.end();
     if (isEmpty && base === undefined) return { ...copied, tree: partial };
     await run.step("link", async () => {
@@ -147,9 +147,10 @@ class List {
     this.#finished.catch(() => undefined);
   }
 
-  /** A disk takes them faster than rsync finds files. */
-  add(path: Buffer): void {
+  /** @returns how many bytes wait for the disk */
+  add(path: Buffer): number {
     this.#stream.write(Buffer.concat([here, path, terminator]));
+    return this.#stream.writableLength;
   }
 
   /** @throws what the file system says */
@@ -166,7 +167,8 @@ class List {
 /** In front of a name, so that none begins as a comment does. */
 const here = Buffer.from("./");
 const terminator = Buffer.from("\0");
-const slash = 0x2f;
+/** A disk takes names faster than rsync finds files. What comes faster than that comes from something else. */
+const mostWaitingBytes = 64 * 2 ** 20;
 
 class Lists {
   /** What is looked for among what was brought. */
@@ -174,22 +176,42 @@ class Lists {
   /** What the newest snapshot may have as it is. */
   readonly shared: List;
   readonly directories: List;
+  readonly #stateDir: string;
+  readonly #full = new AbortController();
+  #unlooked = 0;
 
-  constructor(directory: string) {
+  constructor(directory: string, stateDir: string) {
     this.brought = new List(join(directory, "brought"));
     this.shared = new List(join(directory, "shared"));
     this.directories = new List(join(directory, "directories"));
+    this.#stateDir = stateDir;
+  }
+
+  /** Aborted when there is no room for more. */
+  get full(): AbortSignal {
+    return this.#full.signal;
   }
 
   /** @param which "all": what is unchanged may be so by what was brought earlier */
-  take({ changes, path: shown }: RsyncItem, which: "changed" | "all"): void {
-    const path = shown[0] === slash ? shown.subarray(1) : shown;
-    if (changes.startsWith("*") || !isWithin(path)) return;
+  take(item: RsyncItem, which: "changed" | "all"): void {
+    const { changes } = item;
+    const path = pathWithin(item);
+    if (changes.startsWith("*") || path === undefined) return;
     const isDirectory = changes[1] === "d";
     const isUnchanged = itemAction(changes) === undefined;
-    if (isDirectory) this.directories.add(path);
-    if (isUnchanged && !isDirectory) this.shared.add(path);
-    if (which === "all" || isDirectory || !isUnchanged) this.brought.add(path);
+    if (isDirectory) this.#add(this.directories, path);
+    if (isUnchanged && !isDirectory) this.#add(this.shared, path);
+    if (which === "all" || isDirectory || !isUnchanged) this.#add(this.brought, path);
+  }
+
+  #add(list: List, path: Buffer): void {
+    if (list.add(path) > mostWaitingBytes) {
+      this.#full.abort(new LuksmithError("tool_failed", "rsync names more files than there can be"));
+    }
+    this.#unlooked += path.length;
+    if (this.#unlooked < lookEveryBytes) return;
+    this.#unlooked = 0;
+    requireRoomForNames(this.#stateDir).catch((error: unknown) => this.#full.abort(error));
   }
 
   async end(): Promise<void> {
@@ -201,16 +223,11 @@ class Lists {
   }
 }
 
-/** Pure. The user's program can say what it likes. */
-function isWithin(path: Buffer): boolean {
-  return path.length > 0 && !path.toString("latin1").split("/").includes("..");
-}
-
 async function withLists<T>(stateDir: string, work: (lists: Lists) => Promise<T>): Promise<T> {
   const parent = spillDirectory(stateDir);
   await mkdir(parent, { recursive: true, mode: 0o700 });
   const directory = await mkdtemp(join(parent, "listed-"));
-  const lists = new Lists(directory);
+  const lists = new Lists(directory, stateDir);
   try {
     return await work(lists);
   } finally {

@@ -91,8 +91,14 @@ async function complete(
   const stdin = Buffer.from(paths.map((path) => `${path}\0`).join(""));
   const onProgress = copyProgress(clock, run, "go on");
   // what cannot be read is met, and said, again by the copy that follows
-  const complained = new Set<string | undefined>();
-  const onComplaint = (_message: string, path: Buffer | undefined) => void complained.add(path && utf8Name(path));
+  const names = new Map(paths.flatMap((path) => [join("/", path), join(target, path)].map((name) => [name, path])));
+  const complained = new Set<string>();
+  let isExplained = true;
+  const onComplaint = (_message: string, name: Buffer | undefined) => {
+    const path = name && names.get(utf8Name(name) ?? "");
+    if (path === undefined) isExplained = false;
+    else complained.add(path);
+  };
   const where = { args, sources: ["/"], into: target };
   const spec = { ...where, stdin, volume: job.volume, onProgress, onComplaint, keepsUnfinished: true };
   const { incomplete } = await run.step("go on", () =>
@@ -102,9 +108,8 @@ async function complete(
   );
   if (!incomplete) return;
   // those may still be what they were, under a name that says that they are whole; and of something else, who knows
-  const incompletePaths = paths.filter((path) => complained.has(join("/", path)) || complained.has(join(target, path)));
-  const isExplained = complained.size > 0 && complained.size === incompletePaths.length;
-  const removed = (isExplained ? incompletePaths : paths).map((path) => Buffer.from(join(target, path)));
+  const incompletePaths = isExplained && complained.size > 0 ? [...complained] : paths;
+  const removed = incompletePaths.map((path) => Buffer.from(join(target, path)));
   await removeAll(exec, removed, signal);
 }
 

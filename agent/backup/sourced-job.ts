@@ -7,7 +7,7 @@ import type { JobConfig } from "../config/job.ts";
 import type { LandingUser } from "../stack/landing.ts";
 
 export interface SourcedJob extends JobConfig {
-  /** With the rights of this user, and as theirs in the snapshot; undefined: root's, and as it is. */
+  /** With the rights of this user, by programs that the user's others cannot alter, and as theirs in the snapshot; undefined: root's, and as it is. */
   readonly as: LandingUser | undefined;
 }
 
@@ -28,5 +28,5 @@ export async function asItsUser(users: Pick<UserDatabase, "ids">, job: JobConfig
       hint: `leave jobs.${job.name}.user out: root's jobs need none`,
     });
   }
-  return { ...job, as: ids };
+  return { ...job, as: { ...ids, guarded: true } };
 }

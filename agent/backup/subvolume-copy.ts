@@ -23,7 +23,7 @@ import { giveTo } from "../tools/give.ts";
 import { removeTree, removeTrees } from "../tools/remove-tree.ts";
 import type { CopyResult, CopySpec } from "../tools/rsync.ts";
 import { vanishedMessage } from "../tools/rsync-complaints.ts";
-import { itemFormat, parseItem, type RsyncStats } from "../tools/rsync-output.ts";
+import { itemFormat, parseItem, pathWithin, type RsyncStats } from "../tools/rsync-output.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { canBeLinked } from "./linked-copy.ts";
 import { copyArgs, deletingArgs } from "./selection.ts";
@@ -106,14 +106,14 @@ async function updateInPlace(
   return run.step("copy", async () => {
     await prepareChanged(host, spec, { changed, brought }, run, signal);
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
-      const complaints: string[] = [];
-      const onComplaint = (message: string) => void complaints.push(message);
+      const complaints = new Set<"vanished" | "other">();
+      const onComplaint = (message: string) => void complaints.add(message === vanishedMessage ? "vanished" : "other");
       const { incomplete, stats } = await copyAll(host, spec, { onComplaint }, run, signal);
       const all = brought.add(stats);
-      if (!incomplete && complaints.length === 0) {
+      if (!incomplete && complaints.size === 0) {
         return (await isWhole(host.exec, spec, all, signal)) ? { incomplete, stats: all } : undefined;
       }
-      if (complaints.length === 0 || complaints.some((message) => message !== vanishedMessage)) return undefined;
+      if (complaints.size === 0 || complaints.has("other")) return undefined;
     }
     return undefined;
   });
@@ -150,7 +150,8 @@ async function look(
         const item = parseItem(line);
         const [, type, added] = item?.changes ?? "";
         if (item === undefined || item.changes.startsWith("*") || type === "d" || added === "+") return;
-        if (changed.length <= mostChanged) changed.push(item.path.subarray(item.path[0] === slash ? 1 : 0));
+        const path = pathWithin(item);
+        if (path !== undefined && changed.length <= mostChanged) changed.push(path);
       },
       // it is met again by the copy that follows
       onComplaint: () => {
@@ -260,8 +261,6 @@ function copyAll(
 async function hasEntry(exec: Exec, directory: string, name: string, signal: AbortSignal): Promise<boolean> {
   return (await listDirectory(exec, directory, signal))?.some((entry) => entry.name === name) === true;
 }
-
-const slash = 0x2f;
 
 function nullTerminated(paths: readonly Buffer[], start: string): Buffer {
   return Buffer.concat(paths.flatMap((path) => [Buffer.from(start), path, Buffer.from("\0")]));

@@ -57,7 +57,7 @@ export interface Beginning {
  */
 export function intendedPath(path: string): string {
   const [, directory = "", name] = /^(.*\/)?\.([^/]+)\.[A-Za-z0-9]{6}$/.exec(path) ?? [];
-  return name === undefined ? path : join(directory, name);
+  return name === undefined || name === "." || name === ".." ? path : join(directory, name);
 }
 
 /** The longest beginning of each file that is on the machine. */

@@ -77,6 +77,8 @@ export function isStatsLine(line: Buffer): boolean {
   return line.length < 200 && statsLine.test(line.toString("latin1"));
 }
 
+const slash = 0x2f;
+
 /** Begins every line of {@link itemFormat}. */
 const itemMark = "@";
 /** Mark, itemized changes, size, name. */
@@ -97,6 +99,16 @@ export function parseItem(line: Buffer): RsyncItem | undefined {
   if (!match) return undefined;
   const [, changes = "", size, name = ""] = match;
   return { changes: changes.trimEnd(), size: Number(size), path: unescapeName(Buffer.from(name, "latin1")) };
+}
+
+/**
+ * Pure: the path relative to where rsync writes; undefined when it is that directory, or leads out of it. Where rsync runs for a user, what
+ * it prints is the user's word.
+ */
+export function pathWithin({ path: shown }: Pick<RsyncItem, "path">): Buffer | undefined {
+  const path = shown[0] === slash ? shown.subarray(1) : shown;
+  const isWithin = path.length > 0 && !path.toString("latin1").split("/").includes("..");
+  return isWithin ? path : undefined;
 }
 
 /** Pure: what a line of --itemize-changes did to the file; undefined when it only says that nothing changed. */

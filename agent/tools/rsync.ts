@@ -18,6 +18,8 @@ export const archiveArgs = [
 
 /** Half of the time between two looks at a run's progress. */
 const outputGatherMs = 100;
+/** rsync prints some fifteen; where it runs for a user, its words are the user's. */
+const mostSummary = 100;
 const blank = 0x20;
 
 /** A copy has no deadline of its own: how long it may take depends on how much there is. The run can be cancelled. */
@@ -58,8 +60,9 @@ export async function copy(exec: Exec, spec: CopySpec, signal: AbortSignal): Pro
   const onLine = (line: Buffer) => {
     const progress = parseProgress(line);
     if (progress !== undefined) spec.onProgress?.(progress);
-    else if (isStatsLine(line)) summary.push(line.toString("latin1"));
-    else if (line.length > 0) spec.onLine?.(line);
+    else if (isStatsLine(line)) {
+      if (summary.length < mostSummary) summary.push(line.toString("latin1"));
+    } else if (line.length > 0) spec.onLine?.(line);
   };
   const onStdout = (chunk: Buffer) => {
     let newest: Buffer | undefined;

@@ -14,7 +14,7 @@ import { RecordSplitter } from "./record-splitter.ts";
 /** What is more than this goes to files; of the names of a million files, that is one or two. */
 const memory = "64M";
 /** As often it is looked whether there is room for more. */
-const lookEveryBytes = 16 * 2 ** 20;
+export const lookEveryBytes = 16 * 2 ** 20;
 /** What is left to everything else that the agent writes there, whoever sorts; a tenth of a small disk. */
 const leftBytes = 256 * 2 ** 20;
 
@@ -29,10 +29,10 @@ export async function releaseSorting(stateDir: string): Promise<void> {
 }
 
 /** @throws {LuksmithError} "full" */
-async function requireRoom(stateDir: string): Promise<void> {
+export async function requireRoomForNames(stateDir: string): Promise<void> {
   const { bavail, blocks, bsize } = await statfs(stateDir);
   if (hasRoom({ freeBytes: bavail * bsize, sizeBytes: blocks * bsize })) return;
-  throw new LuksmithError("full", `there is no room to sort so many names in ${stateDir}`, {
+  throw new LuksmithError("full", `there is no room for so many names in ${stateDir}`, {
     hint: "ask for less: a path, or one snapshot",
   });
 }
@@ -67,7 +67,7 @@ export async function sorted<T>(
     unlooked += piece.length;
     if (unlooked >= lookEveryBytes) {
       unlooked = 0;
-      await requireRoom(stateDir);
+      await requireRoomForNames(stateDir);
     }
     await put(stdin, piece, within);
   };

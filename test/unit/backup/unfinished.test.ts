@@ -16,6 +16,9 @@ test("where a file belongs that rsync had not finished", () => {
     "srv/db/.dump.sql.Q1w2E3": "srv/db/dump.sql",
     "srv/..hidden.a1b2c3": "srv/.hidden",
     "srv/big": "srv/big",
+    // whoever gave it that name wants it to lead elsewhere
+    "srv/....a1b2c3": "srv/....a1b2c3",
+    "srv/...a1b2c3": "srv/...a1b2c3",
     "srv/.big": "srv/.big",
     "srv/.big.short": "srv/.big.short",
     "srv/.a.b/plain": "srv/.a.b/plain",

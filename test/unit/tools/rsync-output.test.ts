@@ -7,6 +7,7 @@ import {
   parseItem,
   parseProgress,
   parseStats,
+  pathWithin,
   unescapeName,
 } from "../../../agent/tools/rsync-output.ts";
 import { Item_Action } from "../../../proto/gen/luksmith/v1/types.ts";
@@ -177,4 +178,17 @@ test("what is no escape stays as it is", () => {
   for (const name of ["", "plain", "\\", "\\#", "\\#12", "\\#8zz", "\\#400", "\\012", "#012"]) {
     assert.equal(unescapeName(latin1(name)).toString("latin1"), name);
   }
+});
+
+test("what rsync prints names nothing outside of where it writes", () => {
+  const within = (path: string) => pathWithin({ path: latin1(path) })?.toString("latin1");
+  assert.deepEqual(["srv/a", "/srv/a", "srv/..a/b..", "...", "\xff"].map(within), [
+    "srv/a",
+    "srv/a",
+    "srv/..a/b..",
+    "...",
+    "\xff",
+  ]);
+  for (const path of ["", "/", "..", "../a", "/../a", "srv/../../a", "srv/.."])
+    assert.equal(within(path), undefined, path);
 });
