@@ -1,6 +1,7 @@
 import { unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { examineAudit } from "../doctor/audit.ts";
+import { examineJobUsers } from "../doctor/job-users.ts";
 import { examineKernel } from "../doctor/kernel.ts";
 import { examineKeys } from "../doctor/keys.ts";
 import { examineLeftovers } from "../doctor/leftovers.ts";
@@ -12,7 +13,17 @@ import type { Agent } from "./agent.ts";
 
 type Handlers = Pick<AgentServiceServer, "doctor">;
 
-export function doctorHandlers({ access, audit, config, configPath, host, pins, runs, startedAt }: Agent): Handlers {
+export function doctorHandlers({
+  access,
+  audit,
+  config,
+  configPath,
+  host,
+  pins,
+  runs,
+  startedAt,
+  users,
+}: Agent): Handlers {
   return {
     doctor: unary(host.log, async ({ online, fix }, peer) => {
       const caller = await access.authorize(peer, "doctor", {});
@@ -26,6 +37,7 @@ export function doctorHandlers({ access, audit, config, configPath, host, pins, 
         examineState(config, configPath, startedAt),
         examineAudit(audit),
         examineKeys(config, pins),
+        examineJobUsers(users, config),
         Promise.all(remotes.map((remote) => examineRemote(host, remote))),
         examineLeftovers(host, runs, fix),
       ]);
