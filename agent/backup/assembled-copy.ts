@@ -48,6 +48,11 @@ export interface Assembled extends CopyResult {
   readonly tree: string;
 }
 
+/** Where it is put together; what is there before that is left of a run that was cut short. */
+export function assembling(filesDir: string, job: string): string {
+  return join(ownDirectory(filesDir), "assembling", job);
+}
+
 /** @throws {LuksmithError} "full", "tampered", "tool_failed". What there is of `partial` then is an interrupted snapshot */
 export async function assembledCopy(
   host: Host,
@@ -56,7 +61,7 @@ export async function assembledCopy(
   signal: AbortSignal,
 ): Promise<Assembled> {
   const { base, filesDir, isEmpty, job, partial } = spec;
-  const tree = join(ownDirectory(filesDir), "assembling", job.name);
+  const tree = assembling(filesDir, job.name);
   await removeTree(host.exec, tree, signal);
   return withLists(host.stateDir, async (lists) => {
     const copied = await run.step("copy", () => bring(host, spec, lists, AbortSignal.any([signal, lists.full]), run));

@@ -22,12 +22,13 @@ import { setReadOnly } from "../tools/btrfs-subvolume.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { anyShared } from "../tools/find.ts";
 import { giveTo } from "../tools/give.ts";
+import { removeTree } from "../tools/remove-tree.ts";
 import { type CopyResult, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { withWarming } from "../warm/warming.ts";
-import { type AssembledCopySpec, assembledCopy } from "./assembled-copy.ts";
+import { type AssembledCopySpec, assembledCopy, assembling } from "./assembled-copy.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { VolumeFullError, withGrowth } from "./growth.ts";
 import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
@@ -240,6 +241,8 @@ async function prepareApart(
   const jobDir = join(filesDir, job.name);
   const into = partialName(plan.name);
   const [newest, ...older] = plan.interrupted.map(partialName);
+  // it has links to what there is of an interrupted one
+  await removeTree(exec, assembling(filesDir, job.name), signal);
   const isOfUse =
     newest !== undefined && states.isOfSameSelection(newest) && !(await anyShared(exec, join(jobDir, newest), signal));
   const removed = [...plan.stale.map(partialName), ...older, ...(newest === undefined || isOfUse ? [] : [newest])];

@@ -51,6 +51,7 @@ async function makePeople(): Promise<void> {
   await symlink("/root/secret", join(data, "way-out"));
   await symlink("/etc", join(source, "elsewhere"));
   await chmod(join(data, "closed"), 0o700);
+  await writeFile(join(slow, "small"), "small\n");
   for (const directory of [source, data, join(data, "read-only"), slow]) await chown(directory, alice.uid, alice.gid);
   await chmod(join(data, "read-only"), 0o555);
 }
@@ -218,6 +219,18 @@ access:
     } finally {
       await hanging.end();
     }
+    const { run: wentOn, events } = await scene.agent.backup("slow");
+    assert.equal(wentOn.state, RunState.DONE, wentOn.error?.message);
+    const notes = events.flatMap(({ kind }) => (kind?.$case === "note" ? [kind.value.message] : []));
+    assert.ok(
+      notes.some((note) => note.startsWith("going on with the interrupted snapshot")),
+      notes.join(),
+    );
+    const taken = await scene.agent.files("slow", slow, true);
+    assert.deepEqual(
+      taken.map(({ size, type }) => [type, size]).filter(([type]) => type === FileEntry_Type.FILE),
+      [[FileEntry_Type.FILE, 6]],
+    );
   });
 
   it("give whoever takes over the user's own program nothing but the user's rights", async () => {
