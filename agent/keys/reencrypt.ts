@@ -42,6 +42,7 @@ export async function reencryptVolume(
   const { name } = volume;
   if (pin.pending === "reencrypt") {
     if (options.dryRun) return { state: "done", summary: `the re-encryption of volume ${name} would go on` };
+    if (options.keep.length > 0) run.note("which slots stay was decided when it began");
     await endReencryption(host, pins, target, run);
     return await ended(host, pins, target, run);
   }

@@ -112,13 +112,13 @@ export class Reencryption {
    */
   async #requireAsLeft({ imageDevice, signal }: Locked): Promise<void> {
     const { exec } = this.#host;
-    const { headerFile, volume } = this.#target;
+    const { headerFile } = this.#target;
     const here = await headerChanges(exec, headerFile, signal);
     const there = await headerChanges(exec, imageDevice, signal);
     // one write may have reached one of the two alone
     if (here === undefined || there === undefined || (here - there <= 1n && there - here <= 1n)) return;
     throw new LuksmithError("tampered", "the image is not as the re-encryption has left it", {
-      hint: `has an older copy been put back, or was it gone on with by hand? Nothing was changed; put back what volume ${volume.name} was, or adopt the image anew`,
+      hint: "has an older copy of it been put back, or was it gone on with by hand? Nothing was changed: docs/keys.md",
     });
   }
 
@@ -126,27 +126,28 @@ export class Reencryption {
     const { exec, clock } = this.#host;
     const { headerFile, pin, volume } = this.#target;
     const { names, imageDevice, transportDevice } = locked;
+    const key = await readKey(exec, volume.key, locked.signal);
     const failed = new AbortController();
     const done = new AbortController();
     const signal = AbortSignal.any([locked.signal, failed.signal]);
     const mirror = { headerFile, bytes: pin.dataOffsetBytes, transportDevice };
-    const header = await mirrorHeader(this.#host, names, mirror, signal);
     // what waits for one of the two places would wait for ever
     const letGo = () => wipeDm(exec, names.header).catch(() => undefined);
     locked.lost.addEventListener("abort", letGo, { signal: done.signal });
-    const watching = this.#watch(names.header, done.signal).catch(async (error: unknown) => {
-      if (done.signal.aborted) return;
-      failed.abort(error);
-      await letGo();
-    });
+    let watching: Promise<void> | undefined;
     const meter = new ProgressMeter("re-encrypt");
     const bytesTotal = pin.imageBytes - pin.dataOffsetBytes;
     const onProgress = (bytesDone: number) => {
       const figures = { bytesDone, bytesTotal, filesDone: 0, filesTotal: undefined };
       run.progress(meter.update({ atMs: clock.monotonicMs(), ...figures }));
     };
-    const key = await readKey(exec, volume.key, signal);
     try {
+      const header = await mirrorHeader(this.#host, names, mirror, signal);
+      watching = this.#watch(names.header, done.signal).catch(async (error: unknown) => {
+        if (done.signal.aborted) return;
+        failed.abort(error);
+        await letGo();
+      });
       await requireFlushes([header]);
       const what = { header, device: imageDevice, key };
       if (parseLuksHeader(await dumpHeader(exec, headerFile, signal)).needsRecovery) {

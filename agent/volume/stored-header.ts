@@ -41,8 +41,6 @@ export async function sendHeader(
     ];
     await mustRun(exec, { file: "dd", args, deadlineMs: copyDeadlineMs, signal });
   }
-  // blockdev(8): what was written would be read back from memory otherwise
-  await mustRun(exec, { file: "blockdev", args: ["--flushbufs", imageDevice], deadlineMs: copyDeadlineMs, signal });
   const difference = await headerDifference(exec, headerFile, opened);
   if (difference === undefined) return;
   throw new LuksmithError(
@@ -61,6 +59,8 @@ export async function headerDifference(
   { imageDevice, signal }: Pick<Opened, "imageDevice" | "signal">,
 ): Promise<string | undefined> {
   const bytes = await headerSize(headerFile);
+  // blockdev(8): what was written, or read before, would be read from memory otherwise
+  await mustRun(exec, { file: "blockdev", args: ["--flushbufs", imageDevice], deadlineMs: compareDeadlineMs, signal });
   const args = [`--bytes=${bytes}`, "--", headerFile, imageDevice];
   const finished = await exec({ file: "cmp", args, deadlineMs: compareDeadlineMs, signal });
   if (finished.exitCode === 0) return undefined;

@@ -8,6 +8,7 @@ import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
 import { assertSettled, dump, opens, opensBoth, pinned, storedHeader, storedIn } from "./harness/key-scene.ts";
 import { cli, type Followed, stateDir } from "./harness/lab-agent.ts";
 import { byHand } from "./harness/opened-by-hand.ts";
+import { overTcp, sceneOver } from "./harness/over.ts";
 import { assertDone, homeAndDocs, Scene } from "./harness/scene.ts";
 
 const source = "/tmp/reencrypt-source";
@@ -22,7 +23,12 @@ async function makeSource(): Promise<void> {
 }
 
 describe("a volume that gets another volume key", () => {
-  const scene = Scene.set({ prepare: makeSource, config: homeAndDocs(source), volumes: ["home"] });
+  const scene = Scene.set({
+    ...sceneOver(overTcp),
+    prepare: makeSource,
+    config: homeAndDocs(source),
+    volumes: ["home"],
+  });
   const digestOf = async () => JSON.stringify(JSON.parse(await dump(pinned)).digests);
   const isPending = async () => (await readFile(`${stateDir}/volumes/home/pin.json`, "utf8")).includes("reencrypt");
   let keep: { slot: number; key: Buffer }[] = [];

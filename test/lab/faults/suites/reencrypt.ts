@@ -1,45 +1,46 @@
 /**
- * A re-encryption that is broken off at each of its steps. Whoever has the image and a key opens it by hand at each moment, and the
- * next command goes on to the end.
+ * A re-encryption that is broken off at each of its steps, and goes on from there. Whoever has the image and a key opens it by hand
+ * after each.
  */
 
 import assert from "node:assert/strict";
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { type RunEvent, RunState } from "../../../../proto/gen/luksmith/v1/types.ts";
+import { RunState } from "../../../../proto/gen/luksmith/v1/types.ts";
 import { assertSettled, dump, keyFile, pinned, storedIn } from "../../harness/key-scene.ts";
-import { cheapKdf } from "../../harness/lab-agent.ts";
 import { byHand } from "../../harness/opened-by-hand.ts";
 import { type Over, sceneOver } from "../../harness/over.ts";
-import { assertDone, Scene } from "../../harness/scene.ts";
+import { assertDone, homeAndDocs, Scene } from "../../harness/scene.ts";
 
 const source = "/tmp/reencrypt-source";
 const content = "kept\n".repeat(200_000);
 
-const atSteps = [
-  ["stepBegan", "make another volume key"],
-  ["stepEnded", "make another volume key"],
-  ["stepBegan", "renew the stored header"],
-  ["stepBegan", "re-encrypt"],
-  ["stepEnded", "re-encrypt"],
+/** In this order, one after another on the same data: each goes on from where the one before it was broken off. */
+const moments = [
+  ["the agent", "stepBegan", "make another volume key"],
+  ["the agent", "stepEnded", "make another volume key"],
+  ["the agent", "stepBegan", "renew the stored header"],
+  ["the agent", "stepBegan", "re-encrypt"],
+  ["the agent", "progress", "re-encrypt"],
+  ["cryptsetup", "progress", "re-encrypt"],
+  ["the connection", "progress", "re-encrypt"],
+  ["the agent", "stepEnded", "re-encrypt"],
 ] as const;
 
 export function describeInterruptedReencryption(over: Over): void {
-  describe(`a re-encryption ${over.way}, broken off`, () => {
+  describe(`a re-encryption ${over.way}`, () => {
     const scene = Scene.set({
       ...sceneOver(over, "stallTimeout: 5s"),
       prepare: async () => {
         await mkdir(source, { recursive: true });
         await writeFile(join(source, "file"), content);
       },
-      config: `
-volumes: { home: { remote: vault, image: home.luks, size: 96M, ${cheapKdf} } }
-jobs: { docs: { volume: home, sources: [${source}] } }
-`,
+      config: homeAndDocs(source),
       volumes: ["home"],
     });
-    let isFilled = false;
+    const digests = async () => JSON.stringify(JSON.parse(await dump(pinned)).digests);
+    let before = "";
 
     /** Of a copy: what is opened is put right first, which the agent's header would know nothing of. */
     async function assertOpensByHand(): Promise<void> {
@@ -50,71 +51,65 @@ jobs: { docs: { volume: home, sources: [${source}] } }
       await rm("/tmp/image");
     }
 
-    /** @returns the run, unless nobody was left to tell of it */
-    async function brokenOff(isNow: (event: RunEvent) => boolean, how: () => unknown) {
-      if (!isFilled) assertDone(await scene.agent.backup("docs"));
-      isFilled = true;
-      let isBroken = false;
-      const id = await scene.agent.startReencrypt("home", { dropOthers: true });
-      const followed = await scene.agent
-        .follow(id, (event) => {
-          if (isBroken || !isNow(event)) return;
-          isBroken = true;
-          void how();
-        })
-        .catch(() => undefined);
-      assert.ok(isBroken, "it got so far");
-      return followed?.run;
+    async function breakOff(victim: (typeof moments)[number][0]): Promise<void> {
+      if (victim === "the agent") process.kill(scene.agent.pid, "SIGKILL");
+      else if (victim === "cryptsetup") process.kill(await cryptsetup(), "SIGKILL");
+      else await scene.host.unplug();
     }
 
-    async function assertEnds(by: "backup" | "reencrypt"): Promise<void> {
-      if (by === "backup") assertDone(await scene.agent.backup("docs"));
-      else assertDone(await scene.agent.reencrypt("home", { dropOthers: true }));
-      await assertSettled(scene);
-      assertDone(await scene.agent.check("home"));
-      assert.equal((await scene.agent.verify("docs")).run.totals?.filesEqual, 1);
-      await assertOpensByHand();
-    }
+    it("begins with a backup", async () => {
+      assertDone(await scene.agent.backup("docs"));
+      before = await digests();
+    });
 
-    const digests = async () => JSON.stringify(JSON.parse(await dump(pinned)).digests);
-    const isUnderWay = ({ kind }: RunEvent) => kind?.$case === "progress" && kind.value.step === "re-encrypt";
-
-    for (const [index, [when, step]] of atSteps.entries()) {
-      it(`by a kill of the agent, ${when}: ${step}`, async () => {
-        const before = await digests();
+    for (const [victim, when, step] of moments) {
+      it(`opens by hand when it has lost ${victim}, ${when}: ${step}`, async () => {
         const { agent } = scene;
-        const isNow = ({ kind }: RunEvent) => kind?.$case === when && kind.value.step === step;
-        await brokenOff(isNow, () => process.kill(agent.pid, "SIGKILL"));
-        await agent[Symbol.asyncDispose]();
+        let broken: Promise<void> | undefined;
+        const id = await agent.startReencrypt("home", { dropOthers: true });
+        const followed = await agent
+          .follow(id, ({ kind }) => {
+            if (kind?.$case === when && kind.value.step === step) broken ??= breakOff(victim);
+          })
+          .catch(() => undefined);
+        assert.ok(broken, "it got so far");
+        await broken;
+        if (victim === "the agent") await agent[Symbol.asyncDispose]();
+        else assert.equal(followed?.run.state, RunState.FAILED);
         await assertOpensByHand();
-        await scene.startAgent();
-        await assertEnds(index % 2 === 0 ? "reencrypt" : "backup");
-        assert.notEqual(await digests(), before);
+        if (victim === "the connection") {
+          assert.match(followed?.run.error?.code ?? "", /^(lost|stalled)$/);
+          await scene.host.plugIn();
+        }
+        // it releases what was left
+        if (victim === "the agent") await scene.startAgent();
       });
     }
 
-    it("by kills of the agent and of cryptsetup, amid the data", async () => {
-      for (const victim of ["agent", "cryptsetup"]) {
-        const { agent } = scene;
-        const run = await brokenOff(isUnderWay, async () => {
-          process.kill(victim === "agent" ? agent.pid : await cryptsetup(), "SIGKILL");
-        });
-        if (victim === "agent") {
-          await agent[Symbol.asyncDispose]();
-          await scene.startAgent();
-        } else assert.equal(run?.state, RunState.FAILED);
-        await assertOpensByHand();
-      }
-      await assertEnds("reencrypt");
+    it("is gone on with by a backup, to its end", async () => {
+      assertDone(await scene.agent.backup("docs"));
+      await assertSettled(scene);
+      assert.notEqual(await digests(), before);
+      assertDone(await scene.agent.check("home"));
+      assert.equal((await scene.agent.verify("docs")).run.totals?.filesEqual, 1);
+      await assertOpensByHand();
     });
 
-    it("by a host that is gone, amid the data", async () => {
-      const run = await brokenOff(isUnderWay, () => scene.host.unplug());
-      assert.equal(run?.state, RunState.FAILED);
-      assert.match(run.error?.code ?? "", /^(lost|stalled)$/);
-      await assertOpensByHand();
-      await scene.host.plugIn();
-      await assertEnds("backup");
+    it("refuses an older image that was put back amid it", async () => {
+      const put = "/tmp/put-back";
+      await copyFile(storedIn(scene), put);
+      let cancelled: Promise<unknown> | undefined;
+      const id = await scene.agent.startReencrypt("home");
+      await scene.agent.follow(id, ({ kind }) => {
+        if (kind?.$case === "progress" && kind.value.step === "re-encrypt") cancelled ??= scene.agent.cancel(id);
+      });
+      assert.ok(cancelled);
+      await copyFile(storedIn(scene), "/tmp/newest");
+      await copyFile(put, storedIn(scene));
+      const refused = await scene.agent.reencrypt("home");
+      assert.equal(refused.run.error?.code, "tampered", refused.run.error?.message);
+      await copyFile("/tmp/newest", storedIn(scene));
+      assertDone(await scene.agent.reencrypt("home"));
     });
   });
 }
