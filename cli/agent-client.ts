@@ -36,6 +36,7 @@ import {
   AgentServiceService as methods,
   type PinSnapshotRequest,
   type PruneRequest,
+  type ReencryptVolumeRequest,
   type RemoveKeyRequest,
   type ResizeVolumeRequest,
   type RestoreRequest,
@@ -119,6 +120,7 @@ export class AgentClient {
   addKey = (request: AddKeyRequest) => this.#call(methods.addKey, request, slowMs);
   removeKey = (request: RemoveKeyRequest) => this.#call(methods.removeKey, request, slowMs);
   rotateKey = (request: RotateKeyRequest) => this.#call(methods.rotateKey, request, slowMs);
+  reencryptVolume = (request: ReencryptVolumeRequest) => this.#call(methods.reencryptVolume, request, slowMs);
 
   browse = (request: BrowseRequest) => this.#call(methods.browse, request, slowMs);
   endBrowse = (request: EndBrowseRequest) => this.#call(methods.endBrowse, request, slowMs);

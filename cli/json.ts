@@ -223,7 +223,7 @@ function slotKind({ agents, role }: KeySlot): string {
 
 export function keysJson(
   volume: string,
-  { slots, source, sourceText, fault, unfinished }: ListKeysResponse,
+  { slots, source, sourceText, fault, unfinished, reencrypting }: ListKeysResponse,
 ): JsonObject {
   return {
     type: "keys",
@@ -232,6 +232,7 @@ export function keysJson(
     sourceText,
     fault: orNull(fault, errorFields),
     unfinished,
+    reencrypting,
     slots: slots.map((slot) => ({ slot: slot.slot, kind: slotKind(slot), kdf: slot.kdf, addedAt: time(slot.addedAt) })),
   };
 }

@@ -108,3 +108,11 @@ function name(text: string, what: string, where: string): string {
     hint: `names have a-z, 0-9, "-" and "_", and 32 characters at most; ${where}`,
   });
 }
+
+/** LUKS2 has 32 of them. */
+export function slotNumber(text: string): number {
+  if (/^([0-9]|[12][0-9]|3[01])$/.test(text)) return Number(text);
+  throw new LuksmithError("usage", `${quoteText(text)} is not the number of a key slot`, {
+    hint: "luksmith key list VOLUME shows them; they are from 0 to 31",
+  });
+}

@@ -88,18 +88,24 @@ export class Access {
     return { found, caller: this.#insist(caller, verb, { ...target, run }, decision) };
   }
 
-  /** For what no rule can grant. @param verb that was allowed already, for less  @throws {LuksmithError} "denied" */
-  requireRoot(caller: AuthorizedCaller, verb: AccessVerb, target: AccessTarget = {}): void {
+  /**
+   * For what no rule can grant.
+   * @param verb that was allowed already, for less
+   * @param wants what it is that root alone may have, as it is written down
+   * @throws {LuksmithError} "denied"
+   */
+  requireRoot(caller: AuthorizedCaller, verb: AccessVerb, target: AccessTarget = {}, wants?: string): AuthorizedCaller {
+    const what = wants === undefined ? "" : `: ${wants}`;
     const decision: Decision =
       caller.uid === 0
-        ? { allowed: true, because: "root may do everything" }
+        ? { allowed: true, because: `root may do everything${what}` }
         : {
             allowed: false,
             reason: "only root may do this",
             hint: "sudo luksmith ...",
-            because: "only root may do this, whatever the rules say",
+            because: `only root may do this, whatever the rules say${what}`,
           };
-    this.#insist(caller, verb, target, decision);
+    return this.#insist(caller, verb, target, decision);
   }
 
   /**

@@ -28,7 +28,8 @@ export async function examineKeys(config: AgentConfig, pins: PinStore): Promise<
     );
     const unfinished = (await readIfThere(pins.keyChangeFile(volume.name))) !== undefined;
     const change = warning(subject, "a change of its keys is not finished", `luksmith volume check ${volume.name}`);
-    return unfinished ? [key, header, change] : [key, header];
+    const half = warning(subject, "its re-encryption has not ended", `luksmith key reencrypt ${volume.name}`);
+    return [key, header, ...(unfinished ? [change] : []), ...(pin.pending === "reencrypt" ? [half] : [])];
   });
   const remotes = [...config.remotes.values()].map(async (remote) => [
     await examineSecret(

@@ -22,7 +22,7 @@ export async function listKeys(
   target: Target,
   signal: AbortSignal,
 ): Promise<ListKeysResponse> {
-  const { volume, headerFile } = target;
+  const { volume, headerFile, pin } = target;
   const { slots } = parseLuksHeader(await dumpHeader(host.exec, headerFile, signal));
   const own = await ownSlot(host, target, signal).catch((error: unknown) => asLuksmithError(error));
   return {
@@ -37,6 +37,7 @@ export async function listKeys(
     sourceText: keySourceText(volume.key),
     fault: own instanceof LuksmithError ? toErrorDetail(own) : undefined,
     unfinished: await new KeyChange(host, pins, target).isUnfinished(),
+    reencrypting: pin.pending === "reencrypt",
   };
 }
 

@@ -1,9 +1,8 @@
 /** One key in the place of another: the agent's own, or one that a person has. */
 
-import { randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
 import { writeFileDurably } from "../../common/durable-file.ts";
-import { LuksmithError } from "../../common/errors.ts";
+import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import type { VolumeConfig } from "../config/volume.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import type { Opened, Target } from "../stack/stack.ts";
@@ -11,10 +10,12 @@ import type { Host } from "../system/host.ts";
 import { slotOf } from "../tools/cryptsetup.ts";
 import type { SlotRole } from "../tools/luks-header.ts";
 import { explainDisk, KeyChange } from "../volume/key-change.ts";
-import { generatedKeyBytes } from "../volume/key-file.ts";
+import { generatedKeyBytes, makeKeyBytes } from "../volume/key-file.ts";
 import { keySourceText, readKey } from "../volume/key-source.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { addSlot, requireNewKey, requireSlotOf, withImage } from "./slots.ts";
+
+const keyMode = 0o400;
 
 /**
  * Another key for the agent itself. In a file it is made, and takes the file's place when the header has it; what comes from a command
@@ -36,11 +37,12 @@ export async function rotateOwnKey(
   const what = source.from === "file" ? source.path : "the old key";
   const readOld = async () => (source.from === "file" ? await readKey(exec, source) : Buffer.from(oldKey));
   const old = await readOld();
-  const next = nextKeyFile === undefined ? await readKey(exec, source, run.signal) : randomBytes(generatedKeyBytes);
+  const next = nextKeyFile === undefined ? await readKey(exec, source, run.signal) : makeKeyBytes();
   try {
     // so that what is wrong with it is said before the host is called
     await requireSlotOf(exec, target, old, what, run.signal);
     if (nextKeyFile === undefined) await requireExchanged(host, target, next, run.signal);
+    else await requireOwnPlace(nextKeyFile);
     await withImage(host, target, old, run, async (opened) => {
       await change.finish(opened, run);
       // it may be another one now
@@ -48,10 +50,13 @@ export async function rotateOwnKey(
       try {
         const retires = await requireSlotOf(exec, target, current, what, opened.signal);
         if (nextKeyFile !== undefined) await writeNextKey(nextKeyFile, next);
-        await exchange(host, target, change, { old: current, next, role: "added", retires }, { opened, run });
+        try {
+          await exchange(host, target, change, { old: current, next, role: "added", retires }, { opened, run });
+        } finally {
+          if (nextKeyFile !== undefined && !(await change.isUnfinished())) await rm(nextKeyFile, { force: true });
+        }
       } finally {
         current.fill(0);
-        if (nextKeyFile !== undefined && !(await change.isUnfinished())) await rm(nextKeyFile, { force: true });
       }
     });
   } finally {
@@ -117,11 +122,24 @@ export async function rotateKeyOfPeople(
 }
 
 async function writeNextKey(path: string, key: Uint8Array): Promise<void> {
+  await requireOwnPlace(path);
   try {
-    await writeFileDurably(path, key, 0o400);
+    await writeFileDurably(path, key, keyMode);
   } catch (cause) {
     throw explainDisk(cause, path);
   }
+}
+
+/** One that an interrupted rotation has left may be written over; whatever else is there is somebody's. @throws {LuksmithError} "exists" */
+async function requireOwnPlace(path: string): Promise<void> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (!hasErrno(error, "ENOENT")) throw error;
+  });
+  if (found === undefined || (found.isFile() && found.size === generatedKeyBytes && (found.mode & 0o777) === keyMode))
+    return;
+  throw new LuksmithError("exists", `${path} is where the next key would wait, and is not of luksmith's making`, {
+    hint: "move it away; nothing was changed",
+  });
 }
 
 interface Exchange {

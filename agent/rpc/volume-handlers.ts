@@ -51,7 +51,7 @@ export function volumeHandlers(agent: Agent): Handlers {
       const caller = await access.authorize(peer, "check", { volume: request.volume });
       const { volume } = request;
       // it may cost files of everybody who has a job there
-      if (request.repair) access.requireRoot(caller, "check", { volume });
+      if (request.repair) access.requireRoot(caller, "check", { volume }, "repair");
       const jobs = [...config.jobs.values()].filter((job) => job.volume === volume).map((job) => job.name);
       const { acceptRollback, repair } = request;
       const options = { acceptRollback, repair, jobs };

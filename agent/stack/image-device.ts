@@ -13,7 +13,7 @@
 import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import { LuksmithError } from "../../common/errors.ts";
 import { waitUntil } from "../../common/wait-until.ts";
-import { type DmDevice, dmDevice } from "../system/block-devices.ts";
+import { type DmDevice, dmDevice, dmsAbove } from "../system/block-devices.ts";
 import type { Host } from "../system/host.ts";
 import { bytesPerDmSector, createDm, listDms, loadDmTable, removeDm, switchDmTable } from "../tools/dmsetup.ts";
 import { attachLoop, detachLoop } from "../tools/losetup.ts";
@@ -21,6 +21,8 @@ import type { DeviceSize } from "../transport/transport.ts";
 import type { StackNames } from "./names.ts";
 
 const goneDeadlineMs = 10_000;
+/** What cryptsetup puts on the image while it re-encrypts, where it cannot do without; killed, it leaves them. */
+const reencryptingPrefix = "temporary-cryptsetup-";
 
 export interface Placeholder {
   readonly device: DmDevice;
@@ -30,19 +32,16 @@ export interface Placeholder {
 
 /** @returns a device that reads as zeros. Cannot be cancelled: what it makes is told to the releases by its name. */
 export async function createPlaceholder(
-  { exec }: Host,
+  host: Host,
   names: StackNames,
   { bytes, sectorBytes }: DeviceSize,
 ): Promise<Placeholder> {
-  const { directory, placeholderFile, imageDevice } = names;
+  const { directory, placeholderFile } = names;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await writeFile(placeholderFile, "", { mode: 0o600 });
   await truncate(placeholderFile, bytes);
-  const loop = await attachLoop(exec, { file: placeholderFile, access: "read", sectorBytes });
-  await createDm(exec, imageDevice, linear(loop, bytes));
-  const device = await dmDevice(imageDevice);
-  if (device === undefined) throw new LuksmithError("tool_failed", `${imageDevice} did not appear`);
-  return { device, loop };
+  const loop = await attachLoop(host.exec, { file: placeholderFile, access: "read", sectorBytes });
+  return { device: await createImageDevice(host, names, loop, bytes), loop };
 }
 
 /** The empty file and its loop device go as soon as the image, or nothing, is above them. */
@@ -66,12 +65,25 @@ export async function connectImage(
   await switchDmTable(host.exec, names.imageDevice, signal);
 }
 
+/** Without a placeholder: the image is there already. Cannot be cancelled: what it makes is told to the releases by its name. */
+export async function createImageDevice(
+  { exec }: Host,
+  { imageDevice }: StackNames,
+  below: string,
+  bytes: number,
+): Promise<DmDevice> {
+  await createDm(exec, imageDevice, linear(below, bytes));
+  const device = await dmDevice(imageDevice);
+  if (device === undefined) throw new LuksmithError("tool_failed", `${imageDevice} did not appear`);
+  return device;
+}
+
 function linear(below: string, bytes: number): string {
   return `0 ${bytes / bytesPerDmSector} linear ${below} 0`;
 }
 
 /**
- * Removes the mapping and the image device below it.
+ * Removes the mapping, the image device below it, and what lies beside them while the volume is re-encrypted.
  * @param isIncomplete one may be there that has no table, and does not show in sysfs
  * @param breakTransport makes whatever hangs on the transport, and keeps the devices in use, fail
  */
@@ -80,7 +92,10 @@ export async function releaseDms(
   names: StackNames,
   { isIncomplete, breakTransport }: { isIncomplete: boolean; breakTransport: () => Promise<void> },
 ): Promise<void> {
-  const ours = [names.shrinking, names.mapping, names.imageDevice];
+  const image = await dmDevice(names.imageDevice);
+  const above = image === undefined ? [] : await dmsAbove(image);
+  const left = above.filter((name) => name.startsWith(reencryptingPrefix));
+  const ours = [names.shrinking, names.mapping, ...left, names.header, names.imageDevice];
   const listed = isIncomplete ? await listDms(host.exec) : [];
   const shown = await present(ours);
   const there = ours.filter((name) => shown.includes(name) || listed.includes(name));
@@ -93,8 +108,8 @@ export async function releaseDms(
     for (const name of await present(there)) await removeDm(host.exec, [name], "force");
   }
   if (!(await waitUntil(host.clock, goneDeadlineMs, async () => (await present(there)).length === 0))) {
-    const left = (await present(there)).join(", ");
-    throw new LuksmithError("tool_failed", `${left} is still there`, { hint: "dmsetup info" });
+    const remaining = (await present(there)).join(", ");
+    throw new LuksmithError("tool_failed", `${remaining} is still there`, { hint: "dmsetup info" });
   }
 }
 

@@ -29,12 +29,15 @@ export interface StackNames {
   readonly imageDevice: string;
   /** Device-mapper name of what lies on the opened volume while its file system is made smaller. */
   readonly shrinking: string;
+  /** Device-mapper name of what writes the header in two places at once, while the volume is re-encrypted. */
+  readonly header: string;
 }
 
 const dmPrefix = "luksmith-";
 /** Volume names have no dot, so this can never be another volume's mapping. */
 const imageSuffix = ".image";
 const shrinkingSuffix = ".shrinking";
+const headerSuffix = ".header";
 
 export function stacksDirectory(runtimeDir: string): string {
   return join(runtimeDir, "volumes");
@@ -57,11 +60,12 @@ export function stackNames(runtimeDir: string, volume: string): StackNames {
     mapping: `${dmPrefix}${volume}`,
     imageDevice: `${dmPrefix}${volume}${imageSuffix}`,
     shrinking: `${dmPrefix}${volume}${shrinkingSuffix}`,
+    header: `${dmPrefix}${volume}${headerSuffix}`,
   };
 }
 
 /** The volume that a device-mapper name is part of, or undefined when it is none of ours. */
 export function volumeOfDm(name: string): string | undefined {
-  const match = /^luksmith-([a-z0-9][a-z0-9_-]*)(\.image|\.shrinking)?$/.exec(name);
+  const match = /^luksmith-([a-z0-9][a-z0-9_-]*)(\.image|\.shrinking|\.header)?$/.exec(name);
   return match?.[1];
 }

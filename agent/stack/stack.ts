@@ -20,7 +20,7 @@ import { blockIo } from "../system/block-io.ts";
 import type { Host } from "../system/host.ts";
 import { killThoseWith } from "../system/strays.ts";
 import { openMapping } from "../tools/cryptsetup.ts";
-import { dmTables } from "../tools/dmsetup.ts";
+import { dmTables, removeDm } from "../tools/dmsetup.ts";
 import type { Superblock } from "../tools/filesystem.ts";
 import { HelperMemory } from "../transport/helper-memory.ts";
 import { NbdTransport } from "../transport/nbd/nbd-transport.ts";
@@ -34,6 +34,7 @@ import { mountVolume, releaseFilesystem } from "./filesystem.ts";
 import { heldVolumes } from "./held.ts";
 import {
   connectImage,
+  createImageDevice,
   createPlaceholder,
   letPlaceholderGo,
   releaseDms,
@@ -98,11 +99,16 @@ export interface Opened extends Connected {
   readonly device: string;
   /** "/dev/dm-N" of the device below it, which is the image byte for byte. */
   readonly imageDevice: string;
+  /** The block device that the transport has made of the image. */
+  readonly transportDevice: string;
   /** The image is reserved for this machine, and the backup host lets it be written. */
   readonly isWritable: boolean;
   /** Of the file system in it, where that was to be expected. */
   readonly superblock: Superblock | undefined;
 }
+
+/** The image, that nothing is opened on: for a program that has to have it for itself. */
+export type Locked = Connected & Pick<Opened, "imageDevice" | "transportDevice">;
 
 /** Releases in the order of the layers, every one of which asks the system what is there. */
 export class Stack implements AsyncDisposable {
@@ -197,8 +203,11 @@ export class Stack implements AsyncDisposable {
   }
 
   async #look(transport: Transport): Promise<IoState | "gone"> {
-    const { mapping, imageDevice } = this.names;
-    const [state, dms] = await Promise.all([transport.look(), Promise.all([mapping, imageDevice].map(dmDevice))]);
+    const { mapping, header, imageDevice } = this.names;
+    const [state, dms] = await Promise.all([
+      transport.look(),
+      Promise.all([mapping, header, imageDevice].map(dmDevice)),
+    ]);
     if (state === "gone") return "gone";
     const ios = (await Promise.all(dms.map((dm) => dm && blockIo(dm.path)))).filter((io) => io !== undefined);
     const completed = ios.reduce((sum, io) => sum + io.completed, 0);
@@ -306,6 +315,7 @@ export class Stack implements AsyncDisposable {
   async open(target: Target, mode: AttachMode, run: RunContext, spec: OpenOptions = {}): Promise<Opened> {
     const { prepareImage, meanwhile, discards = false } = spec;
     const host = this.#host;
+    requireOneVolumeKey(target);
     const [key] = await allOrFirstError(
       spec.key === undefined
         ? readKey(host.exec, target.volume.key, run.signal)
@@ -398,7 +408,29 @@ export class Stack implements AsyncDisposable {
     const superblock = isHalfMoved
       ? await filesystemKinds[target.pin.filesystem].readSuperblock(host.exec, device, connected.signal)
       : first;
-    return { ...connected, device, imageDevice: unlocked.path, isWritable, superblock };
+    const transportDevice = below.path;
+    return { ...connected, device, imageDevice: unlocked.path, transportDevice, isWritable, superblock };
+  }
+
+  /** Brings up the image for writing, and nothing above it. */
+  async openLocked(target: Target, run: RunContext): Promise<Locked> {
+    const { pin } = target;
+    await this.#releaseLeftovers(run);
+    const first = Promise.resolve();
+    const options = { mode: "write", preparesImage: false, discardsBelow: 0, triesStorage: false, first } as const;
+    const { connected, transport } = await this.#reach(target, undefined, options, run, run.signal);
+    const size = { bytes: pin.imageBytes, sectorBytes: pin.sectorBytes };
+    const below = await transport.openDevice(size, run, connected.signal);
+    const { path } = await createImageDevice(this.#host, this.names, below.path, pin.imageBytes);
+    this.aftermath.attached({ image: connected.image, transport }, true);
+    await requireFlushes([path]);
+    return { ...connected, imageDevice: path, transportDevice: below.path };
+  }
+
+  /** Takes the mapping away again, and leaves what is below it. */
+  async lock(opened: Opened): Promise<Locked> {
+    await removeDm(this.#host.exec, [this.names.mapping]);
+    return opened;
   }
 
   /** Before anything looks at the file system: a shrink was broken off, and some of its blocks are in the image already. */
@@ -452,8 +484,19 @@ export class Stack implements AsyncDisposable {
   }
 }
 
+/**
+ * cryptsetup opens what is half re-encrypted, too, but first puts right in the data what was under way: on a placeholder that
+ * would be lost.
+ */
+function requireOneVolumeKey({ pin, volume: { name } }: Target): void {
+  if (pin.pending !== "reencrypt") return;
+  throw new LuksmithError("locked", `the re-encryption of volume ${name} has begun and not ended`, {
+    hint: `luksmith key reencrypt ${name} goes on with it; what is in the volume can be read by hand meanwhile: docs/keys.md`,
+  });
+}
+
 /** Without them a sync would say that all is on the backup host's disk, while it is not. */
-async function requireFlushes(devices: readonly string[]): Promise<void> {
+export async function requireFlushes(devices: readonly string[]): Promise<void> {
   for (const device of devices) {
     if (await passesFlushesOn(device)) continue;
     throw new LuksmithError("tool_failed", `${device} passes no flushes on: a sync would not reach the backup host`, {

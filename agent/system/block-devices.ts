@@ -3,6 +3,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { hasErrno } from "../../common/errors.ts";
+import { namesIn } from "../../common/if-there.ts";
 
 export interface LoopDevice {
   /** "/dev/loop0" */
@@ -62,6 +63,13 @@ export async function dmDevice(name: string): Promise<DmDevice | undefined> {
 /** What a device-mapper device lies on, such as "/dev/loop0". Source: Documentation/ABI/stable/sysfs-block, "slaves" */
 export async function devicesBelow(dm: DmDevice): Promise<string[]> {
   return slavesOf(basename(dm.path));
+}
+
+/** Names of the device-mapper devices that lie on one. Source: Documentation/ABI/stable/sysfs-block, "holders" */
+export async function dmsAbove({ path }: DmDevice): Promise<string[]> {
+  const holders = await namesIn(`/sys/block/${basename(path)}/holders`);
+  const names = await Promise.all(holders.map((holder) => readAttribute(`/sys/block/${holder}/dm/name`)));
+  return names.filter((name) => name !== undefined);
 }
 
 /**

@@ -5,7 +5,7 @@ import { type Command, type Exec, type Finished, lastWords } from "../../common/
 import type { Kdf } from "../config/volume.ts";
 
 /** Argon2id takes seconds on purpose, and longer on a small machine. */
-const kdfDeadlineMs = 180_000;
+export const kdfDeadlineMs = 180_000;
 const lookDeadlineMs = 20_000;
 const wrongKeyExit = 2;
 /** LUKS2_KEYSLOTS_MAX of cryptsetup's. */
@@ -40,7 +40,7 @@ export async function formatHeader(
     ...["--luks2-keyslots-size", `${keyslotAreaBytes}`, "--uuid", spec.uuid, ...kdfArgs(spec.kdf)],
     ...["--key-file", "-", "--", spec.file],
   ];
-  await run(exec, { file: "cryptsetup", args, stdin: spec.key, deadlineMs: kdfDeadlineMs, signal });
+  await runCryptsetup(exec, { file: "cryptsetup", args, stdin: spec.key, deadlineMs: kdfDeadlineMs, signal });
 }
 
 /**
@@ -59,7 +59,7 @@ export async function addKey(
   ];
   const stdin = Buffer.concat([spec.key, spec.newKey]);
   // twice the work: one slot is opened, another made
-  await run(exec, { file: "cryptsetup", args, stdin, deadlineMs: 2 * kdfDeadlineMs, signal }).finally(() =>
+  await runCryptsetup(exec, { file: "cryptsetup", args, stdin, deadlineMs: 2 * kdfDeadlineMs, signal }).finally(() =>
     stdin.fill(0),
   );
 }
@@ -67,7 +67,7 @@ export async function addKey(
 /** Forgets a slot, and writes over what it was made of. In batch mode it asks nobody, not even for the last one. */
 export async function killSlot(exec: Exec, headerFile: string, slot: number, signal: AbortSignal): Promise<void> {
   const args = ["luksKillSlot", "--batch-mode", "--", headerFile, `${slot}`];
-  await run(exec, { file: "cryptsetup", args, deadlineMs: lookDeadlineMs, signal });
+  await runCryptsetup(exec, { file: "cryptsetup", args, deadlineMs: lookDeadlineMs, signal });
 }
 
 /**
@@ -96,18 +96,26 @@ export async function slotOf(
 /** What the header says of itself, as JSON. Source: cryptsetup-luksDump(8), --dump-json-metadata */
 export async function dumpHeader(exec: Exec, headerFile: string, signal?: AbortSignal): Promise<string> {
   const args = ["luksDump", "--dump-json-metadata", "--", headerFile];
-  return (await run(exec, { file: "cryptsetup", args, deadlineMs: lookDeadlineMs, signal })).stdout.toString();
+  return (
+    await runCryptsetup(exec, { file: "cryptsetup", args, deadlineMs: lookDeadlineMs, signal })
+  ).stdout.toString();
 }
 
 /** @param token anything with a `type` and `keyslots` (LUKS2 On-Disk Format, 3.4) */
 export async function addToken(exec: Exec, headerFile: string, token: object, signal: AbortSignal): Promise<void> {
   const args = ["token", "import", "--json-file", "-", "--", headerFile];
-  await run(exec, { file: "cryptsetup", args, stdin: JSON.stringify(token), deadlineMs: lookDeadlineMs, signal });
+  await runCryptsetup(exec, {
+    file: "cryptsetup",
+    args,
+    stdin: JSON.stringify(token),
+    deadlineMs: lookDeadlineMs,
+    signal,
+  });
 }
 
 export async function removeToken(exec: Exec, headerFile: string, id: number, signal: AbortSignal): Promise<void> {
   const args = ["token", "remove", "--token-id", `${id}`, "--", headerFile];
-  await run(exec, { file: "cryptsetup", args, deadlineMs: lookDeadlineMs, signal });
+  await runCryptsetup(exec, { file: "cryptsetup", args, deadlineMs: lookDeadlineMs, signal });
 }
 
 /**
@@ -124,7 +132,7 @@ export async function openMapping(
     ...(spec.discards ? ["--allow-discards"] : []),
     ...["--", spec.device, spec.name],
   ];
-  await run(exec, { file: "cryptsetup", args, stdin: spec.key, deadlineMs: kdfDeadlineMs, signal });
+  await runCryptsetup(exec, { file: "cryptsetup", args, stdin: spec.key, deadlineMs: kdfDeadlineMs, signal });
 }
 
 /** Whether the file has a LUKS2 header that can be read. */
@@ -133,13 +141,14 @@ export async function isLuks2(exec: Exec, file: string, signal: AbortSignal): Pr
   return (await exec({ file: "cryptsetup", args, deadlineMs: lookDeadlineMs, signal })).exitCode === 0;
 }
 
-function kdfArgs(kdf: Kdf | undefined): string[] {
+export function kdfArgs(kdf: Kdf | undefined): string[] {
   if (kdf === undefined) return [];
   if (kdf.type === "argon2id") return ["--pbkdf", "argon2id"];
   return ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", `${kdf.iterations}`];
 }
 
-async function run(exec: Exec, command: Command): Promise<Finished> {
+/** @throws {LuksmithError} "wrong_key"; "tool_failed" with what it said */
+export async function runCryptsetup(exec: Exec, command: Command): Promise<Finished> {
   const finished = await exec(command);
   if (finished.exitCode === 0) return finished;
   if (finished.exitCode === wrongKeyExit)

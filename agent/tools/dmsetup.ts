@@ -87,6 +87,19 @@ export function parseSnapshotUse(text: string): SnapshotUse | undefined {
   return match === null ? undefined : { sectors: Number(match[1]), metadataSectors: Number(match[2]) };
 }
 
+/**
+ * Whether what is written to a mirror reaches each of its places. Without all of them nothing that waits for it goes on
+ * ("handle_errors"). Source: drivers/md/dm-raid1.c, mirror_status(): "A" stands for a place that has not failed.
+ */
+export async function isMirrorWhole(exec: Exec, name: string, signal: AbortSignal): Promise<boolean> {
+  const said = await mustRead(exec, { file: "dmsetup", args: ["status", name], brief: true, deadlineMs, signal });
+  return parseMirrorWhole(said.toString());
+}
+
+export function parseMirrorWhole(text: string): boolean {
+  return /^\d+ \d+ mirror 2 \S+ \S+ \d+\/\d+ 1 AA /.test(text);
+}
+
 export function parseDmTables(text: string): DmTarget[] {
   return text.split("\n").flatMap((line) => {
     const match = /^(\S+): (\d+) (\d+) (\S+) ?(.*)$/.exec(line.trimEnd());

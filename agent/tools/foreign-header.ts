@@ -19,6 +19,15 @@ const knownKeyBits = [256, 512];
 /** Of the anti-forensic splitter; cryptsetup has no others. */
 const knownStripes = 4000;
 const knownSectorBytes = [512, 4096];
+/** cryptsetup puts data at 16 MiB, and with RAID a little further on. */
+const mostDataOffsetBytes = 2 ** 30;
+/** What a slot may cost whoever tries a key: beyond that its maker wants the machine to stand still. cryptsetup's own makes 1 to 4 seconds. */
+const mostIterations = 100_000_000;
+/** cryptsetup's own limits for what it makes. */
+const mostArgonKiB = 4 * 2 ** 20;
+const mostArgonThreads = 4;
+/** Gibibytes of memory, times passes over it: some minutes. */
+const mostArgonGiBPasses = 256;
 
 export interface ForeignHeader {
   readonly uuid: string;
@@ -41,20 +50,29 @@ const bytes = z
   .string()
   .regex(/^\d{1,15}$/)
   .transform(Number);
+const count = z.int().nonnegative().optional();
+const kdfSchema = z.looseObject({ type: z.string(), iterations: count, time: count, memory: count, cpus: count });
 const schema = z.looseObject({
   keyslots: z.record(
     z.string(),
     z.looseObject({
       type: z.string(),
       key_size: z.int().optional(),
-      kdf: z.looseObject({ type: z.string() }).optional(),
+      kdf: kdfSchema.optional(),
       area: z.looseObject({ type: z.string(), encryption: z.string(), key_size: z.int() }).optional(),
       af: z.looseObject({ type: z.string(), stripes: z.int() }).optional(),
     }),
   ),
   tokens: z.record(z.string(), z.looseObject({ type: z.string() })),
   segments: z.record(z.string(), z.looseObject({ type: z.string() })),
-  digests: z.record(z.string(), z.looseObject({ keyslots: z.array(z.string()), segments: z.array(z.string()) })),
+  digests: z.record(
+    z.string(),
+    z.looseObject({
+      keyslots: z.array(z.string()),
+      segments: z.array(z.string()),
+      iterations: count,
+    }),
+  ),
   config: z.looseObject({
     json_size: bytes,
     keyslots_size: bytes,
@@ -93,6 +111,11 @@ export function parseForeignHeader(json: unknown, uuid: string): ForeignHeader {
   const parsed = schema.safeParse(json);
   if (!parsed.success || !z.uuid().safeParse(uuid).success) throw refused("its header cannot be understood");
   const { keyslots, tokens, segments, digests, config } = parsed.data;
+  // of all of them: which are tried is cryptsetup's choice
+  for (const costs of [...Object.values(keyslots).map(({ kdf }) => kdf), ...Object.values(digests)]) {
+    const excess = costs === undefined ? undefined : excessOf(costs);
+    if (excess !== undefined) throw refused(`to try a key on it takes ${excess}`);
+  }
   const mandatory = config.requirements?.mandatory ?? [];
   const isReencrypted = Object.values(keyslots).some(({ type }) => type === "reencrypt");
   if (isReencrypted || mandatory.some((name) => name.includes("reencrypt"))) {
@@ -128,6 +151,7 @@ export function parseForeignHeader(json: unknown, uuid: string): ForeignHeader {
     if (af?.type !== "luks1" || af.stripes !== knownStripes)
       throw refused("a key slot of it is not split as LUKS does it");
   }
+  if (dataOffsetBytes > mostDataOffsetBytes) throw refused(`its data begin only at byte ${dataOffsetBytes}`);
   const metadataBytes = config.json_size + binaryPartBytes;
   const headerBytes = 2 * metadataBytes + config.keyslots_size;
   if (headerBytes > Math.min(mostHeaderBytes, dataOffsetBytes) || dataOffsetBytes % sectorBytes !== 0) {
@@ -144,6 +168,21 @@ export function parseForeignHeader(json: unknown, uuid: string): ForeignHeader {
     slots: slots.map((slot) => slot?.kdf?.type ?? ""),
     tokens: Object.values(tokens).map(({ type }) => type),
   };
+}
+
+interface Costs {
+  readonly iterations?: number | undefined;
+  readonly time?: number | undefined;
+  readonly memory?: number | undefined;
+  readonly cpus?: number | undefined;
+}
+
+/** What of a key derivation is too much, in words. Others than these two cryptsetup refuses itself. */
+function excessOf({ iterations = 0, time = 0, memory = 0, cpus = 0 }: Costs): string | undefined {
+  if (iterations > mostIterations) return `${iterations} iterations`;
+  if (memory > mostArgonKiB) return `${memory} KiB of memory`;
+  if (cpus > mostArgonThreads) return `${cpus} threads`;
+  return (memory / 2 ** 20) * time > mostArgonGiBPasses ? `${time} passes over ${memory} KiB of memory` : undefined;
 }
 
 function refused(what: string, hint?: string): LuksmithError {

@@ -31,6 +31,10 @@ export interface LuksHeader {
   readonly metadataBytes: number;
   /** It holds a re-encryption that has begun and not ended: only who began it may change it. */
   readonly isReencrypting: boolean;
+  /** That was cut short amid a piece of the data, whose old bytes are in the header. */
+  readonly needsRecovery: boolean;
+  /** Some of the data may have another volume key than before it began. */
+  readonly hasTouchedData: boolean;
 }
 
 const tokenType = "luksmith";
@@ -48,6 +52,8 @@ const ownTokenSchema = z.looseObject({ role: z.enum(["recovery", "added"]), adde
 const metadataSchema = z.looseObject({
   keyslots: byNumber(z.looseObject({ type: z.string(), kdf: z.looseObject({ type: z.string() }).optional() })),
   tokens: byNumber(tokenSchema),
+  segments: byNumber(z.looseObject({ flags: z.array(z.string()).optional() })),
+  digests: byNumber(z.looseObject({ segments: z.array(z.string()) })),
   config: z.looseObject({
     json_size: decimal,
     requirements: z.looseObject({ mandatory: z.array(z.string()) }).optional(),
@@ -67,7 +73,7 @@ export function parseLuksHeader(text: string): LuksHeader {
       cause: parsed.error,
     });
   }
-  const { keyslots, tokens, config } = parsed.data;
+  const { keyslots, tokens, segments, digests, config } = parsed.data;
   const about = (slot: number) => Object.entries(tokens).filter(([, token]) => token.keyslots.includes(slot));
   const slots = Object.entries(keyslots)
     .filter(([, { type }]) => type === "luks2")
@@ -90,5 +96,22 @@ export function parseLuksHeader(text: string): LuksHeader {
     isReencrypting:
       Object.values(keyslots).some(({ type }) => type === "reencrypt") ||
       (config.requirements?.mandatory ?? []).some((name) => name.includes("reencrypt")),
+    needsRecovery: Object.values(segments).some(({ flags }) => flags?.includes("in-reencryption")),
+    hasTouchedData: !isAsBefore(segments, digests),
   };
+}
+
+/** What a re-encryption has kept of the time before ("backup-previous") and what there is now are one piece of one volume key. */
+function isAsBefore(
+  segments: Readonly<Record<string, { flags?: string[] | undefined }>>,
+  digests: Readonly<Record<string, { segments: string[] }>>,
+): boolean {
+  const before = Object.keys(segments).find((id) => segments[id]?.flags?.includes("backup-previous"));
+  const [now, ...more] = Object.keys(segments).filter((id) => !segments[id]?.flags?.some(isBackup));
+  if (before === undefined || now === undefined || more.length > 0 || segments[now]?.flags !== undefined) return false;
+  return Object.values(digests).some((digest) => digest.segments.includes(now) && digest.segments.includes(before));
+}
+
+function isBackup(flag: string): boolean {
+  return flag.startsWith("backup-");
 }

@@ -1,6 +1,6 @@
 /** Making a volume: header, image, file system, identity, pin - or nothing at all when one of them fails. */
 
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { access, chmod, mkdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { allOrFirstError } from "../../common/all-settled.ts";
@@ -29,7 +29,7 @@ import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { slotToken } from "../tools/luks-header.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import { ownDirectory, writeIdentity } from "./identity.ts";
-import { generatedKeyBytes } from "./key-file.ts";
+import { makeKeyBytes } from "./key-file.ts";
 import { readKey } from "./key-source.ts";
 import type { Pin, PinStore } from "./pin.ts";
 import { volumeReadme } from "./readme-text.ts";
@@ -103,7 +103,7 @@ export async function makeKey(path: string): Promise<boolean> {
     await access(path);
     return false;
   } catch {
-    await writeFileDurably(path, randomBytes(generatedKeyBytes), 0o400);
+    await writeFileDurably(path, makeKeyBytes(), 0o400);
     return true;
   }
 }

@@ -3,7 +3,7 @@
  *
  * A header is changed on a copy, which is tried and only then takes the place of the pinned one, by a rename. What is
  * to follow is written down before (`key-change.json`): the stored header is to become the same; a new key file, which lies
- * beside the old one as `KEY.next`, is to take its place; and a slot is to be retired, when all of this is done. Whatever comes next to
+ * beside the old one as `KEY.luksmith-next`, is to take its place; and a slot is to be retired, when all of this is done. Whatever comes next to
  * write to the volume, or check it, does what is left of it.
  */
 
@@ -58,11 +58,14 @@ export class KeyChange {
 
   /** What the pinned header holds. @throws {LuksmithError} "locked" while a re-encryption has begun and not ended */
   async header(signal?: AbortSignal): Promise<LuksHeader> {
-    const { headerFile, volume } = this.#target;
+    const { headerFile, volume, pin } = this.#target;
     const header = parseLuksHeader(await dumpHeader(this.#host.exec, headerFile, signal));
-    if (!header.isReencrypting) return header;
+    const isOurs = pin.pending === "reencrypt";
+    if (!header.isReencrypting && !isOurs) return header;
     throw new LuksmithError("locked", `the header of volume ${volume.name} holds a re-encryption that has not ended`, {
-      hint: "luksmith did not begin it: have cryptsetup reencrypt end it with the header and the image that it was begun with",
+      hint: isOurs
+        ? `luksmith key reencrypt ${volume.name} goes on with it`
+        : "luksmith did not begin it: have cryptsetup reencrypt end it with the header and the image that it was begun with",
     });
   }
 
@@ -101,7 +104,7 @@ export class KeyChange {
   /** Where a new key of the agent's own waits for its header. */
   get nextKeyFile(): string | undefined {
     const { key } = this.#target.volume;
-    return key.from === "file" ? `${key.path}.next` : undefined;
+    return key.from === "file" ? `${key.path}.luksmith-next` : undefined;
   }
 
   get #noteFile(): string {

@@ -1,5 +1,6 @@
 /** The key of a volume, from its file; refused when others could have read it. */
 
+import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
@@ -9,6 +10,17 @@ export const keyLimitBytes = 8 * 2 ** 20;
 
 /** Of a key that we make. */
 export const generatedKeyBytes = 64;
+
+const newline = 0x0a;
+
+/** One line of any other bytes, since cryptsetup's re-encryption takes keys line by line; 511 bits are left of 512. */
+export function makeKeyBytes(): Buffer {
+  for (;;) {
+    const key = randomBytes(generatedKeyBytes);
+    if (!key.includes(newline)) return key;
+    key.fill(0);
+  }
+}
 
 /** What is wrong with a key file, or undefined when it may be used. Pure. */
 export function keyFileFault(

@@ -27,13 +27,15 @@ const pinSchema = z.strictObject({
   /** Set before the volume is mounted for writing, cleared after the clean end of that. */
   unclean: z.boolean(),
   /**
-   * What a resize has left to do.
+   * What a resize, or a re-encryption, has left to do.
    * "grow": the image has its new size, the file system perhaps not yet; done by whoever has it mounted for writing next.
    * "merge": the blocks of a smaller file system are on this machine's disk, and partly in the image already; done by whoever
    * opens it next.
    * "truncate": the image has more than is pinned; done by the next resize.
+   * "reencrypt": one part of the data has another volume key than the rest, and the pinned header says which; done by whoever
+   * writes to the volume next, before anything else.
    */
-  pending: z.enum(["grow", "merge", "truncate"]).optional(),
+  pending: z.enum(["grow", "merge", "truncate", "reencrypt"]).optional(),
 });
 
 export type Pin = z.infer<typeof pinSchema>;

@@ -1,9 +1,7 @@
 import type { Command } from "commander";
-import { LuksmithError } from "../../common/errors.ts";
-import { quoteText } from "../../common/quote.ts";
 import { addExamples, detach } from "../help-text.ts";
 import { type Invocation, withSession } from "../invocation.ts";
-import { volumeName } from "../names.ts";
+import { slotNumber, volumeName } from "../names.ts";
 
 export function addKeyRemoveCommand(key: Command, invocation: Invocation): void {
   const command = key
@@ -23,12 +21,4 @@ export function addKeyRemoveCommand(key: Command, invocation: Invocation): void 
       ),
     );
   addExamples(command, [["luksmith key remove home 2", "the key in slot 2 opens the volume home no more"]]);
-}
-
-/** LUKS2 has 32 of them. */
-function slotNumber(text: string): number {
-  if (/^([0-9]|[12][0-9]|3[01])$/.test(text)) return Number(text);
-  throw new LuksmithError("usage", `${quoteText(text)} is not the number of a key slot`, {
-    hint: "luksmith key list VOLUME shows them; they are from 0 to 31",
-  });
 }

@@ -69,7 +69,7 @@ Ubuntu first: apt-get install cryptsetup-bin openssh-client sshfs. Nothing here 
 2. OPEN IT. It asks for the passphrase, which may take a minute and 1 GiB of memory.
  2a. With the header of this kit, which the backup host cannot have altered.
     cryptsetup open --type luks2 --readonly --header "$KIT/${kitFiles.header}" "$IMAGE" ${mapping}
- 2b. Without it, by the header that is in the image.
+ 2b. Without it, by the header that is in the image. Also when 3 finds no file system after 2a: close it (6) first.
     cryptsetup open --type luks2 --readonly "$IMAGE" ${mapping}
  Either way this has to say ${kit.cipher} and ${kit.volumeKeyBits} bits, or somebody has altered the header:
     cryptsetup status ${mapping}

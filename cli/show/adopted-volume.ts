@@ -6,7 +6,7 @@ import { type Run, RunState } from "../../proto/gen/luksmith/v1/types.ts";
 import { ask } from "../ask.ts";
 import { begun, followRun, sayEnd, started } from "../follow-run.ts";
 import { volumeCreatedJson } from "../json.ts";
-import { readPassphrase } from "../passphrase.ts";
+import { SecretInput } from "../secret-input.ts";
 import type { Session } from "../session.ts";
 import { createdText } from "./created-volume.ts";
 
@@ -32,11 +32,8 @@ export async function adoptVolume(
       hint: "look with --dry-run, then add --yes",
     });
   }
-  const question = `Passphrase of the image of volume ${asked.volume}: `;
-  const passphrase =
-    options.passphrase === true
-      ? await readPassphrase(process.stdin, (text) => session.terminal.prompt(text), question, session.stop)
-      : Buffer.alloc(0);
+  const question = `Passphrase of the image of volume ${asked.volume}`;
+  const passphrase = options.passphrase === true ? await new SecretInput(session).ask(question) : Buffer.alloc(0);
   let shownRun = "";
   if (dryRun || !yes) {
     const request = { ...asked, passphrase, dryRun: true, shownRun: "" };

@@ -18,10 +18,15 @@ export async function showKeys(session: Session, volume: string): Promise<void> 
   );
 }
 
-function keysText(volume: string, { slots, fault, sourceText, unfinished }: ListKeysResponse, paint: Paint): string {
+function keysText(
+  volume: string,
+  { slots, fault, sourceText, unfinished, reencrypting }: ListKeysResponse,
+  paint: Paint,
+): string {
   const rows = slots.map((slot) => slotRow(slot, sourceText));
   const warnings = [
     ...(fault === undefined ? [] : [`which slot is the agent's own is not known: ${escapeControls(fault.message)}`]),
+    ...(reencrypting ? [`a re-encryption has begun and not ended: luksmith key reencrypt ${volume} goes on`] : []),
     ...(unfinished ? [`an interrupted change has to be finished: luksmith volume check ${volume}`] : []),
   ];
   return table(["SLOT", "KEY", "DERIVATION", "ADDED"], rows, paint) + warnings.map((line) => `\n${line}\n`).join("");

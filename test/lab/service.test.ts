@@ -1,13 +1,18 @@
 /** The unit file under a real systemd: ready means ready, and the confinement lets backups through. */
 
 import assert from "node:assert/strict";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { nbdDevices } from "../../agent/system/nbd-devices.ts";
 import { configPath } from "./harness/lab-agent.ts";
 import { agentUnit, ServiceScene, serviceSource } from "./harness/service-scene.ts";
 import { until } from "./harness/until.ts";
+
+async function written(path: string, text: string): Promise<string> {
+  await writeFile(path, text, { mode: 0o600 });
+  return path;
+}
 
 describe("the systemd unit", () => {
   const scene = ServiceScene.set();
@@ -59,6 +64,38 @@ describe("the systemd unit", () => {
     assert.equal(await scene.systemd.show(service, "ActiveState"), "failed");
     assert.match((await scene.luksmith("log", "last")).stdout.toString(), /in a container's PID namespace/);
     assert.deepEqual(await nbdDevices(), []);
+  });
+
+  it("opens a volume by what systemd gives it: a credential from a file, and one of its unit file", async () => {
+    const keyFile = "/etc/luksmith/keys/home.key";
+    const config = await readFile(configPath, "utf8");
+    const withKey = (name: string) =>
+      config.replace("image: home.luks,", `image: home.luks, key: { credential: ${name} },`);
+    const passphrase = "of the unit file alone";
+    const added = await scene.luksmith("key", "add", "home", "--key-file", await written("/srv/added.key", passphrase));
+    assert.equal(added.exitCode, 0, added.stderr);
+    await rename(keyFile, "/srv/credential.key");
+    await scene.systemd.edit(agentUnit, `LoadCredential=loaded:/srv/credential.key\nSetCredential=set:${passphrase}`);
+    for (const [name, slot] of [
+      ["loaded", 0],
+      ["set", 2],
+    ] as const) {
+      await writeFile(configPath, withKey(name));
+      const restarted = await scene.systemd.run(["systemctl", "restart", agentUnit]);
+      assert.equal(restarted.exitCode, 0, restarted.stderr);
+      const listed = JSON.parse((await scene.luksmith("key", "list", "home", "--json")).stdout.toString());
+      const own = listed.slots.find(({ kind }: { kind: string }) => kind === "agent");
+      assert.deepEqual([listed.source, listed.fault, own?.slot], ["credential", null, slot]);
+      await scene.must(["backup", "docs"]);
+    }
+    // without it, what is missing is said
+    await scene.systemd.edit(agentUnit, "");
+    await scene.systemd.run(["systemctl", "restart", agentUnit]);
+    const failed = await scene.luksmith("backup", "docs");
+    assert.match(failed.stderr, /the agent has no credential set: systemd has given it none/);
+    await rename("/srv/credential.key", keyFile);
+    await writeFile(configPath, config);
+    await scene.systemd.run(["systemctl", "restart", agentUnit]);
   });
 
   it("waits to back up until whoever has the volume is done with it", async () => {

@@ -8,22 +8,22 @@
 
 import { randomUUID } from "node:crypto";
 import { access, rename, rm } from "node:fs/promises";
-import { LuksmithError } from "../../../common/errors.ts";
+import { asLuksmithError, LuksmithError } from "../../../common/errors.ts";
 import { type Exec, mustRun } from "../../../common/exec.ts";
 import { formatBytes } from "../../../common/units.ts";
 import type { JobConfig } from "../../config/job.ts";
 import type { RemoteConfig } from "../../config/remote.ts";
 import { isGenerated, type VolumeConfig } from "../../config/volume.ts";
 import { filesystemKinds, filesystemTypes } from "../../filesystem/kind.ts";
+import { addKeyToVolume } from "../../keys/add-key.ts";
 import type { RunContext, RunResult } from "../../runs/context.ts";
 import { withRelease } from "../../stack/attach.ts";
 import { type Opened, Stack } from "../../stack/stack.ts";
 import type { Host } from "../../system/host.ts";
-import { addKey, addToken, slotOf } from "../../tools/cryptsetup.ts";
+import { addKey, slotOf } from "../../tools/cryptsetup.ts";
 import { volumeDeadlineMs } from "../../tools/deadlines.ts";
 import type { Suitability, Superblock } from "../../tools/filesystem.ts";
 import { storeForeignHeader } from "../../tools/foreign-header.ts";
-import { slotToken } from "../../tools/luks-header.ts";
 import { syncFilesystem } from "../../tools/sync.ts";
 import { makeKey, putAside, writeReadme } from "../create.ts";
 import { type Identity, ownDirectory, readIdentity, writeIdentity } from "../identity.ts";
@@ -42,7 +42,7 @@ export interface AdoptRequest {
   readonly root: string;
   /** What opens the image, where that is not the key file. */
   readonly passphrase: Uint8Array | undefined;
-  /** Gets a slot; undefined when the operator brought a key of their own. */
+  /** Gets a slot when the image is a volume; undefined when the operator brought a key of their own. */
   readonly recoveryPassphrase: string | undefined;
   /** What a dry run has shown to the operator, who has said yes to it: the header's digest. */
   readonly shown: string | undefined;
@@ -76,10 +76,33 @@ export async function adoptVolume(
     const adoption = new Adoption(host, pins, request, { root, fetched, key: key.bytes }, run);
     const summary = await adoption.run();
     if (dryRun) request.onShown(fetched.digest);
+    else await addRecovery(host, pins, request, run);
     return { state: "done", summary };
   } finally {
     // unless it has become the pinned one
     await rm(file, { force: true });
+  }
+}
+
+/**
+ * Last of all, when it is a volume: of an adoption that fails nobody is told the passphrase, and its slot would stay in the image.
+ * Once it has begun, the next command ends it.
+ */
+async function addRecovery(host: Host, pins: PinStore, request: AdoptRequest, run: RunContext): Promise<void> {
+  const { volume, remote, recoveryPassphrase } = request;
+  if (recoveryPassphrase === undefined) return;
+  const newKey = Buffer.from(recoveryPassphrase);
+  try {
+    const target = { volume, remote, pin: await pins.require(volume.name), headerFile: pins.headerFile(volume.name) };
+    await addKeyToVolume(host, pins, target, { newKey, role: "recovery" }, run);
+  } catch (thrown) {
+    const cause = asLuksmithError(thrown);
+    throw new LuksmithError(cause.code, `it is a volume now, but has no recovery passphrase: ${cause.message}`, {
+      hint: `luksmith key add ${volume.name} --generate`,
+      cause,
+    });
+  } finally {
+    newKey.fill(0);
   }
 }
 
@@ -247,7 +270,7 @@ class Adoption {
   /** From now on the copy is what opens the volume; it is on this machine's disk before the image gets its new slots. */
   async #pinHeader({ imageDevice, signal }: Opened): Promise<void> {
     const { exec } = this.#host;
-    const { volume, passphrase, recoveryPassphrase } = this.#request;
+    const { volume, passphrase } = this.#request;
     const { file, header } = this.#fetched;
     const headerFile = this.#pins.headerFile(volume.name);
     await this.#run.step("pin the header", async () => {
@@ -257,7 +280,7 @@ class Adoption {
       await putAside(headerFile, this.#run.runId);
       await rename(file, headerFile);
       await makeDurable(headerFile);
-      if (passphrase === undefined && recoveryPassphrase === undefined) return;
+      if (passphrase === undefined) return;
       await storeForeignHeader(exec, { from: headerFile, to: imageDevice, header }, signal);
     });
   }
@@ -265,7 +288,7 @@ class Adoption {
   /** In the copy alone. @throws {LuksmithError} "wrong_key" when the agent's own key does not open it in the end */
   async #addSlots(signal: AbortSignal): Promise<void> {
     const { exec } = this.#host;
-    const { volume, passphrase, recoveryPassphrase } = this.#request;
+    const { volume, passphrase } = this.#request;
     const { file } = this.#fetched;
     const own = await readKey(exec, volume.key, signal);
     try {
@@ -276,12 +299,6 @@ class Adoption {
       if ((await opens(own)) === undefined) {
         throw new LuksmithError("wrong_key", `${keySourceText(volume.key)} does not open the image`);
       }
-      if (recoveryPassphrase === undefined) return;
-      const newKey = Buffer.from(recoveryPassphrase);
-      await addKey(exec, { headerFile: file, key: own, newKey, kdf: volume.kdf }, signal);
-      const slot = await opens(newKey);
-      if (slot === undefined) throw new LuksmithError("tool_failed", "the recovery passphrase does not open the image");
-      await addToken(exec, file, slotToken(slot, "recovery", this.#host.clock.now()), signal);
     } finally {
       own.fill(0);
     }

@@ -60,6 +60,8 @@ test("every decision is a line, with its reason, before the call goes on", async
   await assert.rejects(access.authorize(bob, "audit"), { code: "denied" });
   await assert.rejects(access.authorize("unknown", "status"), { code: "denied" });
   assert.throws(() => access.requireRoot(caller, "doctor"), { code: "denied" });
+  const isRoot = await access.authorize(root, "keys", { volume: "home" });
+  const { granted } = access.requireRoot(isRoot, "keys", { volume: "home" }, "a recovery kit");
   const lines = await written();
   assert.deepEqual(
     lines.map(({ decision, uid, user, pid, verb, volume, job, reason }) =>
@@ -72,9 +74,12 @@ test("every decision is a line, with its reason, before the call goes on", async
       "refused|1001|bob|19|audit|||bob is not in the group luksmith, whose members alone may speak to the agent",
       "refused|||| status|||it is not known who is calling".replace("| status", "|status"),
       "refused|1000|alice|18|doctor|||only root may do this, whatever the rules say",
+      "allowed|0|root|17|keys|home||root may do everything",
+      "allowed|0|root|17|keys|home||root may do everything: a recovery kit",
     ],
   );
   assert.equal(caller.granted.id, lines[1]?.id);
+  assert.equal(granted.id, lines.at(-1)?.id);
   assert.equal(new Set(lines.map(({ id }) => id)).size, lines.length);
 });
 

@@ -26,6 +26,10 @@ function keyAgent(state: RunState = RunState.DONE): { script: Script; got: strin
       got.push(oldKey.toString(), newKey.toString());
       return { run, recoveryPassphrase: "" };
     },
+    reencryptVolume: ({ keep, dropOthers, dryRun }) => {
+      got.push(...keep.map(({ slot, key }) => `${slot} ${key}`), `others go: ${dropOthers}, dry run: ${dryRun}`);
+      return { run };
+    },
     removeKey: ({ slot }) => {
       got.push(`remove ${slot}`);
       return { run };
@@ -40,6 +44,7 @@ function keyAgent(state: RunState = RunState.DONE): { script: Script; got: strin
       sourceText: "what /bin/key prints",
       fault: undefined,
       unfinished: true,
+      reencrypting: false,
     }),
     watchRun: (_request, send) => {
       for (const event of backupEvents(sampleRun({ verb: Verb.ADD_KEY, state, error }))) send({ event });
@@ -95,6 +100,20 @@ test("a passphrase is a line of standard input, without its end and with everyth
   });
   assert.equal(rotated.exitCode, 0, rotated.stderr);
   assert.deepEqual(got, [" tulips & größe ", "the old one", "the new one"]);
+});
+
+test("a re-encryption asks for the slots that are to stay, in the order in which they are named", async () => {
+  const { script, got } = keyAgent();
+  await using agent = await scriptedAgent(script);
+  const named = ["key", "reencrypt", "home", "--keep", "2", "--keep", "1", "--keep", "2"];
+  const begun = await runCli(named, { ...agent, stdin: "of slot two\nof slot one\n" });
+  assert.equal(begun.exitCode, 0, begun.stderr);
+  assert.equal((await runCli([...named, "--dry-run", "--drop-others"], agent)).exitCode, 0);
+  assert.equal((await runCli(["key", "reencrypt", "home", "--keep", "32"], agent)).exitCode, 2);
+  assert.deepEqual(got, [
+    ...["2 of slot two", "1 of slot one", "others go: false, dry run: false"],
+    ...["2 ", "1 ", "others go: true, dry run: true"],
+  ]);
 });
 
 test("none is asked for where nobody can type, and an empty one is none", async () => {

@@ -48,5 +48,5 @@ export async function storedHeader(scene: Scene): Promise<Buffer> {
 export async function assertSettled(scene: Scene): Promise<void> {
   assert.ok((await readFile(pinned)).equals(await storedHeader(scene)), "the stored header is the pinned one");
   for (const left of ["key-change.json", "header.luks.changed"]) assert.ok(!existsSync(join(directory, left)), left);
-  assert.ok(!existsSync(`${keyFile}.next`));
+  assert.ok(!existsSync(`${keyFile}.luksmith-next`));
 }

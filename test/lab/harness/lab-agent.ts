@@ -229,6 +229,15 @@ export class LabAgent implements AsyncDisposable {
     return this.#start((done) => this.#client.rotateKey({ volume, agents: keys === undefined, oldKey, newKey }, done));
   }
 
+  async reencrypt(volume: string, options: Partial<Agent.ReencryptVolumeRequest> = {}): Promise<Followed> {
+    return this.follow(await this.startReencrypt(volume, options));
+  }
+
+  startReencrypt(volume: string, options: Partial<Agent.ReencryptVolumeRequest> = {}): Promise<string> {
+    const request = { volume, keep: [], dropOthers: false, dryRun: false, ...options };
+    return this.#start((done) => this.#client.reencryptVolume(request, done));
+  }
+
   startBackup(job: string, options: Partial<Agent.BackupRequest> = {}): Promise<Agent.BackupResponse> {
     return this.#call((done) =>
       this.#client.backup({ job, dryRun: false, acceptRollback: false, sources: [], ...options }, done),

@@ -69,6 +69,12 @@ export class ServiceManager implements AsyncDisposable {
     await this.run(["systemctl", "daemon-reload"]);
   }
 
+  /** What `systemctl edit` would write. @param settings of its [Service] */
+  async edit(unit: string, settings: string): Promise<void> {
+    await writeFile(join(units, `${unit}.d`, "override.conf"), `[Service]\n${settings}\n`);
+    await this.run(["systemctl", "daemon-reload"]);
+  }
+
   /** A property of a unit, as `systemctl show` says it. */
   async show(unit: string, property: string): Promise<string> {
     const { stdout } = await this.run(["systemctl", "show", "--value", "--property", property, unit]);

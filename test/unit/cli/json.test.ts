@@ -207,8 +207,16 @@ const samples: Record<JsonType, JsonObject[]> = {
       sourceText: "/etc/luksmith/keys/home.key",
       fault: undefined,
       unfinished: false,
+      reencrypting: true,
     }),
-    keysJson("home", { slots: [], source: "command", sourceText: "what /k prints", fault: detail, unfinished: true }),
+    keysJson("home", {
+      slots: [],
+      source: "command",
+      sourceText: "what /k prints",
+      fault: detail,
+      unfinished: true,
+      reencrypting: false,
+    }),
   ],
   recovery_passphrase: [
     recoveryPassphraseJson({ volume: "home", runId: "7f3a", finished: true, recoveryPassphrase: "tulip" }),

@@ -11,6 +11,8 @@ const header = (...numbers: number[]): LuksHeader => ({
   tokensOf: () => [],
   metadataBytes: 16_384,
   isReencrypting: false,
+  needsRecovery: false,
+  hasTouchedData: true,
 });
 
 test("a slot can go that is there and is not the last", () => {

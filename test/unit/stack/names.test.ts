@@ -19,6 +19,7 @@ test("everything carries the volume's name", () => {
     mapping: "luksmith-home",
     imageDevice: "luksmith-home.image",
     shrinking: "luksmith-home.shrinking",
+    header: "luksmith-home.header",
   });
 });
 
@@ -27,8 +28,8 @@ test("no volume's names are another's, and each leads back to its volume", () =>
   const seen = new Set<string>();
   for (const volume of volumes) {
     assert.match(volume, namePattern);
-    const { mapping, imageDevice } = stackNames("/run/luksmith", volume);
-    for (const name of [mapping, imageDevice]) {
+    const { mapping, imageDevice, header } = stackNames("/run/luksmith", volume);
+    for (const name of [mapping, imageDevice, header]) {
       assert.ok(!seen.has(name), name);
       seen.add(name);
       assert.equal(volumeOfDm(name), volume);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseDmTables, parseSnapshotUse } from "../../../agent/tools/dmsetup.ts";
+import { parseDmTables, parseMirrorWhole, parseSnapshotUse } from "../../../agent/tools/dmsetup.ts";
 
 test("the lines of `dmsetup table`", () => {
   const text = [
@@ -44,4 +44,11 @@ test("how much of a snapshot is in use, and that it is none any more", () => {
     assert.equal(parseSnapshotUse(`0 376832 snapshot ${said}\n`), undefined);
   }
   assert.equal(parseSnapshotUse("0 8 linear 7:0 0"), undefined);
+});
+
+test("a mirror is whole while none of its two places has failed", () => {
+  assert.ok(parseMirrorWhole("0 32768 mirror 2 7:1 7:0 32/32 1 AA 1 core\n"));
+  for (const said of ["0 32768 mirror 2 7:1 7:0 31/32 1 AD 1 core", "0 32768 mirror 2 7:1 7:0 32/32 1 DA 1 core", ""]) {
+    assert.ok(!parseMirrorWhole(said), said);
+  }
 });

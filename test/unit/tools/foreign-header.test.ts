@@ -51,7 +51,26 @@ const { segments, keyslots } = dump();
 const segment = segments["0"];
 const slot = keyslots["0"];
 const openArea = { type: "raw", encryption: "cipher_null-ecb", key_size: 16 };
+const costly = (kdf: object) => ({ keyslots: { "0": { ...slot, kdf } } });
 const refusals: [what: string, change: Partial<ReturnType<typeof dump>>, why: RegExp][] = [
+  [
+    "a slot of many iterations",
+    costly({ type: "pbkdf2", iterations: 4e9 }),
+    /to try a key on it takes 4000000000 iter/,
+  ],
+  ["a slot of much memory", costly({ type: "argon2id", memory: 2 ** 30, time: 1, cpus: 4 }), /takes 1073741824 KiB/],
+  ["a slot of many passes", costly({ type: "argon2i", memory: 2 ** 20, time: 300, cpus: 4 }), /300 passes over/],
+  ["a slot of many threads", costly({ type: "argon2id", memory: 2 ** 20, time: 4, cpus: 500 }), /500 threads/],
+  [
+    "a digest of many iterations",
+    { digests: { "0": { type: "pbkdf2", keyslots: ["0"], segments: ["0"], iterations: 4e9 } } },
+    /4000000000 iterations/,
+  ],
+  [
+    "data that begin far away",
+    { segments: { "0": { ...segment, offset: `${2 ** 40}` } } },
+    /begin only at byte 1099511627776/,
+  ],
   ["plain text", { segments: { "0": { ...segment, encryption: "cipher_null-ecb" } } }, /cipher is cipher_null-ecb/],
   [
     "a key slot that any key opens",

@@ -14,6 +14,7 @@ function header(changes: object = {}): string {
       2: { type: "clevis", keyslots: ["1"] },
     },
     segments: {},
+    digests: {},
     config: { json_size: "12288", keyslots_size: "4194304" },
     ...changes,
   });
@@ -41,6 +42,29 @@ test("a re-encryption that has begun is noticed by its slot and by its requireme
   assert.ok(parseLuksHeader(header({ keyslots: { 0: slot(), 1: slot("reencrypt") } })).isReencrypting);
   const config = { json_size: "12288", keyslots_size: "1", requirements: { mandatory: ["online-reencrypt-v2"] } };
   assert.ok(parseLuksHeader(header({ config })).isReencrypting);
+});
+
+test("whether a re-encryption has come to the data yet", () => {
+  const crypt = { type: "crypt" };
+  const kept = { 8: { ...crypt, flags: ["backup-previous"] }, 9: { ...crypt, flags: ["backup-final"] } };
+  const touched = (segments: object, ...ofOld: string[]) =>
+    parseLuksHeader(
+      header({
+        segments: { ...segments, ...kept },
+        digests: { 0: { segments: [...ofOld, "8"] }, 1: { segments: ["9"] } },
+      }),
+    ).hasTouchedData;
+  assert.equal(touched({ 0: crypt }, "0"), false);
+  assert.equal(touched({ 0: { ...crypt, flags: ["in-reencryption"] }, 1: crypt }, "1"), true);
+  assert.equal(touched({ 0: crypt, 1: crypt }, "1"), true);
+  // all of it is done
+  assert.equal(touched({ 0: crypt }), true);
+});
+
+test("that one was cut short amid a piece of the data is seen by the piece", () => {
+  const segments = (...flags: string[]) => ({ segments: { 0: { type: "crypt" }, 1: { type: "crypt", flags } } });
+  assert.ok(parseLuksHeader(header(segments("in-reencryption"))).needsRecovery);
+  assert.ok(!parseLuksHeader(header(segments("backup-previous"))).needsRecovery);
 });
 
 test("what is no header, and a token of ours that says nothing", () => {

@@ -625,6 +625,8 @@ export interface ListKeysResponse {
     | undefined;
   /** A change of the keys was interrupted, and is not in the stored header yet. */
   unfinished: boolean;
+  /** A re-encryption has begun and not ended: both volume keys have slots. */
+  reencrypting: boolean;
 }
 
 export interface KeySlot {
@@ -737,6 +739,25 @@ export interface RotateKeyResponse {
     | undefined;
   /** As of AddKeyResponse. */
   recoveryPassphrase: string;
+}
+
+export interface ReencryptVolumeRequest {
+  volume: string;
+  /** Slots of people that are to open the volume afterwards as well. */
+  keep: KeptSlot[];
+  /** All others, but the agent's own, are given up. Otherwise it is refused when there are any. */
+  dropOthers: boolean;
+  /** The keys of slots can be left out. */
+  dryRun: boolean;
+}
+
+export interface KeptSlot {
+  slot: number;
+  key: Buffer;
+}
+
+export interface ReencryptVolumeResponse {
+  run: Run | undefined;
 }
 
 export interface ExportRecoveryKitRequest {
@@ -6726,7 +6747,7 @@ export const ListKeysRequest: MessageFns<ListKeysRequest> = {
 };
 
 function createBaseListKeysResponse(): ListKeysResponse {
-  return { slots: [], source: "", sourceText: "", fault: undefined, unfinished: false };
+  return { slots: [], source: "", sourceText: "", fault: undefined, unfinished: false, reencrypting: false };
 }
 
 export const ListKeysResponse: MessageFns<ListKeysResponse> = {
@@ -6745,6 +6766,9 @@ export const ListKeysResponse: MessageFns<ListKeysResponse> = {
     }
     if (message.unfinished !== false) {
       writer.uint32(40).bool(message.unfinished);
+    }
+    if (message.reencrypting !== false) {
+      writer.uint32(48).bool(message.reencrypting);
     }
     return writer;
   },
@@ -6802,6 +6826,14 @@ export const ListKeysResponse: MessageFns<ListKeysResponse> = {
             message.unfinished = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.reencrypting = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6825,6 +6857,7 @@ export const ListKeysResponse: MessageFns<ListKeysResponse> = {
         : "",
       fault: isSet(object.fault) ? ErrorDetail.fromJSON(object.fault) : undefined,
       unfinished: isSet(object.unfinished) ? globalThis.Boolean(object.unfinished) : false,
+      reencrypting: isSet(object.reencrypting) ? globalThis.Boolean(object.reencrypting) : false,
     };
   },
 
@@ -6845,6 +6878,9 @@ export const ListKeysResponse: MessageFns<ListKeysResponse> = {
     if (message.unfinished !== false) {
       obj.unfinished = message.unfinished;
     }
+    if (message.reencrypting !== false) {
+      obj.reencrypting = message.reencrypting;
+    }
     return obj;
   },
 
@@ -6860,6 +6896,7 @@ export const ListKeysResponse: MessageFns<ListKeysResponse> = {
       ? ErrorDetail.fromPartial(object.fault)
       : undefined;
     message.unfinished = object.unfinished ?? false;
+    message.reencrypting = object.reencrypting ?? false;
     return message;
   },
 };
@@ -7541,6 +7578,283 @@ export const RotateKeyResponse: MessageFns<RotateKeyResponse> = {
     const message = createBaseRotateKeyResponse();
     message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
     message.recoveryPassphrase = object.recoveryPassphrase ?? "";
+    return message;
+  },
+};
+
+function createBaseReencryptVolumeRequest(): ReencryptVolumeRequest {
+  return { volume: "", keep: [], dropOthers: false, dryRun: false };
+}
+
+export const ReencryptVolumeRequest: MessageFns<ReencryptVolumeRequest> = {
+  encode(message: ReencryptVolumeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volume !== "") {
+      writer.uint32(10).string(message.volume);
+    }
+    for (const v of message.keep) {
+      KeptSlot.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.dropOthers !== false) {
+      writer.uint32(24).bool(message.dropOthers);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(32).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReencryptVolumeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReencryptVolumeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keep.push(KeptSlot.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.dropOthers = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReencryptVolumeRequest {
+    return {
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
+      keep: globalThis.Array.isArray(object?.keep) ? object.keep.map((e: any) => KeptSlot.fromJSON(e)) : [],
+      dropOthers: isSet(object.dropOthers)
+        ? globalThis.Boolean(object.dropOthers)
+        : isSet(object.drop_others)
+        ? globalThis.Boolean(object.drop_others)
+        : false,
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+    };
+  },
+
+  toJSON(message: ReencryptVolumeRequest): unknown {
+    const obj: any = {};
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
+    if (message.keep?.length) {
+      obj.keep = message.keep.map((e) => KeptSlot.toJSON(e));
+    }
+    if (message.dropOthers !== false) {
+      obj.dropOthers = message.dropOthers;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReencryptVolumeRequest>): ReencryptVolumeRequest {
+    return ReencryptVolumeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReencryptVolumeRequest>): ReencryptVolumeRequest {
+    const message = createBaseReencryptVolumeRequest();
+    message.volume = object.volume ?? "";
+    message.keep = object.keep?.map((e) => KeptSlot.fromPartial(e)) || [];
+    message.dropOthers = object.dropOthers ?? false;
+    message.dryRun = object.dryRun ?? false;
+    return message;
+  },
+};
+
+function createBaseKeptSlot(): KeptSlot {
+  return { slot: 0, key: Buffer.alloc(0) };
+}
+
+export const KeptSlot: MessageFns<KeptSlot> = {
+  encode(message: KeptSlot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.slot !== 0) {
+      writer.uint32(8).uint32(message.slot);
+    }
+    if (message.key.length !== 0) {
+      writer.uint32(18).bytes(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeptSlot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeptSlot();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.slot = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): KeptSlot {
+    return {
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+      key: isSet(object.key) ? Buffer.from(bytesFromBase64(object.key)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: KeptSlot): unknown {
+    const obj: any = {};
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    if (message.key.length !== 0) {
+      obj.key = base64FromBytes(message.key);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<KeptSlot>): KeptSlot {
+    return KeptSlot.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KeptSlot>): KeptSlot {
+    const message = createBaseKeptSlot();
+    message.slot = object.slot ?? 0;
+    message.key = object.key ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseReencryptVolumeResponse(): ReencryptVolumeResponse {
+  return { run: undefined };
+}
+
+export const ReencryptVolumeResponse: MessageFns<ReencryptVolumeResponse> = {
+  encode(message: ReencryptVolumeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReencryptVolumeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReencryptVolumeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = Run.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReencryptVolumeResponse {
+    return { run: isSet(object.run) ? Run.fromJSON(object.run) : undefined };
+  },
+
+  toJSON(message: ReencryptVolumeResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = Run.toJSON(message.run);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReencryptVolumeResponse>): ReencryptVolumeResponse {
+    return ReencryptVolumeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReencryptVolumeResponse>): ReencryptVolumeResponse {
+    const message = createBaseReencryptVolumeResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
     return message;
   },
 };
@@ -9565,6 +9879,18 @@ export const AgentServiceService = {
     responseSerialize: (value: RotateKeyResponse): Buffer => Buffer.from(RotateKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RotateKeyResponse => RotateKeyResponse.decode(value),
   },
+  /** Another volume key; an interrupted one is gone on with. */
+  reencryptVolume: {
+    path: "/luksmith.v1.AgentService/ReencryptVolume" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReencryptVolumeRequest): Buffer =>
+      Buffer.from(ReencryptVolumeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReencryptVolumeRequest => ReencryptVolumeRequest.decode(value),
+    responseSerialize: (value: ReencryptVolumeResponse): Buffer =>
+      Buffer.from(ReencryptVolumeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReencryptVolumeResponse => ReencryptVolumeResponse.decode(value),
+  },
   /** What a recovery kit is made of: what the volume is, then its header in pieces. */
   exportRecoveryKit: {
     path: "/luksmith.v1.AgentService/ExportRecoveryKit" as const,
@@ -9667,6 +9993,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   removeKey: handleUnaryCall<RemoveKeyRequest, RemoveKeyResponse>;
   /** Another key in the place of one. */
   rotateKey: handleUnaryCall<RotateKeyRequest, RotateKeyResponse>;
+  /** Another volume key; an interrupted one is gone on with. */
+  reencryptVolume: handleUnaryCall<ReencryptVolumeRequest, ReencryptVolumeResponse>;
   /** What a recovery kit is made of: what the volume is, then its header in pieces. */
   exportRecoveryKit: handleServerStreamingCall<ExportRecoveryKitRequest, ExportRecoveryKitResponse>;
   /** Shows a job's snapshots as a directory that the caller alone can enter, until the run ends. */
@@ -10148,6 +10476,22 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RotateKeyResponse) => void,
+  ): ClientUnaryCall;
+  /** Another volume key; an interrupted one is gone on with. */
+  reencryptVolume(
+    request: ReencryptVolumeRequest,
+    callback: (error: ServiceError | null, response: ReencryptVolumeResponse) => void,
+  ): ClientUnaryCall;
+  reencryptVolume(
+    request: ReencryptVolumeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReencryptVolumeResponse) => void,
+  ): ClientUnaryCall;
+  reencryptVolume(
+    request: ReencryptVolumeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReencryptVolumeResponse) => void,
   ): ClientUnaryCall;
   /** What a recovery kit is made of: what the volume is, then its header in pieces. */
   exportRecoveryKit(

@@ -37,6 +37,7 @@ export const Verb = {
   REMOVE_KEY: 26,
   ROTATE_KEY: 27,
   ADOPT_VOLUME: 28,
+  REENCRYPT_VOLUME: 40,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -66,6 +67,7 @@ export namespace Verb {
   export type REMOVE_KEY = typeof Verb.REMOVE_KEY;
   export type ROTATE_KEY = typeof Verb.ROTATE_KEY;
   export type ADOPT_VOLUME = typeof Verb.ADOPT_VOLUME;
+  export type REENCRYPT_VOLUME = typeof Verb.REENCRYPT_VOLUME;
   export type UNRECOGNIZED = typeof Verb.UNRECOGNIZED;
 }
 
@@ -140,6 +142,9 @@ export function verbFromJSON(object: any): Verb {
     case 28:
     case "VERB_ADOPT_VOLUME":
       return Verb.ADOPT_VOLUME;
+    case 40:
+    case "VERB_REENCRYPT_VOLUME":
+      return Verb.REENCRYPT_VOLUME;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -195,6 +200,8 @@ export function verbToJSON(object: Verb): string {
       return "VERB_ROTATE_KEY";
     case Verb.ADOPT_VOLUME:
       return "VERB_ADOPT_VOLUME";
+    case Verb.REENCRYPT_VOLUME:
+      return "VERB_REENCRYPT_VOLUME";
     case Verb.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
