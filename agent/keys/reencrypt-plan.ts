@@ -4,7 +4,7 @@
  */
 
 import { LuksmithError } from "../../common/errors.ts";
-import { plural } from "../../common/units.ts";
+import { formatBytes, plural } from "../../common/units.ts";
 import type { LuksHeader } from "../tools/luks-header.ts";
 import { isOneLine } from "../tools/reencrypt.ts";
 import { requireSlot } from "./slots.ts";
@@ -54,4 +54,23 @@ export function slotText({ slots }: LuksHeader, slot: number): string {
 export function requireOneLine(key: Uint8Array, what: string, hint: string): void {
   if (isOneLine(key)) return;
   throw new LuksmithError("usage", `${what} holds a line break, and cryptsetup takes none here`, { hint });
+}
+
+/**
+ * What was a hole in the image is data afterwards, like everything else.
+ * @param wanted.freeBytes undefined: the host does not say
+ * @returns why there is no room for it; undefined when there is, as far as is known
+ */
+export function noRoomForHoles(wanted: {
+  readonly volume: string;
+  readonly remote: string;
+  readonly moreBytes: number;
+  readonly freeBytes: number | undefined;
+}): LuksmithError | undefined {
+  const { volume, remote, moreBytes, freeBytes } = wanted;
+  if (freeBytes === undefined || moreBytes <= freeBytes) return undefined;
+  const takes = `would take ${formatBytes(moreBytes)} more on ${remote}, which has ${formatBytes(freeBytes)} left`;
+  return new LuksmithError("full", `a re-encrypted image has no holes: that of volume ${volume} ${takes}`, {
+    hint: `make room there, or make the volume smaller: luksmith volume resize ${volume} --dry-run`,
+  });
 }

@@ -12,7 +12,7 @@ import { KeyChange } from "../volume/key-change.ts";
 import { keySourceText, readKey } from "../volume/key-source.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { endReencryption, type NewVolumeKey, Reencryption } from "../volume/reencryption.ts";
-import { planSlots, requireOneLine, slotText } from "./reencrypt-plan.ts";
+import { noRoomForHoles, planSlots, requireOneLine, slotText } from "./reencrypt-plan.ts";
 import { requireSlotOf } from "./slots.ts";
 
 interface KeptSlot {
@@ -111,19 +111,13 @@ async function planKeys(
   return { key, plan };
 }
 
-/** What was a hole in the image is data afterwards, like everything else. */
 async function requireRoom({ image, signal }: Connected, { volume, remote, pin }: Target, run: RunContext) {
   const [stat, { freeBytes }] = await Promise.all([image.stat(signal), image.room(signal)]);
-  const more = Math.max(0, pin.imageBytes - (stat?.allocatedBytes ?? 0));
-  run.note(
-    `the image takes all of its ${formatBytes(pin.imageBytes)} on ${remote.name} afterwards: ${formatBytes(more)} more`,
-  );
-  if (freeBytes === undefined || more <= freeBytes) return;
-  throw new LuksmithError(
-    "full",
-    `a re-encrypted image has no holes, and would take ${formatBytes(more)} more on ${remote.name}, which has ${formatBytes(freeBytes)} left`,
-    { hint: `make room there, or make the volume smaller: luksmith volume resize ${volume.name} --dry-run` },
-  );
+  const moreBytes = Math.max(0, pin.imageBytes - (stat?.allocatedBytes ?? 0));
+  const all = formatBytes(pin.imageBytes);
+  run.note(`the image takes all of its ${all} on ${remote.name} afterwards: ${formatBytes(moreBytes)} more`);
+  const fault = noRoomForHoles({ volume: volume.name, remote: remote.name, moreBytes, freeBytes });
+  if (fault !== undefined) throw fault;
 }
 
 /** Tries it, as everything that uses the volume from now on does. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { planSlots, requireOneLine } from "../../../agent/keys/reencrypt-plan.ts";
+import { noRoomForHoles, planSlots, requireOneLine } from "../../../agent/keys/reencrypt-plan.ts";
 import type { LuksHeader, SlotRole } from "../../../agent/tools/luks-header.ts";
 
 const roles: Readonly<Record<number, SlotRole>> = { 1: "recovery", 2: "added" };
@@ -37,4 +37,13 @@ test("a slot that is not there cannot stay", () => {
 test("a key with a line break would be half a key to cryptsetup", () => {
   requireOneLine(Buffer.from([0, 13, 255]), "it", "h");
   assert.throws(() => requireOneLine(Buffer.from("word\n"), "/k", "h"), { code: "usage", message: /^\/k holds/ });
+});
+
+test("the holes of an image need room, where the host says how much it has", () => {
+  const wanted = { volume: "home", remote: "vault", moreBytes: 2 ** 30 };
+  assert.equal(noRoomForHoles({ ...wanted, freeBytes: 2 ** 30 }), undefined);
+  assert.equal(noRoomForHoles({ ...wanted, freeBytes: undefined }), undefined);
+  const fault = noRoomForHoles({ ...wanted, freeBytes: 2 ** 20 });
+  assert.equal(fault?.code, "full");
+  assert.match(fault?.message ?? "", /volume home would take 1\.00 GiB more on vault, which has 1\.00 MiB left$/);
 });

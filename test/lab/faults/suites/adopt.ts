@@ -72,6 +72,8 @@ ${names.map((name) => `  ${name}: { volume: ${name}, sources: [${source}] }`).jo
         await scene.startAgent();
         assertDone(await scene.agent.adopt(name, name, asked()));
         assert.equal((await scene.agent.snapshots(name)).length, 1);
+        // that of before, the agent's and one recovery passphrase: of what was broken off none is left
+        assert.equal((await scene.agent.keys(name)).slots.length, 3);
         const backup = await scene.agent.backup(name);
         assertDone(backup);
         assert.equal(backup.run.totals?.filesCopied, 0);
