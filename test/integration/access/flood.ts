@@ -118,6 +118,23 @@ const attacks: Record<string, () => Promise<unknown>> = {
     const closed = Array.from({ length: 50 }, () => once(call(opened, "GetStatus", large), "close"));
     await Promise.race([Promise.allSettled(closed), once(opened, "close")]);
   },
+  /** Reads nothing of what it has asked for, in all the calls that it can have. */
+  async slow() {
+    const opened = session();
+    await once(opened, "remoteSettings");
+    for (let count = 0; count < 32; count += 1) {
+      const stream = opened.request({
+        ":method": "POST",
+        ":path": `${service}/WatchRun`,
+        "content-type": "application/grpc",
+        te: "trailers",
+      });
+      stream.on("error", () => undefined).pause();
+      // WatchRunRequest { id: "last", follow: true }
+      stream.end(Buffer.from([0, 0, 0, 0, 8, 0x0a, 4, ...Buffer.from("last"), 0x10, 1]));
+      await Promise.race([once(stream, "response"), once(stream, "close")]);
+    }
+  },
   /** A request of a hundred megabytes that claims to be one of a megabyte at a time. */
   async endless() {
     const opened = session();
