@@ -25,12 +25,13 @@ function targetsDirectory(runtimeDir: string): string {
 
 /**
  * @param into absolute; it need not be there
+ * @param paths below it, of what is going to be written
  * @param work gets the path by which it is to be written to
  * @throws {LuksmithError} "usage" when a link on the way is not root's; "tool_failed" when the directory was exchanged just now
  */
 export async function withGuardedTarget<T>(
   host: Host,
-  into: string,
+  { into, paths }: { into: string; paths: readonly Buffer[] },
   signal: AbortSignal,
   work: (guarded: string) => Promise<T>,
 ): Promise<T> {
@@ -49,6 +50,7 @@ export async function withGuardedTarget<T>(
   await mkdir(places, { recursive: true, mode: 0o700 });
   await mkdir(guarded, { mode: 0o700 });
   await mountAt(exec, real, guarded, host.runtimeDir, signal);
+  await followNoLinks(exec, guarded, paths, signal);
   await requireSame(real, guarded);
   return await work(join(guarded, ...missing));
 }
@@ -74,18 +76,35 @@ async function mountAt(
   if (hasMounts) await bindTree(exec, real, guarded, signal);
   else await bindMount(exec, real, guarded, signal);
   const ours = join(guarded, relative(real, runtimeDir));
-  for (const { mountPoint, options } of (await mountsIn(guarded)).toReversed()) {
+  for (const { mountPoint } of (await mountsIn(guarded)).toReversed()) {
     // nobody restores into what luksmith has attached, which must not be kept busy
     if (mountPoint === ours || mountPoint.startsWith(`${ours}/`))
       await unmount(exec, mountPoint, unmountDeadlineMs, "lazy");
-    else
-      await remountFlags(
-        exec,
-        mountPoint,
-        [...[...options].filter((flag) => keptFlags.has(flag)), "nosymfollow"],
-        signal,
-      );
   }
+}
+
+async function followNoLinks(
+  exec: Exec,
+  guarded: string,
+  paths: readonly Buffer[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { mountPoint, options, type } of await mountsIn(guarded)) {
+    // to name one would mount what it stands for; that is then not there
+    if (type === "autofs" || !isConcerned(mountPoint.slice(guarded.length + 1), paths)) continue;
+    const kept = [...options].filter((flag) => keptFlags.has(flag));
+    await remountFlags(exec, mountPoint, [...kept, "nosymfollow"], signal);
+  }
+}
+
+/** Pure. Whether something is written to what is mounted there. @param mounted relative, empty for the target itself */
+export function isConcerned(mounted: string, paths: readonly Buffer[]): boolean {
+  if (mounted === "") return true;
+  const at = Buffer.from(mounted).toString("latin1");
+  return paths.some((path) => {
+    const name = path.toString("latin1");
+    return name === "" || name === at || name.startsWith(`${at}/`) || at.startsWith(`${name}/`);
+  });
 }
 
 /** mount(8) has gone by the path once more. What is mounted now stays what it is. */

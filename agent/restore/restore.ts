@@ -233,7 +233,7 @@ export async function restoreFrom(
         totals,
       };
     };
-    return as !== undefined || dryRun ? write(into) : withGuardedTarget(host, into, signal, write);
+    return as !== undefined || dryRun ? write(into) : withGuardedTarget(host, { into, paths }, signal, write);
   });
 }
 
