@@ -32,8 +32,8 @@ import {
   requireNotEmpty,
   requireTaken,
 } from "./deletion.ts";
-import { withGuardedTarget } from "./guarded-target.ts";
 import { cutShort, isDirectory, remember, requireUnchanged, wouldOverwrite } from "./going-on.ts";
+import { withGuardedTarget } from "./guarded-target.ts";
 import { snapshotPath, withAncestors, withoutNested } from "./paths.ts";
 import { planRestore } from "./plan.ts";
 import { finishUnderWay, underWayName } from "./under-way.ts";
@@ -225,7 +225,9 @@ export async function restoreFrom(
         await unfinished.forget(command).catch(() => run.note("that this restore is done cannot be written down"));
       }
       const verb = dryRun ? "would restore" : "restored";
-      const removedNote = options.delete ? `; ${dryRun ? "would remove" : "removed"} ${removed} that are not in it` : "";
+      const removedNote = options.delete
+        ? `; ${dryRun ? "would remove" : "removed"} ${removed} that are not in it`
+        : "";
       return {
         state: incomplete ? "incomplete" : "done",
         snapshot: snapshot.name,

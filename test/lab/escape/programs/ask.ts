@@ -16,7 +16,7 @@ interface Method {
 const messages: Record<string, unknown> = { ...agent, ...looking };
 const methods = agent.AgentServiceService as unknown as Record<string, Method>;
 const callMs = 120_000;
-/** Of a stream, the rest is not waited for. */
+/** Of a stream, so many and the last are kept. */
 const mostResponses = 1000;
 
 function complete(method: Method, request: unknown): unknown {
@@ -66,7 +66,11 @@ function call(name: string, request: unknown): Promise<{ error?: ServiceError; r
       options,
     );
     const responses: unknown[] = [];
-    stream.on("data", (response) => responses.length < mostResponses && responses.push(response));
+    stream.on("data", (response) => {
+      // the last one says how it ended
+      if (responses.length === mostResponses) responses.pop();
+      responses.push(response);
+    });
     stream.once("error", (error: ServiceError) => settle({ error, responses }));
     stream.once("end", () => settle({ responses }));
   });
