@@ -11,13 +11,15 @@ import { waitUntil } from "../common/wait-until.ts";
 import { AgentServiceService } from "../proto/gen/luksmith/v1/agent.ts";
 import { Access } from "./access/access.ts";
 import { openLibc } from "./access/libc.ts";
+import { Places } from "./access/places.ts";
 import { claimSocket } from "./access/socket-claim.ts";
-import { maxRequestBytes, serveUnix } from "./access/unix-server.ts";
+import { callsEach, serverOptions, serveUnix } from "./access/unix-server.ts";
 import { UserDatabase } from "./access/user-database.ts";
 import { AuditLog } from "./audit/audit-log.ts";
 import { Browses } from "./browse/browses.ts";
 import type { AgentConfig } from "./config/agent-config.ts";
 import { recallPastBackups, rememberToRecall } from "./recall/recall.ts";
+import { limited } from "./rpc/limited.ts";
 import { agentService } from "./rpc/service.ts";
 import { RunManager } from "./runs/run-manager.ts";
 import { RunStore } from "./runs/run-store.ts";
@@ -56,28 +58,33 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   const users = new UserDatabase(exec, systemClock);
   const access = new Access(config, users, audit);
   const pins = new PinStore(config.stateDir);
-  const server = new Server({ "grpc.max_receive_message_length": maxRequestBytes });
-  server.addService(
-    AgentServiceService,
-    agentService({
-      browses: new Browses(),
-      config,
-      configPath,
-      host,
-      pins,
-      runs,
-      access,
-      audit,
-      users,
-      startedAt: systemClock.now(),
-    }),
-  );
+  const server = new Server(serverOptions);
+  const service = agentService({
+    browses: new Browses(),
+    config,
+    configPath,
+    host,
+    pins,
+    runs,
+    access,
+    audit,
+    users,
+    startedAt: systemClock.now(),
+  });
+  server.addService(AgentServiceService, limited(service, new Places(callsEach), access));
   let connections = async () => 0;
   up.own("end the calls", () => endCalls(server, () => connections()));
   up.own("end the runs", () => runs.close(up.hurry));
   const gid = await users.groupId(config.socket.group);
   if (gid === undefined) log.warn({ group: config.socket.group }, "there is no such group: only root can connect");
-  const socket = await serveUnix({ claim, gid, server, libc, log });
+  const socket = await serveUnix({
+    claim,
+    gid,
+    server,
+    libc,
+    log,
+    onTurnedAway: (who, reason) => access.turnAway(who, "connect", reason),
+  });
   connections = () => socket.connections();
   up.own("stop listening", () => socket.close());
   log.info({ version, socket: config.socket.path, config: configPath }, "ready");

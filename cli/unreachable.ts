@@ -37,7 +37,7 @@ export function unreachable(socket: string, errno: string | undefined, cause?: u
       });
     case undefined:
       return new LuksmithError("unreachable", `what listens on ${socket} closed the connection`, {
-        hint: "systemctl status luksmith-agent",
+        hint: "systemctl status luksmith-agent; of one user it takes 32 connections at a time",
         cause,
       });
     default:

@@ -6,7 +6,7 @@
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { nearest } from "../../common/nearest.ts";
 import { quoteText } from "../../common/quote.ts";
-import type { AuditLog, Granted } from "../audit/audit-log.ts";
+import type { AuditLog, Granted, LineWeight } from "../audit/audit-log.ts";
 import type { AccessRule } from "../config/access-rule.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { type PeerCredentials, parsePeer } from "./peer-credentials.ts";
@@ -17,13 +17,16 @@ import { type AccessVerb, accessVerbs } from "./verb.ts";
 export interface AuthorizedCaller extends PolicyCaller, PeerCredentials {
   /** The decision by which the call goes on. */
   readonly granted: Granted;
+  /** Whether they may know of a run like this. */
+  sees(run: AccessTarget): boolean;
 }
 
 /** Looking root up would only add a way to fail. */
 const root: Account = { name: "root", groups: ["root"] };
 
-/** What is decided about beside the verbs that rules can grant. */
-type DecidedVerb = AccessVerb | "access";
+/** What is decided about beside the verbs that rules can grant: questions about rights, and whether there is room for one more. */
+export const otherDecidedVerbs = ["access", "connect", "call"] as const;
+type DecidedVerb = AccessVerb | (typeof otherDecidedVerbs)[number];
 
 /** What a decision is about, as it is written down. */
 interface Subject extends AccessTarget {
@@ -129,6 +132,15 @@ export class Access {
     return { caller: authorized, about: isSelf ? caller : await this.#named(user) };
   }
 
+  /** Writes down that somebody was turned away before anything was asked for. */
+  turnAway(who: PeerCredentials, verb: "connect" | "call", reason: string): void {
+    const write = (name: string) => this.#write({ ...who, name }, verb, {}, "refused", reason);
+    this.#account(who.uid).then(
+      ({ name }) => write(name),
+      () => write(""),
+    );
+  }
+
   /** The same question for one entry of a listing. */
   permits(caller: AuthorizedCaller, verb: AccessVerb, target: AccessTarget): boolean {
     return this.explain(caller, verb, target).allowed;
@@ -160,7 +172,8 @@ export class Access {
   #insist(caller: Identified, verb: DecidedVerb, subject: Subject, decision: Decision): AuthorizedCaller {
     const id = this.#write(caller, verb, subject, decision.allowed ? "allowed" : "refused", decision.because);
     if (!decision.allowed) throw new LuksmithError("denied", decision.reason, { hint: decision.hint });
-    return { ...caller, granted: { id, verb, pid: caller.pid } };
+    const granted = { id, verb, pid: caller.pid, weight: weightOf(verb, "allowed") };
+    return { ...caller, granted, sees: (run) => this.explain(caller, "runs", run).allowed };
   }
 
   /**
@@ -168,19 +181,29 @@ export class Access {
    * brought back.
    */
   #write(
-    { uid, pid, name = "" }: Partial<Identified>,
+    caller: Partial<Identified>,
     verb: DecidedVerb,
-    { volume = "", job = "", run = "", sources = [] }: Subject,
+    subject: Subject,
     decision: "allowed" | "refused",
     reason: string,
   ): string {
+    const { uid, pid, name = "" } = caller;
+    const { volume = "", job = "", run = "", sources = [] } = subject;
     const who = { uid: uid ?? null, pid: pid ?? null, user: name };
+    const weight = weightOf(verb, decision);
     try {
-      const id = this.#audit.decided({ ...who, decision, verb, volume, job, run, sources: [...sources], reason });
-      if (decision === "allowed" && changesSomething(verb)) this.#audit.flush();
+      const id = this.#audit.decided(
+        { ...who, decision, verb, volume, job, run, sources: [...sources], reason },
+        weight,
+      );
+      if (weight === "changes") this.#audit.flush();
       return id;
     } catch (cause) {
       if (decision === "refused" || uid === 0) return "";
+      if (cause instanceof LuksmithError) {
+        this.#write(caller, verb, subject, "refused", cause.message);
+        throw cause;
+      }
       throw new LuksmithError("denied", "what is decided cannot be written down: only root is served", {
         hint: "root: luksmith doctor",
         cause,
@@ -210,8 +233,13 @@ export class Access {
   }
 }
 
-/** Of which a trace is to be left even when the power goes in the next moment. */
-function changesSomething(verb: DecidedVerb): boolean {
-  if (verb === "access" || verb === "ls" || verb === "log" || verb === "audit") return false;
-  return accessVerbs[verb].target !== "listing";
+/** What changes something is to leave a trace even when the power goes in the next moment. */
+function weightOf(verb: DecidedVerb, decision: "allowed" | "refused"): LineWeight {
+  if (decision === "refused" || !isAccessVerb(verb)) return "looks";
+  if (verb === "ls" || verb === "log" || verb === "audit") return "looks";
+  return accessVerbs[verb].target === "listing" ? "looks" : "changes";
+}
+
+function isAccessVerb(verb: DecidedVerb): verb is AccessVerb {
+  return Object.hasOwn(accessVerbs, verb);
 }

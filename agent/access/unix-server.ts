@@ -2,18 +2,33 @@
 
 import { chmod, chown } from "node:fs/promises";
 import { createServer, type Server as NetServer } from "node:net";
-import { type Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
+import { type Server as GrpcServer, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
 import type { Libc } from "./libc.ts";
-import { markPeer, readPeerCredentials } from "./peer-credentials.ts";
+import { markPeer, type PeerCredentials, readPeerCredentials } from "./peer-credentials.ts";
+import { Places } from "./places.ts";
 import type { SocketClaim } from "./socket-claim.ts";
 
-/**
- * The largest request: a restore that names some thousand paths. For the gRPC server's option
- * "grpc.max_receive_message_length"; more ends the call with RESOURCE_EXHAUSTED before it is read.
- */
+/** The largest request: a restore that names some thousand paths. More ends the call with RESOURCE_EXHAUSTED before it is read. */
 export const maxRequestBytes = 2 ** 20;
+/** Of one user: each command line has one connection, and one call at a time. */
+export const connectionsEach = 32;
+export const callsEach = 32;
+/** Who comes back after that connects again. */
+const idleMs = 5 * 60_000;
+/** Of headers and frames that wait, in each connection: Node's unit, and the least that takes a request of the largest kind. */
+const sessionMemoryMb = 2;
+
+/** What a client can have of a connection's memory and time is limited; grpc-js by itself does not. */
+export const serverOptions = {
+  "grpc.max_receive_message_length": maxRequestBytes,
+  "grpc.max_concurrent_streams": callsEach,
+  "grpc-node.max_session_memory": sessionMemoryMb,
+  "grpc.max_connection_idle_ms": idleMs,
+  // statistics of every connection, which nobody asks for
+  "grpc.enable_channelz": 0,
+} as const satisfies ServerOptions;
 
 export interface UnixServerOptions {
   readonly claim: SocketClaim;
@@ -22,6 +37,8 @@ export interface UnixServerOptions {
   readonly server: GrpcServer;
   readonly libc: Libc;
   readonly log: Log;
+  /** Hears of connections that were closed because their user has as many as one may have. */
+  readonly onTurnedAway: (who: PeerCredentials, reason: string) => void;
 }
 
 export interface UnixServer extends AsyncDisposable {
@@ -35,11 +52,20 @@ export interface UnixServer extends AsyncDisposable {
 }
 
 /** @throws {LuksmithError} "internal" when the path cannot be listened on */
-export async function serveUnix({ claim, gid, server, libc, log }: UnixServerOptions): Promise<UnixServer> {
+export async function serveUnix(options: UnixServerOptions): Promise<UnixServer> {
+  const { claim, gid, server, libc, log, onTurnedAway } = options;
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const places = new Places(connectionsEach);
   const listener = createServer((socket) => {
     try {
       const credentials = readPeerCredentials(libc, socket);
+      const release = places.take(credentials.uid);
+      if (release === undefined) {
+        socket.destroy();
+        onTurnedAway(credentials, `${places.each} connections of this user are open already`);
+        return;
+      }
+      socket.once("close", release);
       markPeer(socket, credentials);
       log.debug({ peer: credentials }, "connected");
     } catch (error) {

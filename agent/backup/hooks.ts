@@ -1,10 +1,12 @@
 /** Programs of the operator's, before and after a backup. They run as root, by argv, with what they may know in the environment. */
 
+import { isAbsolute } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Exec, lastWords } from "../../common/exec.ts";
 import type { Argv } from "../config/command.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
+import { firstOpenPath } from "../system/path-walk.ts";
 
 /** EX_TEMPFAIL of sysexits.h, with the meaning borgmatic gave it: not now, and that is no failure. */
 const skipExitCode = 75;
@@ -52,6 +54,7 @@ async function runHook(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const [file, ...args] = command;
+  await requireRoots(file);
   const finished = await exec({
     file,
     args,
@@ -64,6 +67,18 @@ async function runHook(
   });
   if (finished.exitCode === 0 || finished.exitCode === skipExitCode) return finished.exitCode;
   throw hookFailed(file, `exit code ${finished.exitCode}: ${lastWords(finished)}`, finished);
+}
+
+/** It is run as root: whoever could put another in its place would be root. @throws {LuksmithError} "hook_failed" */
+async function requireRoots(file: string): Promise<void> {
+  // a name alone is looked up where only root's programs are
+  if (!isAbsolute(file)) return;
+  // what is not there, or cannot be looked at, cannot be run either, and is told of then
+  const open = await firstOpenPath(file).catch(() => undefined);
+  if (open === undefined) return;
+  throw new LuksmithError("hook_failed", `hook ${file} was not run as root: others can change ${open}`, {
+    hint: `it has to be root's, with all that is above it: chown root ${open}; chmod go-w ${open}`,
+  });
 }
 
 function hookFailed(file: string, why: string, cause: unknown): LuksmithError {

@@ -8,12 +8,13 @@ import type { JobConfig } from "../config/job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { withVolume } from "../stack/attach.ts";
+import type { Owner } from "../stack/own-directory.ts";
 import type { Target } from "../stack/stack.ts";
 import { blockIo } from "../system/block-io.ts";
 import type { Host } from "../system/host.ts";
 import { listDirectory } from "../tools/find.ts";
 import type { PinStore } from "../volume/pin.ts";
-import { type BrowseOwner, BrowseView } from "./view.ts";
+import { BrowseView } from "./view.ts";
 
 /** How often it is asked whether somebody is there. */
 const longestPollMs = 30_000;
@@ -28,7 +29,7 @@ export interface BrowseOptions {
   readonly snapshot: string;
   readonly idleMs: number;
   readonly acceptRollback: boolean;
-  readonly owner: BrowseOwner;
+  readonly owner: Owner;
   /** As `browsePath` makes it. */
   readonly path: string;
   readonly ending: AbortSignal;

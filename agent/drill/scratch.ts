@@ -11,7 +11,7 @@ import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { readIfThere } from "../../common/if-there.ts";
 import { UndoStack } from "../../common/undo.ts";
 import type { Host } from "../system/host.ts";
-import { firstOpenDirectory } from "../system/open-directory.ts";
+import { firstOpenPath } from "../system/path-walk.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 
 /** The agent's start waits for it. */
@@ -54,7 +54,7 @@ export async function withScratch<T>(
 
 /** Whoever can rename what is there could put a link in its place. @throws {LuksmithError} "usage" */
 async function requireNobodyElse(where: string): Promise<void> {
-  const open = await firstOpenDirectory(where).catch((cause: unknown) => {
+  const open = await firstOpenPath(where).catch((cause: unknown) => {
     throw new LuksmithError("usage", `${where} cannot be looked at`, { hint: "--scratch DIR is there already", cause });
   });
   if (open === undefined) return;

@@ -16,6 +16,8 @@ export interface BatchCopy {
   /** The snapshot, as the caller may see it. */
   readonly from: string;
   readonly into: string;
+  /** As people know that place. Default: by the same path. */
+  readonly named?: string;
   readonly batch: RestoreBatch;
   readonly as: Command["as"];
 }
@@ -61,10 +63,15 @@ export function copyBatch(
       onStart,
       onLine,
       onProgress: copyProgress(clock, run, "copy"),
-      onComplaint: (message, path) => run.warn(message, path),
+      onComplaint: (message, path) => run.warn(message, path && asNamed(path, spec)),
     },
     signal,
   );
+}
+
+function asNamed(path: Buffer, { into, named = into }: BatchCopy): Buffer {
+  const isBelow = path.subarray(0, into.length + 1).equals(Buffer.from(`${into}/`));
+  return isBelow ? Buffer.concat([Buffer.from(named), path.subarray(into.length)]) : path;
 }
 
 /** What is there, and is not what the snapshot has of that name. Of attributes alone nothing is said. */

@@ -33,6 +33,7 @@ import {
   requireTaken,
 } from "./deletion.ts";
 import { cutShort, isDirectory, remember, requireUnchanged, wouldOverwrite } from "./going-on.ts";
+import { withGuardedTarget } from "./guarded-target.ts";
 import { snapshotPath, withAncestors, withoutNested } from "./paths.ts";
 import { planRestore } from "./plan.ts";
 import { finishUnderWay, underWayName } from "./under-way.ts";
@@ -166,70 +167,75 @@ export async function restoreFrom(
     } else if (!overwrite && !begun.nothingInTheWay && plan.conflicts.length > 0) {
       throw wouldOverwrite(into, plan.conflicts);
     }
-    const boot = await bootId();
-    if (goesOn !== undefined && !dryRun) {
-      const { lost } = attached;
-      const before = { asked, aside: goesOn.aside, isReliable: goesOn.boot === boot, lost };
-      await finishUnderWay(host, { from, into, as }, before, run, signal);
-    }
-    const record = goesOn ?? { snapshot: snapshot.name, present, aside: underWayName() };
-    const isRemembered = !overwrite && !dryRun && (await remember(unfinished, command, { ...record, boot }, run));
-    const aside = isRemembered ? record.aside : undefined;
-    begun.nothingInTheWay = true;
-    if (!targetWasThere && !dryRun) await makeTarget(host.exec, into, as, signal);
-    const totals = { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 };
-    let incomplete = false;
-    const removal = { from, into, roots, as };
-    let removed = 0;
-    let isRemovalCertain = true;
-    // by root's path to it, whoever restores: it is given to nobody
-    const starts = paths.map((path) => Buffer.concat([Buffer.from(`${directory}/`), path]));
-    if (roots.length > 0 && !begun.isRemoved) {
-      const warmed = { device: attached.device, starts, files: false };
-      const onExtra = (path: Buffer) => {
-        removed += 1;
-        run.item({ action: Item_Action.DELETE, path, size: 0 });
-      };
-      const spec = { ...removal, dryRun, onExtra, onKept: run.warn };
-      const { isCertain } = await run.step("remove", () =>
-        withWarming(host, warmed, signal, () => removeExtra(host.exec, spec, signal)),
-      );
-      isRemovalCertain = isCertain;
-      begun.isRemoved = isCertain;
-    }
-    const warmed = { device: attached.device, starts, files: !dryRun };
-    await run.step(dryRun ? "compare" : "copy", async () => {
-      for (const batch of plan.batches) {
-        const result = await withWarming(host, warmed, signal, (onStart) =>
-          copyBatch(host, { from, into, batch, as, dryRun, force, aside, onStart }, run, signal),
-        );
-        incomplete ||= result.incomplete;
-        for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += result.stats[key];
+    const write = async (at: string): Promise<RunResult> => {
+      const boot = await bootId();
+      if (goesOn !== undefined && !dryRun) {
+        const { lost } = attached;
+        const before = { asked, aside: goesOn.aside, isReliable: goesOn.boot === boot, lost };
+        await finishUnderWay(host, { from, into: at, as }, before, run, signal);
       }
-      // files that could not be read because the host is gone are no files left out
-      if (incomplete && (await noticeLoss(host.clock, attached.lost))) throw attached.lost.reason;
-    });
-    if (!isRemovalCertain && incomplete) {
-      run.warn("what is not in the snapshot may still be there: not all of the snapshot could be read");
-    } else if (!isRemovalCertain && !dryRun) {
-      // what was of another type is so no more: what is there now is what could not be removed
-      const onExtra = (path: Buffer) => {
-        incomplete = true;
-        run.warn("is not in the snapshot, and could not be removed", path);
+      const record = goesOn ?? { snapshot: snapshot.name, present, aside: underWayName() };
+      const isRemembered = !overwrite && !dryRun && (await remember(unfinished, command, { ...record, boot }, run));
+      const aside = isRemembered ? record.aside : undefined;
+      begun.nothingInTheWay = true;
+      if (!targetWasThere && !dryRun) await makeTarget(host.exec, at, as, signal);
+      const totals = { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 };
+      let incomplete = false;
+      const removal = { from, into: at, roots, as };
+      let removed = 0;
+      let isRemovalCertain = true;
+      // by root's path to it, whoever restores: it is given to nobody
+      const starts = paths.map((path) => Buffer.concat([Buffer.from(`${directory}/`), path]));
+      if (roots.length > 0 && !begun.isRemoved) {
+        const warmed = { device: attached.device, starts, files: false };
+        const onExtra = (path: Buffer) => {
+          removed += 1;
+          run.item({ action: Item_Action.DELETE, path, size: 0 });
+        };
+        const spec = { ...removal, dryRun, onExtra, onKept: run.warn };
+        const { isCertain } = await run.step("remove", () =>
+          withWarming(host, warmed, signal, () => removeExtra(host.exec, spec, signal)),
+        );
+        isRemovalCertain = isCertain;
+        begun.isRemoved = isCertain;
+      }
+      const warmed = { device: attached.device, starts, files: !dryRun };
+      await run.step(dryRun ? "compare" : "copy", async () => {
+        for (const batch of plan.batches) {
+          const result = await withWarming(host, warmed, signal, (onStart) =>
+            copyBatch(host, { from, into: at, named: into, batch, as, dryRun, force, aside, onStart }, run, signal),
+          );
+          incomplete ||= result.incomplete;
+          for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += result.stats[key];
+        }
+        // files that could not be read because the host is gone are no files left out
+        if (incomplete && (await noticeLoss(host.clock, attached.lost))) throw attached.lost.reason;
+      });
+      if (!isRemovalCertain && incomplete) {
+        run.warn("what is not in the snapshot may still be there: not all of the snapshot could be read");
+      } else if (!isRemovalCertain && !dryRun) {
+        // what was of another type is so no more: what is there now is what could not be removed
+        const onExtra = (path: Buffer) => {
+          incomplete = true;
+          run.warn("is not in the snapshot, and could not be removed", path);
+        };
+        await removeExtra(host.exec, { ...removal, dryRun: true, onExtra, onKept: () => undefined }, signal);
+      }
+      if (!overwrite && !dryRun) {
+        await unfinished.forget(command).catch(() => run.note("that this restore is done cannot be written down"));
+      }
+      const verb = dryRun ? "would restore" : "restored";
+      const removedNote = options.delete
+        ? `; ${dryRun ? "would remove" : "removed"} ${removed} that are not in it`
+        : "";
+      return {
+        state: incomplete ? "incomplete" : "done",
+        snapshot: snapshot.name,
+        summary: `${verb} ${plural(totals.filesCopied, "file")}, ${formatBytes(totals.bytesCopied)}, of snapshot ${snapshot.name} to ${into}${unchangedNote(totals)}${removedNote}`,
+        totals,
       };
-      await removeExtra(host.exec, { ...removal, dryRun: true, onExtra, onKept: () => undefined }, signal);
-    }
-    if (!overwrite && !dryRun) {
-      await unfinished.forget(command).catch(() => run.note("that this restore is done cannot be written down"));
-    }
-    const verb = dryRun ? "would restore" : "restored";
-    const removedNote = options.delete ? `; ${dryRun ? "would remove" : "removed"} ${removed} that are not in it` : "";
-    return {
-      state: incomplete ? "incomplete" : "done",
-      snapshot: snapshot.name,
-      summary: `${verb} ${plural(totals.filesCopied, "file")}, ${formatBytes(totals.bytesCopied)}, of snapshot ${snapshot.name} to ${into}${unchangedNote(totals)}${removedNote}`,
-      totals,
     };
+    return as !== undefined || dryRun ? write(into) : withGuardedTarget(host, { into, paths }, signal, write);
   });
 }
 

@@ -5,6 +5,7 @@ import {
   type ListAuditRequest,
   type AuditEntry as WireEntry,
 } from "../../proto/gen/luksmith/v1/agent.ts";
+import { otherDecidedVerbs } from "../access/access.ts";
 import { ruleName } from "../access/policy.ts";
 import { accessVerb, targetNamed } from "../access/question.ts";
 import type { AuditFilter } from "../audit/audit-log.ts";
@@ -52,8 +53,8 @@ function filterOf({ user, verb, refusedOnly, since, limit }: ListAuditRequest): 
   return {
     refusedOnly,
     ...(user === "" ? {} : { user }),
-    // questions about rights are decided about as well, and no rule is
-    ...(verb === "" ? {} : { verb: verb === "access" ? verb : accessVerb(verb) }),
+    // those are decided about as well, and no rule grants them
+    ...(verb === "" ? {} : { verb: otherDecidedVerbs.find((other) => other === verb) ?? accessVerb(verb) }),
     ...(since === undefined ? {} : { since }),
     ...(limit === 0 ? {} : { limit: Math.min(limit, longestList) }),
   };

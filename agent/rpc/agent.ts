@@ -1,6 +1,7 @@
 /** What the handlers work with. */
 
 import type { Command } from "../../common/exec.ts";
+import type { Run } from "../../proto/gen/luksmith/v1/types.ts";
 import type { Access, AuthorizedCaller } from "../access/access.ts";
 import type { UserDatabase } from "../access/user-database.ts";
 import type { AuditLog } from "../audit/audit-log.ts";
@@ -24,8 +25,14 @@ export interface Agent {
   readonly startedAt: Date;
 }
 
-export function toCaller({ uid, name, granted }: AuthorizedCaller): Requester {
-  return { uid, name, granted };
+export function toCaller({ uid, name, granted, sees }: AuthorizedCaller): Requester {
+  return { uid, name, granted, sees: (run) => sees(ofRun(run)) };
+}
+
+/** What the policy judges a run by: what it is about, and who began it. */
+export function ofRun({ volume, job, caller }: Run): { volume: string; job?: string; startedBy: number } {
+  const startedBy = caller?.uid ?? 0;
+  return job === "" ? { volume, startedBy } : { volume, job, startedBy };
 }
 
 /** Whose rights a child that touches a caller's files works with: root's need no change. */

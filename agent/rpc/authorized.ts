@@ -5,7 +5,7 @@ import type { AuthorizedCaller } from "../access/access.ts";
 import type { AccessVerb } from "../access/verb.ts";
 import type { JobConfig } from "../config/job.ts";
 import { findJob } from "../volume/target.ts";
-import type { Agent } from "./agent.ts";
+import { type Agent, ofRun } from "./agent.ts";
 
 /**
  * @param sources that are named, for the record
@@ -25,22 +25,17 @@ export async function authorizedJob(
   return { job: findJob(config, name), caller };
 }
 
-/** @throws {LuksmithError} "denied", "not_found" */
+/** @throws {LuksmithError} "denied"; "not_found", also for a run that the caller is not to know of; "usage" */
 export async function authorizedRun(
   { access, runs }: Agent,
   peer: string,
   verb: AccessVerb,
   id: string,
 ): Promise<{ run: Run; caller: AuthorizedCaller }> {
-  const { found, caller } = await access.authorizeRun(peer, verb, id, () => {
-    const run = runs.get(id);
+  const { found, caller } = await access.authorizeRun(peer, verb, id, (who) => {
+    const may = (asked: AccessVerb, run: Run) => access.explain(who, asked, ofRun(run)).allowed;
+    const run = who.uid === 0 ? runs.get(id) : runs.get(id, (each) => may("runs", each) || may(verb, each));
     return { found: run, target: ofRun(run), run: run.id };
   });
   return { run: found, caller };
-}
-
-/** What the policy judges a run by: what it is about, and who began it. */
-export function ofRun({ volume, job, caller }: Run): { volume: string; job?: string; startedBy: number } {
-  const startedBy = caller?.uid ?? 0;
-  return job === "" ? { volume, startedBy } : { volume, job, startedBy };
 }

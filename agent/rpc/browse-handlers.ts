@@ -7,8 +7,8 @@ import type { PolicyCaller } from "../access/policy.ts";
 import { browse, idleTime } from "../browse/browse.ts";
 import { browsePath } from "../browse/browses.ts";
 import { targetOf } from "../volume/target.ts";
-import { type Agent, toCaller } from "./agent.ts";
-import { authorizedJob, ofRun } from "./authorized.ts";
+import { type Agent, ofRun, toCaller } from "./agent.ts";
+import { authorizedJob } from "./authorized.ts";
 
 type Handlers = Pick<AgentServiceServer, "browse" | "endBrowse">;
 
@@ -36,7 +36,14 @@ export function browseHandlers(agent: Agent): Handlers {
 
     endBrowse: unary(log, async ({ job }, peer) => {
       const { found } = await access.authorizeRun(peer, "cancel", "", (caller) => {
-        const run = theBrowse(runs.running(), job, caller);
+        const isTheirs = (run: Run) => access.explain(caller, "cancel", ofRun(run)).allowed;
+        const open = runs.running().filter((run) => run.verb === Verb.BROWSE && isTheirs(run));
+        // whether a job is browsed is told to those who could end it
+        if (job !== "" && !open.some((run) => run.job === job)) {
+          const decision = access.explain(caller, "cancel", { volume: config.jobs.get(job)?.volume, job });
+          if (!decision.allowed) throw new LuksmithError("denied", decision.reason, { hint: decision.hint });
+        }
+        const run = theBrowse(open, job, caller);
         return { found: run, target: ofRun(run), run: run.id };
       });
       browses.end(found.id);
@@ -45,11 +52,9 @@ export function browseHandlers(agent: Agent): Handlers {
   };
 }
 
-/** @throws {LuksmithError} "not_found"; "usage" when it is not clear which */
-function theBrowse(running: readonly Run[], job: string, { uid }: PolicyCaller): Run {
-  const open = running.filter(
-    (run) => run.verb === Verb.BROWSE && (job === "" ? uid === 0 || run.caller?.uid === uid : run.job === job),
-  );
+/** @param all that the caller could end  @throws {LuksmithError} "not_found"; "usage" when it is not clear which */
+function theBrowse(all: readonly Run[], job: string, { uid }: PolicyCaller): Run {
+  const open = all.filter((run) => (job === "" ? uid === 0 || run.caller?.uid === uid : run.job === job));
   const [run, another] = open;
   if (run === undefined) {
     throw new LuksmithError("not_found", job === "" ? "nothing is browsed" : `job ${quoteText(job)} is not browsed`, {

@@ -1,7 +1,7 @@
 import { serverStream, unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
-import { type Agent, toCaller } from "./agent.ts";
-import { authorizedRun, ofRun } from "./authorized.ts";
+import { type Agent, ofRun, toCaller } from "./agent.ts";
+import { authorizedRun } from "./authorized.ts";
 
 type Handlers = Pick<AgentServiceServer, "listRuns" | "getRun" | "watchRun" | "cancelRun">;
 
@@ -30,8 +30,9 @@ export function runHandlers(agent: Agent): Handlers {
     }),
 
     cancelRun: unary(log, async ({ id }, peer) => {
-      const { caller } = await authorizedRun(agent, peer, "cancel", id);
-      return { run: runs.cancel(id, toCaller(caller)) };
+      const { run, caller } = await authorizedRun(agent, peer, "cancel", id);
+      // the very one: "last" may be another by now
+      return { run: runs.cancel(run.id, toCaller(caller)) };
     }),
   };
 }

@@ -40,6 +40,8 @@ export type RunWork = (context: RunContext) => Promise<RunResult>;
 /** Who asked for a run, and the decision that granted it; none for what the agent does by itself. */
 export interface Requester extends Caller {
   readonly granted?: Granted;
+  /** Of which runs they may know. Default: of all. */
+  readonly sees?: (run: Run) => boolean;
 }
 
 /** What is known of a run before it starts. */

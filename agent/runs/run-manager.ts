@@ -19,6 +19,11 @@ const heldUnwritten = 16;
 /** What is attached is let go of sooner; this is for hooks that run after a backup. */
 const stoppingPatienceMs = 60_000;
 
+/** As many as are kept. */
+const mostSearched = 1000;
+
+const everyRun = () => true;
+
 type OnStarted = (run: Run, requester: Requester) => void;
 
 export class RunManager {
@@ -55,10 +60,13 @@ export class RunManager {
       throw new LuksmithError("unreachable", "the agent is stopping", { hint: "systemctl status luksmith-agent" });
     }
     const holder = this.heldBy(request.volume);
-    if (holder !== undefined) throw locked(holder);
+    const sees = request.caller.sees ?? everyRun;
+    if (holder !== undefined) throw sees(holder) ? locked(holder) : lockedByAnother(request.volume);
     if (this.#reservations.has(request.volume)) throw beingCleaned(request.volume);
     const waiting = this.#waitingLike(request);
-    if (waiting !== undefined) throw triesAgain(waiting, this.#clock.now());
+    if (waiting !== undefined) {
+      throw sees(waiting) ? triesAgain(waiting, this.#clock.now()) : lockedByAnother(request.volume);
+    }
     this.#writeUnwritten();
 
     const now = this.#clock.now();
@@ -94,13 +102,17 @@ export class RunManager {
 
   /**
    * @param idOrPrefix an id, a prefix that fits just one run, or "last"
+   * @param sees of which runs there are is told; the others are as if there were none
    * @throws {LuksmithError} "not_found"; "usage" when it fits several runs or cannot be an id
    */
-  get(idOrPrefix: string): Run {
-    const id = this.#resolve(idOrPrefix);
-    const run = this.#inMemory(id)?.run ?? this.#fromHistory(this.#store.get(id));
-    if (run === undefined) throw notFound();
+  get(idOrPrefix: string, sees: (run: Run) => boolean = everyRun): Run {
+    const run = this.#byId(this.#resolve(idOrPrefix, sees));
+    if (run === undefined || !sees(run)) throw notFound();
     return run;
+  }
+
+  #byId(id: string): Run | undefined {
+    return this.#inMemory(id)?.run ?? this.#fromHistory(this.#store.get(id));
   }
 
   /** Newest first. */
@@ -251,17 +263,26 @@ export class RunManager {
     return this.#active.get(id)?.run ?? this.#unwritten.get(id);
   }
 
-  #resolve(idOrPrefix: string): string {
+  #resolve(idOrPrefix: string, sees: (run: Run) => boolean): string {
     const inMemory = [...this.#active.keys(), ...this.#unwritten.keys()];
     if (idOrPrefix === "last") {
-      const newest = [...inMemory, this.#store.newestId() ?? ""].sort().at(-1);
+      const newest =
+        sees === everyRun
+          ? [...inMemory, this.#store.newestId() ?? ""].sort().at(-1)
+          : this.list({ limit: mostSearched }).find(sees)?.id;
       if (!newest) throw new LuksmithError("not_found", "there was no run yet");
       return newest;
     }
     const prefix = parseRunIdPrefix(idOrPrefix);
     if (this.#inMemory(prefix) !== undefined) return prefix;
-    const fitting = new Set([...inMemory.filter((id) => id.startsWith(prefix)), ...this.#store.idsLike(prefix)]);
-    const [id, another] = fitting;
+    // of all, two more than one are enough to say that it is not clear which
+    const inHistory = this.#store.idsLike(prefix, sees === everyRun ? 3 : mostSearched);
+    const fitting = new Set([...inMemory.filter((id) => id.startsWith(prefix)), ...inHistory]);
+    const seen = (id: string) => {
+      const run = this.#byId(id);
+      return run !== undefined && sees(run);
+    };
+    const [id, another] = sees === everyRun ? fitting : [...fitting].filter(seen);
     if (id === undefined) throw notFound();
     if (another !== undefined) {
       throw new LuksmithError("usage", `more than one run begins with ${prefix}, such as ${id} and ${another}`, {
@@ -309,6 +330,11 @@ function locked(holder: Run): LuksmithError {
           : `luksmith log ${holder.id} --follow`,
     },
   );
+}
+
+/** For somebody who is not to know of the run that holds it. */
+function lockedByAnother(volume: string): LuksmithError {
+  return new LuksmithError("locked", `volume ${volume} is in use by somebody else`, { hint: "try again later" });
 }
 
 function beingCleaned(volume: string): LuksmithError {

@@ -152,8 +152,9 @@ export class RunStore {
   }
 
   /** Ids that begin like this, oldest first, three at most: enough to tell none, one and several apart. */
-  idsLike(prefix: string): string[] {
-    return this.#reading(() => this.#queries.idsLike.all(prefix).map((row) => text(row.id)));
+  /** Oldest first. */
+  idsLike(prefix: string, limit: number): string[] {
+    return this.#reading(() => this.#queries.idsLike.all(prefix, limit).map((row) => text(row.id)));
   }
 
   newestId(): string | undefined {
@@ -289,7 +290,7 @@ function prepare(database: DatabaseSync): Queries {
     ),
     putEvent: database.prepare("insert into events (run_id, seq, event) values (?, ?, ?)"),
     run: database.prepare("select * from runs where id = ?"),
-    idsLike: database.prepare("select id from runs where id glob ? || '*' order by id limit 3"),
+    idsLike: database.prepare("select id from runs where id glob ? || '*' order by id limit ?"),
     newestId: database.prepare("select id from runs order by id desc limit 1"),
     list: database.prepare(
       `select * from runs

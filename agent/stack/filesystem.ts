@@ -165,6 +165,21 @@ export async function releaseFilesystem(
   throw new LuksmithError("tool_failed", `${names.filesDir} is still mounted`, { hint: "luksmith doctor" });
 }
 
+/**
+ * Takes the mount out of mount namespaces that somebody has made meanwhile: each user may, and each has a copy of all that is mounted, which
+ * keeps the file system in use for as long as the namespace is there. The kernel lets go of them when the directory is removed that they are
+ * on. By a child, because then only does it write out. Source: mount_namespaces(7), "the mount point is ... unlinked, renamed, or removed"
+ */
+export async function letGoElsewhere(
+  { exec }: Pick<Host, "exec">,
+  { filesDir }: StackNames,
+  isLost: () => boolean,
+): Promise<void> {
+  const deadlineMs = isLost() ? brokenDeadlineMs : flushDeadlineMs;
+  // what is not empty, or not there, is for the one who removes it later
+  await exec({ file: "rmdir", args: ["--", filesDir], brief: true, deadlineMs });
+}
+
 async function isOwnMount({ filesDir, mapping }: StackNames): Promise<boolean> {
   const [mount, dm] = await Promise.all([mountedAt(filesDir), dmDevice(mapping)]);
   return mount !== undefined && dm !== undefined && (await blockDeviceOf(mount)) === dm.device;

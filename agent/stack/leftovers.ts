@@ -2,6 +2,7 @@
 
 import { closeLeftViews } from "../browse/view.ts";
 import { removeScratches } from "../drill/scratch.ts";
+import { releaseTargets } from "../restore/guarded-target.ts";
 import type { Host } from "../system/host.ts";
 import { releaseSorting } from "../tools/sort.ts";
 import { allHeldVolumes, heldVolumes } from "./held.ts";
@@ -13,7 +14,7 @@ export async function releaseLeftovers(host: Host): Promise<void> {
   await releaseSorting(host.stateDir).catch((error: unknown) =>
     host.log.error({ err: error }, "could not remove what a sort has left"),
   );
-  for (const close of [closeLeftViews, releaseViews]) {
+  for (const close of [closeLeftViews, releaseViews, releaseTargets]) {
     await close(host).catch((error: unknown) => host.log.error({ err: error }, "could not close every view"));
   }
   const held = await allHeldVolumes(host).catch((error: unknown) => {

@@ -30,7 +30,7 @@ import type { AttachMode, ConnectRequest, ImageDevice, RemoteImage, Transport } 
 import { readKey } from "../volume/key-source.ts";
 import { movedBlocksFile, type Pin } from "../volume/pin.ts";
 import { Aftermath } from "./aftermath.ts";
-import { mountVolume, releaseFilesystem } from "./filesystem.ts";
+import { letGoElsewhere, mountVolume, releaseFilesystem } from "./filesystem.ts";
 import { heldVolumes } from "./held.ts";
 import {
   connectImage,
@@ -155,7 +155,10 @@ export class Stack implements AsyncDisposable {
       return releaseDms(host, names, { isIncomplete: this.#isMappingIncomplete, breakTransport });
     });
     this.#undo.add("unmount the file system", async () => {
-      const unmounting = releaseFilesystem(host, names, () => this.#lost?.aborted ?? true, breakTransport);
+      const isLost = () => this.#lost?.aborted ?? true;
+      const unmounting = releaseFilesystem(host, names, isLost, breakTransport).then(() =>
+        letGoElsewhere(host, names, isLost),
+      );
       // whatever comes of the looking, nothing is held by it
       await allOrFirstError(
         unmounting,

@@ -5,6 +5,8 @@ import { hasErrno } from "../../common/errors.ts";
 
 export interface Mount {
   readonly mountPoint: string;
+  /** Which directory of the file system it shows. */
+  readonly root: string;
   /** "major:minor", as stat(1) prints with %Hd:%Ld. */
   readonly device: string;
   readonly type: string;
@@ -60,13 +62,14 @@ export async function mountOf(path: string): Promise<Mount | undefined> {
 export function parseMountinfo(text: string): Mount[] {
   return text.split("\n").flatMap((line) => {
     const [left, right] = line.split(" - ");
-    const [, , device, , mountPoint, options] = left?.split(" ") ?? [];
+    const [, , device, root, mountPoint, options] = left?.split(" ") ?? [];
     const [type, source, superOptions] = right?.split(" ") ?? [];
     if (device === undefined || mountPoint === undefined || type === undefined) return [];
     return [
       {
         device,
         mountPoint: unescapeOctal(mountPoint),
+        root: unescapeOctal(root ?? ""),
         type,
         source: unescapeOctal(source ?? ""),
         options: new Set(options?.split(",")),

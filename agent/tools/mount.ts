@@ -38,6 +38,14 @@ export async function bindMount(exec: Exec, directory: string, target: string, s
   });
 }
 
+/** The same with all that is mounted below it. What goes there, goes here; what comes here, does not come there. */
+export async function bindTree(exec: Exec, directory: string, target: string, signal: AbortSignal): Promise<void> {
+  const mount = (args: string[]) =>
+    mustRun(exec, { file: "mount", args, brief: true, deadlineMs: remountDeadlineMs, signal });
+  await mount(["--rbind", "--", directory, target]);
+  await mount(["--make-rslave", "--", target]);
+}
+
 /**
  * What is mounted below it from now on shows there alone, and not also where it was bound from (mount_namespaces(7), peer
  * groups); it still goes from the mount namespaces that are made of ours when it goes here.
@@ -50,6 +58,12 @@ export async function leavePeers(exec: Exec, target: string, signal: AbortSignal
 /** Changes the flags of a mount that is there already. Source: mount(8), "remount,bind"; nosymfollow: mount_setattr(2), Linux 5.10 */
 export async function remountFlags(exec: Exec, target: string, flags: readonly string[], signal: AbortSignal) {
   const args = ["--options", ["remount", "bind", ...flags].join(","), "--", target];
+  await mustRun(exec, { file: "mount", args, brief: true, deadlineMs: remountDeadlineMs, signal });
+}
+
+/** Makes a file system read-only as a whole, wherever else it is mounted. @param flags of this mount, which would be lost otherwise */
+export async function remountReadOnly(exec: Exec, target: string, flags: readonly string[], signal: AbortSignal) {
+  const args = ["--options", ["remount", "ro", ...flags].join(","), "--", target];
   await mustRun(exec, { file: "mount", args, brief: true, deadlineMs: remountDeadlineMs, signal });
 }
 

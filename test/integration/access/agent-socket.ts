@@ -1,5 +1,6 @@
 /** A gRPC server as the agent runs it, on a socket of its own, that tells each caller who it thinks they are. */
 
+import { EventEmitter } from "node:events";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,11 +9,13 @@ import { type ClientOptions, credentials, Server } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { Access } from "../../../agent/access/access.ts";
 import { openLibc } from "../../../agent/access/libc.ts";
+import { Places } from "../../../agent/access/places.ts";
 import { claimSocket } from "../../../agent/access/socket-claim.ts";
-import { maxRequestBytes, serveUnix } from "../../../agent/access/unix-server.ts";
+import { callsEach, serverOptions, serveUnix } from "../../../agent/access/unix-server.ts";
 import { UserDatabase } from "../../../agent/access/user-database.ts";
 import { AuditLog } from "../../../agent/audit/audit-log.ts";
 import type { AgentConfig } from "../../../agent/config/agent-config.ts";
+import { limited } from "../../../agent/rpc/limited.ts";
 import { toStatus } from "../../../common/error-wire.ts";
 import {
   AgentServiceClient,
@@ -37,6 +40,9 @@ export interface AgentSocket {
   /** Requests that reached a handler. */
   readonly handled: string[];
   readonly audit: AuditLog;
+  connections(): Promise<number>;
+  /** Ends all calls of `doctor`. */
+  answerDoctors(): void;
   close(): Promise<void>;
 }
 
@@ -57,8 +63,9 @@ export async function startAgentSocket(context: TestContext, group = "luksmith")
   context.after(() => audit.close());
   const access = new Access(config, users, audit);
   const handled: string[] = [];
-  const server = new Server({ "grpc.max_receive_message_length": maxRequestBytes });
-  const handlers: Pick<AgentServiceServer, "getStatus" | "getRun"> = {
+  const server = new Server(serverOptions);
+  const asked = new EventEmitter().setMaxListeners(0);
+  const handlers: Pick<AgentServiceServer, "getStatus" | "getRun" | "doctor"> = {
     getStatus: (call, callback) => {
       handled.push("getStatus");
       const peer = call.getPeer();
@@ -71,17 +78,37 @@ export async function startAgentSocket(context: TestContext, group = "luksmith")
       handled.push("getRun");
       callback(null, { run: undefined });
     },
+    // takes as long as the test wants
+    doctor: (_call, callback) => {
+      handled.push("doctor");
+      asked.once("answer", () => callback(null, { findings: [] }));
+    },
   };
-  server.addService(AgentServiceService, handlers);
+  const service = limited(handlers as AgentServiceServer, new Places(callsEach), access);
+  server.addService(AgentServiceService, service);
   const claim = await claimSocket(config.socket.path, libc);
-  const listener = await serveUnix({ claim, gid: await users.groupId(group), server, libc, log });
+  const listener = await serveUnix({
+    claim,
+    gid: await users.groupId(group),
+    server,
+    libc,
+    log,
+    onTurnedAway: (who, reason) => access.turnAway(who, "connect", reason),
+  });
   const close = async () => {
     await listener.close();
     server.forceShutdown();
     await claim.release();
   };
   context.after(close);
-  return { path: claim.path, handled, audit, close };
+  return {
+    path: claim.path,
+    handled,
+    audit,
+    connections: () => listener.connections(),
+    answerDoctors: () => asked.emit("answer"),
+    close,
+  };
 }
 
 export function connectTo(context: TestContext, path: string, options: ClientOptions = {}): AgentServiceClient {

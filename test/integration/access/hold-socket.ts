@@ -8,5 +8,12 @@ import { serveUnix } from "../../../agent/access/unix-server.ts";
 
 const libc = openLibc();
 const claim = await claimSocket(process.argv[2] ?? "", libc);
-await serveUnix({ claim, gid: undefined, server: new Server(), libc, log: pino({ level: "silent" }) });
+await serveUnix({
+  claim,
+  gid: undefined,
+  server: new Server(),
+  libc,
+  log: pino({ level: "silent" }),
+  onTurnedAway: () => undefined,
+});
 process.stdout.write("ready");

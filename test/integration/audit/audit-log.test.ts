@@ -36,7 +36,7 @@ function setUp(context: TestContext) {
   const clock = new ManualClock();
   const logged: { level: number; msg: string }[] = [];
   const log = pino({}, { write: (line: string) => logged.push(JSON.parse(line)) });
-  const audit = new AuditLog(stateDir, clock, log, { fileBytes: 2000, fullFiles: 100 });
+  const audit = new AuditLog(stateDir, clock, log, { fileBytes: 2000, fullFiles: 150 });
   context.after(() => audit.close());
   const programs = new FakePrograms(context);
   writeUsers(programs);
@@ -172,7 +172,10 @@ test("what is asked for is found over all the files, the newest last", async (co
   for (let number = 0; number < 100; number += 1) {
     const who = number % 2 === 0 ? { uid: 1000, user: "alice" } : { uid: 1001, user: "bob" };
     const decision = number % 10 === 0 ? "refused" : "allowed";
-    audit.decided({ ...decided, ...who, decision, verb: number % 5 === 0 ? "log" : "backup", run: `${number}` });
+    audit.decided(
+      { ...decided, ...who, decision, verb: number % 5 === 0 ? "log" : "backup", run: `${number}` },
+      "looks",
+    );
     clock.advance(1000);
   }
   const runs = async (filter: AuditFilter) => (await written(filter)).map(({ run }) => Number(run));
@@ -189,11 +192,64 @@ test("what is asked for is found over all the files, the newest last", async (co
 
 test("damaged lines are counted, and cost no other", async (context) => {
   const { audit } = setUp(context);
-  audit.decided(decided);
+  audit.decided(decided, "looks");
   appendFileSync(audit.path, `garbage\n${JSON.stringify({ time: "yesterday" })}\n\0\0\0`);
   const before = await Array.fromAsync(audit.read({ limit: 10 }));
   assert.deepEqual(
     before.map(({ entries, unreadable }) => [entries.length, unreadable]),
     [[1, 3]],
   );
+});
+
+test("nobody pushes out what is written of others", async (context) => {
+  const { access, audit, clock, written } = setUp(context);
+  await access.authorize(bob, "audit").catch(() => undefined);
+  // the log of this test has room for 300,000 bytes
+  for (let number = 0; number < 4000; number += 1) {
+    const refused = access.authorize(alice, "restore", { volume: "home", job: `${number}`.repeat(100) });
+    await refused.catch(() => undefined);
+  }
+  const lines = await written();
+  assert.equal(lines[0]?.user, "bob", "the first line is still there");
+  const own = lines.filter(({ user }) => user === "alice");
+  const counted = own.at(-1);
+  const many = Number(/^(\d+) like this since 2026-/.exec(counted?.reason ?? "")?.[1]);
+  assert.equal(own.length - 1 + many, 4000, "each of them is a line, or counted");
+  assert.deepEqual([counted?.decision, counted?.verb, counted?.job, counted?.run], ["refused", "restore", "", ""]);
+  assert.deepEqual((await written({ limit: 1 }))[0]?.reason, counted?.reason);
+
+  // others, and root, are written down as ever
+  for (const peer of [bob, root]) await access.authorize(peer, "status").catch(() => undefined);
+  assert.deepEqual(
+    (await written()).slice(-3, -1).map(({ user }) => user),
+    ["bob", "root"],
+  );
+
+  clock.advance(3_600_000);
+  await Promise.resolve();
+  assert.equal((await written()).at(-1)?.reason, counted?.reason, "the count is written down");
+  audit.close();
+  assert.equal((await written()).filter(({ reason }) => reason.includes("like this")).length, 1, "once");
+});
+
+test("what changes something is never done without a line", async (context) => {
+  const { access, clock, written } = setUp(context);
+  const ask = () => access.authorize(alice, "backup", { volume: "home", job: "docs" });
+  let allowed = 0;
+  const error = await (async () => {
+    for (;;) {
+      try {
+        await ask();
+        allowed += 1;
+      } catch (thrown) {
+        return thrown as { code: string };
+      }
+    }
+  })();
+  assert.equal(error.code, "locked");
+  const lines = await written();
+  assert.equal(lines.filter(({ decision }) => decision === "allowed").length, allowed);
+  assert.match(lines.at(-1)?.reason ?? "", /^alice has asked for more than is written down of one user in a day/);
+  clock.advance(60_000);
+  await ask();
 });

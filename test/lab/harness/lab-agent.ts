@@ -450,7 +450,7 @@ export async function cli(
 }
 
 /** Where other users find the checkout, which may lie in a directory that is closed to them, such as /root. */
-async function checkoutForOthers(checkout: string): Promise<string> {
+export async function checkoutForOthers(checkout: string): Promise<string> {
   const place = "/srv/luksmith-checkout";
   if (existsSync(join(place, "package.json"))) return place;
   await mkdir(place, { recursive: true, mode: 0o755 });

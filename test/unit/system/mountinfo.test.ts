@@ -9,6 +9,7 @@ test("a line as the kernel writes it", () => {
   assert.deepEqual(mount, {
     device: "98:0",
     mountPoint: "/mnt2",
+    root: "/mnt1",
     type: "ext3",
     source: "/dev/root",
     options: new Set(["rw", "noatime"]),

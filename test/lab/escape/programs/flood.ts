@@ -1,0 +1,1 @@
+import "../../../integration/access/flood.ts";
