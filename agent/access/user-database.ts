@@ -68,8 +68,9 @@ export class UserDatabase {
   async ids(name: string): Promise<{ uid: number; gid: number; groups: number[] } | undefined> {
     const [entry] = await this.#getent("passwd", [name]);
     if (entry === undefined) return undefined;
-    const groups = (await this.#groupIds(name)).map(Number);
-    return { uid: idOf(entry, "passwd"), gid: idOf(entry, "passwd", 3), groups };
+    const gid = idOf(entry, "passwd", 3);
+    const groups = new Set([gid, ...(await this.#groupIds(name)).map(Number)]);
+    return { uid: idOf(entry, "passwd"), gid, groups: [...groups] };
   }
 
   /** Those that the system is willing to list: directory services may not. @throws as {@link account} */

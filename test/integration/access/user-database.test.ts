@@ -95,3 +95,17 @@ test("this system's own users", async () => {
   assert.ok(root.groups.includes("root"));
   assert.equal(await users.groupId("root"), 0);
 });
+
+test("the numbers that a user's programs are started with", async (context) => {
+  const programs = new FakePrograms(context);
+  const entry = (line: string) =>
+    programs.write("getent", `case "$*" in "-- passwd "*) echo '${line}' ;; *) exit 2 ;; esac`);
+  programs.write("id", "printf '1000 990 4711 ' | tr ' ' '\\000'");
+  const users = new UserDatabase(programs.exec, new ManualClock());
+  entry("alice:x:1000:1002::/:/bin/sh");
+  assert.deepEqual(await users.ids("alice"), { uid: 1000, gid: 1002, groups: [1002, 1000, 990, 4711] });
+  entry("alice:x:1000:::/bin/sh");
+  await assert.rejects(users.ids("alice"), { code: "tool_failed" });
+  programs.write("getent", "exit 2");
+  assert.equal(await users.ids("alice"), undefined);
+});
