@@ -70,7 +70,7 @@ export function keyHandlers(agent: Agent): Handlers {
         const starting = { verb: Verb.ROTATE_KEY, volume, caller };
         if (agents) {
           requireFileOfItsOwn(config.volumes, volume);
-          const run = await startOnKeys(agent, starting, [oldKey], (target, context) =>
+          const run = await startOnKeys(agent, starting, [oldKey, given], (target, context) =>
             rotateOwnKey(host, pins, target, oldKey, context),
           );
           return { run, recoveryPassphrase: "" };

@@ -1,7 +1,7 @@
 /** The keys of a volume: listed, added, removed, exchanged, and what an agent leaves that is killed meanwhile. */
 
 import assert from "node:assert/strict";
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { KeySlot_Role } from "../../proto/gen/luksmith/v1/agent.ts";
@@ -54,6 +54,11 @@ describe("the keys of a volume", () => {
       hint: "luksmith key rotate home gives it another key and removes this one",
     });
     assert.equal(refused(await agent.rotateKey("home", { old: "not the old one", next: second })).code, "wrong_key");
+    // where the next key would wait, something else lies
+    await writeFile(`${keyFile}.luksmith-next`, "of the operator");
+    assert.equal(refused(await agent.rotateKey("home")).code, "exists");
+    assert.equal(await readFile(`${keyFile}.luksmith-next`, "utf8"), "of the operator");
+    await rm(`${keyFile}.luksmith-next`);
     assert.ok(before.equals(await readFile(pinned)));
     await assertSettled(scene);
   });
@@ -71,6 +76,7 @@ describe("the keys of a volume", () => {
 
   it("exchange the agent's own, and the next backup finishes it when the agent was killed amid the change", async () => {
     const old = await readFile(keyFile);
+    await writeFile(`${keyFile}.next`, "of the operator");
     const agent = scene.agent;
     const id = await agent.startRotateKey("home");
     await agent
@@ -87,6 +93,7 @@ describe("the keys of a volume", () => {
     assertDone(await scene.agent.backup("docs"));
     await assertSettled(scene);
     const now = await readFile(keyFile);
+    assert.equal(await readFile(`${keyFile}.next`, "utf8"), "of the operator");
     assert.deepEqual([now.length, (await stat(keyFile)).mode & 0o777], [64, 0o400]);
     assert.deepEqual(await opensBoth(scene, old), [false, false]);
     assert.deepEqual(await opensBoth(scene, now), [true, true]);

@@ -5,6 +5,7 @@ import { requireRemovable } from "../../../agent/keys/remove-key.ts";
 import { requireFileOfItsOwn } from "../../../agent/keys/rotate-key.ts";
 import { requireGoodKey } from "../../../agent/keys/slots.ts";
 import type { LuksHeader } from "../../../agent/tools/luks-header.ts";
+import { makeKeyBytes } from "../../../agent/volume/key-file.ts";
 
 const header = (...numbers: number[]): LuksHeader => ({
   slots: numbers.map((slot) => ({ slot, kdf: "argon2id", role: undefined, addedAt: undefined })),
@@ -53,4 +54,13 @@ volumes:
     });
   }
   for (const name of ["c", "d", "no such volume"]) requireFileOfItsOwn(volumes, name);
+});
+
+test("a key that is made is one line, whatever else is in it", () => {
+  // of all that are drawn at random every fifth has a line break
+  for (let made = 0; made < 200; made += 1) {
+    const key = makeKeyBytes();
+    assert.equal(key.length, 64);
+    assert.ok(!key.includes(0x0a));
+  }
 });
