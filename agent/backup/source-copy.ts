@@ -15,7 +15,7 @@ export interface SourceCopy extends Omit<CopySpec, "args" | "cwd" | "as"> {
   readonly sources: readonly string[];
   /** Absolute, and there; undefined: nowhere, for a dry run. */
   readonly into: string | undefined;
-  /** What is there already is not copied (--compare-dest): absolute. */
+  /** What is there already is not copied: absolute. */
   readonly comparedWith?: readonly string[];
   /** Nothing is written: --dry-run is among the arguments. */
   readonly isDry?: boolean;
@@ -32,7 +32,8 @@ export async function copyFromSource(
   signal: AbortSignal,
 ): Promise<CopyResult> {
   if (as === undefined) {
-    const comparing = comparedWith.map((path) => `--compare-dest=${path}/`);
+    // what is there is not listed and not counted; rsync 3.5 hangs with --compare-dest, see below
+    const comparing = comparedWith.map((path) => `--link-dest=${path}/`);
     const all = [...args, ...comparing, "--", ...sources, into === undefined ? nowhere : `${into}/`];
     return copy(host.exec, { ...spec, args: all }, signal);
   }
