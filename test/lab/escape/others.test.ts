@@ -57,6 +57,7 @@ function requests(job: string, volume: string, remote: string): Call[] {
     { method: "addKey", request: { volume, newKey: key } },
     { method: "removeKey", request: { volume, slot: 0 } },
     { method: "rotateKey", request: { volume, agents: true } },
+    { method: "reencryptVolume", request: { volume } },
     { method: "exportRecoveryKit", request: { volume, passphrase: key } },
     { method: "scanRemote", request: { remote } },
     { method: "trustRemote", request: { remote, fingerprint: digest, replace: true } },
