@@ -10,6 +10,7 @@ import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { existing } from "../tools/existing.ts";
 import { differingThere } from "./batch.ts";
 import type { RestoreBatch } from "./plan.ts";
+import { besidePath } from "./under-way.ts";
 import { isAsItWas, type RestoreCommand, type UnfinishedRestore, type UnfinishedRestores } from "./unfinished.ts";
 
 const shownConflicts = 10;
@@ -28,9 +29,11 @@ export async function cutShort(
     return undefined;
   if (!(await isDirectory(exec, into, as, signal))) return undefined;
   const asked = command.paths.map((path) => Buffer.from(path));
-  const paths = [...asked, ...before.present.map(({ path }) => path)];
+  // of one file that was asked for, nothing may be there but what lies beside it
+  const brought = asked.flatMap((path) => [path, besidePath(path, before.aside)]);
+  const paths = [...brought, ...before.present.map(({ path }) => path)];
   const there = await existing(exec, { below: into, paths, as }, signal);
-  const names = new Set(asked.map((path) => path.toString("latin1")));
+  const names = new Set(brought.map((path) => path.toString("latin1")));
   const isBegun = asked.length === 0 || there.some(({ path }) => names.has(path.toString("latin1")));
   return isBegun && isAsItWas(before, there) ? before : undefined;
 }

@@ -105,11 +105,12 @@ async function find(
 
 /** A directory and all that is in it; of a file what is beside it. */
 function lookedAt(path: Buffer, { into, aside }: { into: string; aside: string }): Buffer[] {
-  const parent = path.subarray(0, path.lastIndexOf("/") + 1);
-  return [
-    Buffer.concat([Buffer.from(`${into}/`), path]),
-    Buffer.concat([Buffer.from(`${into}/`), parent, Buffer.from(aside)]),
-  ];
+  return [path, besidePath(path, aside)].map((one) => Buffer.concat([Buffer.from(`${into}/`), one]));
+}
+
+/** Pure. Where what had come of a file is kept. @param path relative, of the file */
+export function besidePath(path: Buffer, aside: string): Buffer {
+  return Buffer.concat([path.subarray(0, path.lastIndexOf("/") + 1), Buffer.from(aside)]);
 }
 
 function nullTerminated(paths: readonly Buffer[]): Buffer {

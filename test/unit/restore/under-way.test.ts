@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseUnderWay, underWayName } from "../../../agent/restore/under-way.ts";
+import { besidePath, parseUnderWay, underWayName } from "../../../agent/restore/under-way.ts";
 import { copiedBytes } from "../../../agent/tools/dd.ts";
 
 const aside = ".luksmith-0123456789abcdef";
@@ -44,4 +44,9 @@ test("how far dd has come", () => {
   assert.equal(copiedBytes("\n1 byte copied, 0.1 s"), 1);
   assert.equal(copiedBytes("43+1 records in\n43+1 records out\n"), undefined);
   assert.equal(copiedBytes(""), undefined);
+});
+
+test("beside a file, wherever it is", () => {
+  assert.equal(`${besidePath(Buffer.from("home/alice/big"), aside)}`, `home/alice/${aside}`);
+  assert.equal(`${besidePath(Buffer.from("big"), aside)}`, aside);
 });
