@@ -101,7 +101,7 @@ access:
     volumes: ["home"],
   });
 
-  it("is refused in the same words as what is not there, and each time there is a line", async () => {
+  it("is refused in the same words as what is not there, with a line each time; nor is it told of when it is in the way", async () => {
     assertDone(await scene.agent.backup("private"));
     // whoever asks, it is being looked at
     const browsed = await cli(["browse", "private", "--detach"], { as: people.bob });
@@ -137,9 +137,8 @@ access:
     assert.equal(lines.length, 2 * real.length + tooMuch.length);
     assert.ok(lines.every((line) => JSON.parse(line).uid === people.alice.uid));
     assert.match(await as("bob", "ls", browsed.stdout.toString().trim()), /latest/, "and bob is not disturbed");
-  });
 
-  it("is not told of when it is in the way", async () => {
+    // nor is it told of when it is in the way
     const [locked, status, jobs, volumes] = await ask("alice", [
       { method: "backup", request: { job: "docs" } },
       { method: "getStatus" },
