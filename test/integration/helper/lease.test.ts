@@ -203,7 +203,8 @@ describe("the lease on an exported image", { ...rootOnly, concurrency: 4 }, () =
     await helper.call("openExport", openRequest({ lease: leaseClaim({ leaseMs }) }));
     rmSync(scene.at(leasePath));
     await until(async () => scene.exports().length === 0, "it is closed");
-    assert.ok(scene.log().some(({ why }) => /the lease on the image has been removed/.test(String(why))));
+    const isSaid = () => scene.log().some(({ why }) => /the lease on the image has been removed/.test(String(why)));
+    await until(async () => isSaid(), "it says why");
     assert.equal((await helper.call("statImage", { image })).exported, false);
     await scene.assertNothingLeft();
   });
@@ -216,7 +217,8 @@ describe("the lease on an exported image", { ...rootOnly, concurrency: 4 }, () =
     const token = writeForeign(scene, `${leasePath}.successor`);
     renameSync(scene.at(`${leasePath}.successor`), scene.at(leasePath));
     await until(async () => scene.exports().length === 0, "it is closed");
-    assert.ok(scene.log().some(({ why }) => /has been taken by web02/.test(String(why))));
+    const isSaid = () => scene.log().some(({ why }) => /has been taken by web02/.test(String(why)));
+    await until(async () => isSaid(), "it says by whom");
     assert.equal(tokenOf(scene), token);
   });
 
