@@ -16,7 +16,7 @@ import { waitUntil } from "../../common/wait-until.ts";
 import { abortFuseOf } from "../system/fuse-of-user.ts";
 import type { Host } from "../system/host.ts";
 import { readMounts } from "../system/mountinfo.ts";
-import { killHolders } from "../tools/end-holders.ts";
+import { signalHolders } from "../tools/end-holders.ts";
 import { bindMount, remountFlags, unmount } from "../tools/mount.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 import { viewsDirectory } from "./view.ts";
@@ -103,7 +103,7 @@ async function leave(host: LandingHost, own: string, uid: number): Promise<void>
   };
   const ends = (patienceMs: number) =>
     waitUntil(host.clock, patienceMs, async () => {
-      await killHolders(host, own, uid);
+      await signalHolders(host, own, uid, "SIGKILL");
       return closes();
     });
   let closed = (await closes()) || (await ends(killPatienceMs));

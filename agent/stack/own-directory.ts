@@ -4,12 +4,12 @@
  * of what is shown in it, from a mount namespace that is older than the view and in which a mount's own flags do not count.
  */
 
-import { chmod, chown, mkdir, readFile, stat } from "node:fs/promises";
-import { hasErrno, LuksmithError } from "../../common/errors.ts";
+import { chmod, chown, mkdir, stat } from "node:fs/promises";
+import { LuksmithError } from "../../common/errors.ts";
 import { waitUntil } from "../../common/wait-until.ts";
 import type { Host } from "../system/host.ts";
 import { readMounts } from "../system/mountinfo.ts";
-import { type Hold, holdersOf } from "../tools/holders.ts";
+import { signalHolders } from "../tools/end-holders.ts";
 import { bindMount, leavePeers, mountFilesystem, remountFlags, remountReadOnly, unmount } from "../tools/mount.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 
@@ -87,15 +87,16 @@ export class OwnDirectory {
   /** Whoever is in it is hung up, as when a terminal is closed, and then killed, as far as the user could do that too. */
   async close(): Promise<void> {
     const { clock, exec, log } = this.#host;
+    const signal = (name: NodeJS.Signals) => signalHolders(this.#host, this.path, this.#owner.uid, name);
     const closes = async () => {
       await this.unmount().catch(() => undefined);
       return (await this.mounts()).length === 0;
     };
     if (!(await closes())) {
-      await this.#signal("SIGHUP");
+      await signal("SIGHUP");
       if (!(await waitUntil(clock, hangUpPatienceMs, closes))) {
         await waitUntil(clock, killPatienceMs, async () => {
-          await this.#signal("SIGKILL");
+          await signal("SIGKILL");
           return closes();
         });
       }
@@ -109,35 +110,5 @@ export class OwnDirectory {
       throw new LuksmithError("tool_failed", `${this.path} is still mounted`, { hint: `umount --lazy ${this.path}` });
     }
     await removeTree(exec, this.path, undefined, unmountDeadlineMs);
-  }
-
-  async #signal(signal: NodeJS.Signals): Promise<void> {
-    // root's programs are the machine's as well: of those only what stands there, as a shell does, is to go
-    const holds: Hold = this.#owner.uid === 0 ? "stands there" : "any";
-    const pids = await holdersOf(this.#host.exec, this.path, holds).catch((error: unknown) => {
-      this.#host.log.warn({ err: error }, "it cannot be seen who uses a view");
-      return [];
-    });
-    for (const pid of pids) {
-      // an open file can be handed to a program of somebody else's, which is not to suffer for it
-      if (!(await isOf(pid, this.#owner.uid))) continue;
-      try {
-        process.kill(pid, signal);
-      } catch (error) {
-        if (!hasErrno(error, "ESRCH")) throw error;
-      }
-    }
-  }
-}
-
-/** By its real or saved uid, which is whose signals it has to take: kill(2). Source: proc_pid_status(5), Uid */
-async function isOf(pid: number, uid: number): Promise<boolean> {
-  try {
-    const status = await readFile(`/proc/${pid}/status`, "latin1");
-    const [real, , saved] = /^Uid:\t(.*)$/m.exec(status)?.[1]?.split("\t") ?? [];
-    return pid !== process.pid && (real === `${uid}` || saved === `${uid}`);
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ESRCH")) return false;
-    throw error;
   }
 }

@@ -3,22 +3,25 @@
 import { readFile } from "node:fs/promises";
 import { hasErrno } from "../../common/errors.ts";
 import type { Host } from "../system/host.ts";
-import { holdersOf } from "./holders.ts";
+import { type Hold, holdersOf } from "./holders.ts";
 
 /** Those of others are left alone: an open file can be handed to a program that is not to suffer for it. */
-export async function killHolders(
+export async function signalHolders(
   { exec, log }: Pick<Host, "exec" | "log">,
   directory: string,
   uid: number,
+  signal: NodeJS.Signals,
 ): Promise<void> {
-  const pids = await holdersOf(exec, directory).catch((error: unknown) => {
+  // root's programs are the machine's as well: of those only what stands there, as a shell does, is to go
+  const holds: Hold = uid === 0 ? "stands there" : "any";
+  const pids = await holdersOf(exec, directory, holds).catch((error: unknown) => {
     log.warn({ err: error, directory }, "it cannot be seen who uses a place of a user's");
     return [];
   });
   for (const pid of pids) {
     if (!(await isOf(pid, uid))) continue;
     try {
-      process.kill(pid, "SIGKILL");
+      process.kill(pid, signal);
     } catch (error) {
       if (!hasErrno(error, "ESRCH")) throw error;
     }
