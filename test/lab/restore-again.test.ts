@@ -92,7 +92,7 @@ describe("a restore", () => {
 
   it("brings of a large file what is missing of it, when the agent was killed amid it", async () => {
     const big = join(source, "big");
-    const bytes = 8 * 2 ** 20;
+    const bytes = 16 * 2 ** 20;
     await writeFile(big, randomBytes(bytes));
     assertDone(await scene.agent.backup("docs"));
     const into = join(target, "big");

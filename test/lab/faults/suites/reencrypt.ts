@@ -43,8 +43,9 @@ export function describeInterruptedReencryption(over: Over): void {
     let before = "";
 
     /** Of a copy: what is opened is put right first, which the agent's header would know nothing of. */
-    async function assertOpensByHand(): Promise<void> {
+    async function assertOpensByHand(meanwhile = () => Promise.resolve()): Promise<void> {
       await copyFile(storedIn(scene), "/tmp/image");
+      await meanwhile();
       await byHand("/tmp/image", keyFile, async (directory) => {
         assert.equal(await readFile(join(directory, "docs/latest", source, "file"), "utf8"), content);
       });
@@ -76,13 +77,14 @@ export function describeInterruptedReencryption(over: Over): void {
         await broken;
         if (victim === "the agent") await agent[Symbol.asyncDispose]();
         else assert.equal(followed?.run.state, RunState.FAILED);
-        await assertOpensByHand();
+        // it releases what was left: until then cryptsetup may wait for a device, and holds its lock on that volume
+        await assertOpensByHand(async () => {
+          if (victim === "the agent") await scene.startAgent();
+        });
         if (victim === "the connection") {
           assert.match(followed?.run.error?.code ?? "", /^(lost|stalled)$/);
           await scene.host.plugIn();
         }
-        // it releases what was left
-        if (victim === "the agent") await scene.startAgent();
       });
     }
 
