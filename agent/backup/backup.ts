@@ -32,7 +32,7 @@ import { type AssembledCopySpec, assembledCopy, assembling } from "./assembled-c
 import { copyProgress } from "./copy-progress.ts";
 import { VolumeFullError, withGrowth } from "./growth.ts";
 import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
-import { takeOver } from "./interrupted.ts";
+import { noteGoingOn, takeOver } from "./interrupted.ts";
 import { canBeLinked, linkedCopy } from "./linked-copy.ts";
 import { PartialStates } from "./partial-states.ts";
 import { type BackupPlan, goesOnInPlace, planBackup } from "./plan.ts";
@@ -208,11 +208,7 @@ async function prepare(
     return { bases: finished, isEmpty: true };
   }
   const isSame = states.isOfSameSelection(newest);
-  run.note(
-    isSame
-      ? `going on with the interrupted snapshot ${plan.interrupted[0]}`
-      : `the interrupted snapshot ${plan.interrupted[0]} was of other sources: its files are used where they fit`,
-  );
+  noteGoingOn(run, `${plan.interrupted[0]}`, isSame);
   const inPlace = goesOnInPlace(plan, { isSame, oneFileSystem: job.oneFileSystem });
   await states.begin(into, inPlace ? newest : undefined);
   if (inPlace) {
@@ -248,7 +244,7 @@ async function prepareApart(
   const removed = [...plan.stale.map(partialName), ...older, ...(newest === undefined || isOfUse ? [] : [newest])];
   for (const name of removed) await filesystem.remove(exec, join(jobDir, name), signal);
   if (isOfUse) {
-    run.note(`going on with the interrupted snapshot ${plan.interrupted[0]}`);
+    noteGoingOn(run, `${plan.interrupted[0]}`, true);
     await states.begin(into, newest);
     const args = ["--no-target-directory", "--", join(jobDir, newest), join(jobDir, into)];
     await mustRun(exec, { file: "mv", args, deadlineMs: volumeDeadlineMs, signal });

@@ -14,6 +14,7 @@ import type { RunContext } from "../runs/context.ts";
 import type { LandingHost } from "../stack/landing.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { filesThere, listFiles } from "../tools/find.ts";
+import { nullTerminated } from "../tools/null-terminated.ts";
 import { removeTrees } from "../tools/remove-tree.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import { copyProgress } from "./copy-progress.ts";
@@ -34,6 +35,15 @@ export interface TakeOver {
   /** The new snapshot's; may be one of them. */
   readonly into: string;
   readonly states: PartialStates;
+}
+
+/** @param name of the interrupted snapshot @param isSame it is of the same selection */
+export function noteGoingOn(run: Pick<CopyRun, "note">, name: string, isSame: boolean): void {
+  run.note(
+    isSame
+      ? `going on with the interrupted snapshot ${name}`
+      : `the interrupted snapshot ${name} was of other sources: its files are used where they fit`,
+  );
 }
 
 /** Afterwards all that is left in them can be relied on, and `states` says so. */
@@ -169,6 +179,6 @@ async function move(exec: Exec, from: string, to: string, signal: AbortSignal): 
 
 async function removeAll(exec: Exec, paths: readonly Buffer[], signal: AbortSignal): Promise<void> {
   if (paths.length === 0) return;
-  const list = Buffer.concat(paths.flatMap((path) => [path, Buffer.from("\0")]));
+  const list = nullTerminated(paths);
   await removeTrees(exec, list, signal);
 }

@@ -15,6 +15,7 @@ import { type Exec, lastWords } from "../../common/exec.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { Host } from "../system/host.ts";
 import { wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
+import { nullTerminated } from "../tools/null-terminated.ts";
 import { removeTree, removeTrees } from "../tools/remove-tree.ts";
 import { archiveArgs, type CopyResult, type CopySpec, copy } from "../tools/rsync.ts";
 import { itemFormat, noStats, parseItem, type RsyncStats } from "../tools/rsync-output.ts";
@@ -280,8 +281,4 @@ async function exchange(
     spec.onSettled,
   );
   return outstanding.isEmpty ? copied : undefined;
-}
-
-function nullTerminated(paths: readonly Buffer[], start: string): Buffer {
-  return Buffer.concat(paths.flatMap((path) => [Buffer.from(start), path, Buffer.from("\0")]));
 }

@@ -20,6 +20,7 @@ import type { LandingHost } from "../stack/landing.ts";
 import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
 import { linkedOrLarge, listDirectory } from "../tools/find.ts";
 import { giveTo } from "../tools/give.ts";
+import { nullTerminated } from "../tools/null-terminated.ts";
 import { removeTree, removeTrees } from "../tools/remove-tree.ts";
 import type { CopyResult, CopySpec } from "../tools/rsync.ts";
 import { vanishedMessage } from "../tools/rsync-complaints.ts";
@@ -260,8 +261,4 @@ function copyAll(
 
 async function hasEntry(exec: Exec, directory: string, name: string, signal: AbortSignal): Promise<boolean> {
   return (await listDirectory(exec, directory, signal))?.some((entry) => entry.name === name) === true;
-}
-
-function nullTerminated(paths: readonly Buffer[], start: string): Buffer {
-  return Buffer.concat(paths.flatMap((path) => [Buffer.from(start), path, Buffer.from("\0")]));
 }

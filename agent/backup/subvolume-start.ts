@@ -19,7 +19,7 @@ import {
 } from "../tools/btrfs-subvolume.ts";
 import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
 import { syncFilesystem } from "../tools/sync.ts";
-import { takeOver } from "./interrupted.ts";
+import { noteGoingOn, takeOver } from "./interrupted.ts";
 import type { PartialStates } from "./partial-states.ts";
 import { type BackupPlan, planSubvolume } from "./plan.ts";
 import type { SourcedJob } from "./sourced-job.ts";
@@ -54,11 +54,7 @@ export async function startSubvolume(
   const before = goOn ?? origin;
   const isSame = before !== undefined && states.isOfSameSelection(partialName(before));
   if (goOn !== undefined) {
-    run.note(
-      isSame
-        ? `going on with the interrupted snapshot ${goOn}`
-        : `the interrupted snapshot ${goOn} was of other sources: its files are used where they fit`,
-    );
+    noteGoingOn(run, goOn, isSame);
     const from = partialName(goOn);
     await states.begin(into, from);
     await syncFilesystem(exec, filesDir, signal);

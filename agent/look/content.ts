@@ -3,6 +3,7 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { type Command, type Exec, lastWords } from "../../common/exec.ts";
 import { wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
+import { nullTerminated } from "../tools/null-terminated.ts";
 import { RecordSplitter } from "../tools/record-splitter.ts";
 
 /** Hexadecimal digits of a SHA-256, then a blank, and one that says how it was read. */
@@ -23,7 +24,7 @@ export async function digests(
     file: "xargs",
     args: ["--null", "--no-run-if-empty", "sha256sum", "--zero", "--"],
     cwd,
-    stdin: Buffer.concat(paths.flatMap((path) => [Buffer.from("./"), path, Buffer.from("\0")])),
+    stdin: nullTerminated(paths, "./"),
     as,
     deadlineMs: wholeVolumeDeadlineMs,
     signal,

@@ -13,6 +13,7 @@ import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
 import { readMounts } from "../system/mountinfo.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { walk } from "../tools/find.ts";
+import { nullTerminated } from "../tools/null-terminated.ts";
 import { copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { ancestors } from "./paths.ts";
@@ -149,7 +150,7 @@ export async function realPaths(
   const stdout = await mustRead(exec, {
     file: "xargs",
     args: ["--null", "realpath", "--zero", "--canonicalize-existing", "--"],
-    stdin: Buffer.concat(paths.flatMap((path) => [path, Buffer.from("\0")])),
+    stdin: nullTerminated(paths),
     as,
     deadlineMs: volumeDeadlineMs,
     signal,
@@ -190,7 +191,7 @@ export async function removeExtra(
   const spec = {
     args: [...removingArgs, ...(dryRun ? ["--dry-run"] : []), "--", "./", `${into}/`],
     cwd: from,
-    stdin: Buffer.concat(roots.flatMap((root) => [Buffer.from("./"), root, Buffer.from("\0")])),
+    stdin: nullTerminated(roots, "./"),
     as,
     onLine: (line: Buffer) => {
       const item = parseItem(line);

@@ -17,6 +17,7 @@ import { ProgressMeter } from "../runs/progress-meter.ts";
 import type { Host } from "../system/host.ts";
 import { copiedBytes } from "../tools/dd.ts";
 import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
+import { nullTerminated } from "../tools/null-terminated.ts";
 import { noticeLoss } from "../transport/transport.ts";
 
 /** Below that it is brought anew: to look for its end costs as much. */
@@ -113,10 +114,6 @@ export function besidePath(path: Buffer, aside: string): Buffer {
   return Buffer.concat([path.subarray(0, path.lastIndexOf("/") + 1), Buffer.from(aside)]);
 }
 
-function nullTerminated(paths: readonly Buffer[]): Buffer {
-  return Buffer.concat(paths.flatMap((path) => [path, Buffer.from("\0")]));
-}
-
 /** Brings the end of it, and puts it in its place if nothing is there. What fails is brought anew. */
 async function finish(
   host: Host,
@@ -157,23 +154,10 @@ async function finish(
     throw new LuksmithError("full", "there is no room left", { cause: lastWords(copied) });
   }
   // its time is what rsync takes it for whole by
-  if (
-    !(await operate(
-      host,
-      places,
-      "touch",
-      ["--no-create", "--no-dereference", `--reference=${source}`, "--", begun],
-      signal,
-    ))
-  )
-    return;
-  await operate(
-    host,
-    places,
-    "mv",
-    ["--no-clobber", "--no-target-directory", "--", begun, `${into}/${below(one.directory, one.name)}`],
-    signal,
-  );
+  const dating = ["--no-create", "--no-dereference", `--reference=${source}`, "--", begun];
+  if (!(await operate(host, places, "touch", dating, signal))) return;
+  const naming = ["--no-clobber", "--no-target-directory", "--", begun, `${into}/${below(one.directory, one.name)}`];
+  await operate(host, places, "mv", naming, signal);
 }
 
 async function sizeOf({ exec }: Host, { from, as }: Places, path: string, signal: AbortSignal) {

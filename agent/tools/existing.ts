@@ -3,6 +3,7 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { type Command, type Exec, lastWords } from "../../common/exec.ts";
 import { volumeDeadlineMs } from "./deadlines.ts";
+import { nullTerminated } from "./null-terminated.ts";
 
 /**
  * Source: find(1): -files0-from takes the starting points from standard input; a missing one is an error message and
@@ -18,8 +19,8 @@ export async function existing(
   signal: AbortSignal,
 ): Promise<{ path: Buffer; type: string }[]> {
   if (spec.paths.length === 0) return [];
-  const start = Buffer.from(`${spec.below ?? "."}/`);
-  const stdin = Buffer.concat(spec.paths.flatMap((path) => [start, path, Buffer.from("\0")]));
+  const start = `${spec.below ?? "."}/`;
+  const stdin = nullTerminated(spec.paths, start);
   const args = ["-P", "-files0-from", "-", "-maxdepth", "0", "-printf", "%y%p\\0"];
   const cwd = spec.cwd === undefined ? {} : { cwd: spec.cwd };
   const finished = await exec({
@@ -37,6 +38,6 @@ export async function existing(
   const records = finished.stdout.toString("latin1").split("\0").filter(Boolean);
   return records.map((record) => ({
     type: record.slice(0, 1),
-    path: Buffer.from(record.slice(1 + start.length), "latin1"),
+    path: Buffer.from(record.slice(1 + Buffer.byteLength(start)), "latin1"),
   }));
 }

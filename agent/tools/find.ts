@@ -4,6 +4,7 @@ import { LuksmithError } from "../../common/errors.ts";
 import { type Command, type Exec, lastWords } from "../../common/exec.ts";
 import { FileEntry, FileEntry_Type } from "../../proto/gen/luksmith/v1/types.ts";
 import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "./deadlines.ts";
+import { nullTerminated } from "./null-terminated.ts";
 import { RecordSplitter } from "./record-splitter.ts";
 
 /**
@@ -84,14 +85,15 @@ export async function linkedOrLarge(
   const found: { linked: Buffer[]; large: Buffer[] } = { linked: [], large: [] };
   if (paths.length === 0) return found;
   const splitter = new RecordSplitter(0);
-  const start = Buffer.from(`${directory}/`);
+  const start = `${directory}/`;
+  const startBytes = Buffer.byteLength(start);
   const onStdout = (chunk: Buffer) => {
     for (const record of splitter.push(chunk)) {
       const isLinked = record.subarray(0, 1).toString() === "l";
-      (isLinked ? found.linked : found.large).push(Buffer.from(record.subarray(1 + start.length)));
+      (isLinked ? found.linked : found.large).push(Buffer.from(record.subarray(1 + startBytes)));
     }
   };
-  const stdin = Buffer.concat(paths.flatMap((path) => [start, path, Buffer.from("\0")]));
+  const stdin = nullTerminated(paths, start);
   const linked = ["!", "-type", "d", "-links", "+1", "-printf", "l%p\\0"];
   const large = ["-type", "f", "-size", `+${largeBytes - 1}c`, "-printf", "s%p\\0"];
   const args = ["-P", "-files0-from", "-", "-maxdepth", "0", ...linked, "-o", ...large];

@@ -2,6 +2,7 @@
 
 import { type Exec, lastWords } from "../../common/exec.ts";
 import { wholeVolumeDeadlineMs } from "./deadlines.ts";
+import { nullTerminated } from "./null-terminated.ts";
 
 export interface Unreadable {
   readonly path: Buffer;
@@ -38,7 +39,7 @@ async function countLines(
   paths: readonly Buffer[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const stdin = Buffer.concat(paths.flatMap((path) => [Buffer.from("./"), path, Buffer.from("\0")]));
+  const stdin = nullTerminated(paths, "./");
   const args = ["--lines", "--files0-from=-"];
   const ignore = () => undefined;
   const finished = await exec({
