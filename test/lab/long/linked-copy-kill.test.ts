@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
-import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
-import { assertNothingLeft } from "./harness/leak-check.ts";
-import { assertDone, homeAndDocs, Scene } from "./harness/scene.ts";
-import { makeManyFiles } from "./harness/tree.ts";
+import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
+import { assertNothingLeft } from "../harness/leak-check.ts";
+import { assertDone, homeAndDocs, Scene } from "../harness/scene.ts";
+import { makeManyFiles } from "../harness/tree.ts";
 
 const source = "/tmp/many-source";
 const files = 800;
