@@ -15,7 +15,10 @@ export const accessVerbs = {
   status: { target: "listing", grants: "see that the agent runs, which jobs there are and when each last succeeded" },
   doctor: { target: "none", grants: "have the tools, the configuration and the remotes examined" },
   audit: { target: "none", grants: "read the audit log: who asked for what, and what was decided" },
-  trust: { target: "none", grants: "decide which SSH host keys are trusted, for every remote" },
+  trust: {
+    target: "none",
+    grants: "decide which SSH host keys are trusted, for every remote, and have remotes tried (`remote check`)",
+  },
   volumes: { target: "listing", grants: "list volumes" },
   snapshots: { target: "listing", grants: "list snapshots" },
   runs: { target: "listing", grants: "list runs and see how they ended" },

@@ -1,6 +1,6 @@
 /**
- * Keys that later versions will act on. They are refused rather than ignored: nobody may believe that old snapshots
- * are pruned, or that runs are scheduled, when they are not.
+ * Keys that later versions will act on. They are refused rather than ignored: nobody may believe that runs are scheduled, or
+ * that a controller watches, when it is not so.
  */
 
 import * as z from "zod";

@@ -16,7 +16,7 @@ export interface PrunePlan {
 
 /**
  * @param pinned names of snapshots that are to stay
- * @throws {LuksmithError} "not_found" when a named snapshot is not there, "refused" when it is pinned: nothing is removed then
+ * @throws {LuksmithError} "not_found" when a named snapshot is not there, "usage" when it is pinned: nothing is removed then
  */
 export function planPrune(
   entries: readonly SnapshotEntry[],
@@ -36,9 +36,7 @@ export function planPrune(
   }
   const kept = named.snapshots.find((name) => pinned.has(name));
   if (kept !== undefined) {
-    throw new LuksmithError("refused", `snapshot ${quoteText(kept)} is pinned`, {
-      hint: "luksmith unpin JOB@SNAPSHOT",
-    });
+    throw new LuksmithError("usage", `snapshot ${quoteText(kept)} is pinned`, { hint: `luksmith unpin JOB@${kept}` });
   }
   const partial = named.partial ? entries.filter((entry) => entry.partial).map((entry) => partialName(entry.name)) : [];
   return planOf(entries, (name) => named.snapshots.includes(name), partial);

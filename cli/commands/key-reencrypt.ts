@@ -4,7 +4,7 @@ import { type Invocation, withSession } from "../invocation.ts";
 import { slotNumber, volumeName } from "../names.ts";
 
 interface Options {
-  keep: number[];
+  keep?: number[];
   dropOthers?: true;
   dryRun?: true;
   detach?: true;
@@ -25,7 +25,6 @@ export function addKeyReencryptCommand(key: Command, invocation: Invocation): vo
       "--keep <slot>",
       "this slot of somebody's is to open the volume afterwards as well; may be repeated",
       gather,
-      [],
     )
     .option("--drop-others", "give up all slots that are not named; the agent's own always stays")
     .option("--dry-run", "say which slots stay, and how much there is to do, and change nothing")
@@ -34,7 +33,7 @@ export function addKeyReencryptCommand(key: Command, invocation: Invocation): vo
       withSession(invocation, self, async (session) => {
         const { reencrypt } = await import("../show/reencryption.ts");
         await reencrypt(session, volume, {
-          slots: options.keep,
+          slots: options.keep ?? [],
           dropOthers: options.dropOthers === true,
           dryRun: options.dryRun === true,
           detach: options.detach === true,
@@ -48,7 +47,7 @@ export function addKeyReencryptCommand(key: Command, invocation: Invocation): vo
   ]);
 }
 
-function gather(text: string, before: number[]): number[] {
+function gather(text: string, before: number[] = []): number[] {
   const slot = slotNumber(text);
   return before.includes(slot) ? before : [...before, slot];
 }

@@ -14,12 +14,12 @@ export function addPinCommand(program: Command, invocation: Invocation): void {
         "another note changes the note.",
     )
     .argument("<snapshot>", "JOB@SNAPSHOT", named)
-    .option("--note <text>", "why: shown wherever the snapshot is", "")
+    .option("--note <text>", "why: shown wherever the snapshot is")
     .option(...detach)
     .addHelpText("after", snapshotHelp)
-    .action(({ job, snapshot }: SnapshotReference, options: { note: string; detach?: true }, self: Command) =>
+    .action(({ job, snapshot }: SnapshotReference, options: { note?: string; detach?: true }, self: Command) =>
       withSession(invocation, self, (session) =>
-        session.run(() => session.agent.pinSnapshot({ job, snapshot, note: options.note }), {
+        session.run(() => session.agent.pinSnapshot({ job, snapshot, note: options.note ?? "" }), {
           detach: options.detach === true,
         }),
       ),

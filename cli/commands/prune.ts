@@ -5,7 +5,7 @@ import { jobName, snapshotName } from "../names.ts";
 
 interface Options {
   partial?: true;
-  snapshot: string[];
+  snapshot?: string[];
   dryRun?: true;
   detach?: true;
 }
@@ -24,8 +24,7 @@ export function addPruneCommand(program: Command, invocation: Invocation): void 
     .option(
       "--snapshot <name...>",
       "these snapshots, by their whole names (behind JOB, or each with its own --snapshot)",
-      (name: string, before: string[]) => [...before, snapshotName(name)],
-      [],
+      (name: string, before: string[] = []) => [...before, snapshotName(name)],
     )
     .option("--dry-run", "say what would be removed and what keeps the rest, and change nothing")
     .option(...detach)
@@ -36,7 +35,7 @@ export function addPruneCommand(program: Command, invocation: Invocation): void 
             session.agent.prune({
               job,
               partial: options.partial === true,
-              snapshots: options.snapshot,
+              snapshots: options.snapshot ?? [],
               dryRun: options.dryRun === true,
             }),
           { detach: options.detach === true },

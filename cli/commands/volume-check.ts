@@ -15,7 +15,8 @@ export function addVolumeCheckCommand(volume: Command, invocation: Invocation): 
     .option(...acceptRollback)
     .option(
       "--repair",
-      "let e2fsck mend whatever it finds, which may cost files (of btrfs a superblock alone): copy the image first",
+      "let e2fsck mend whatever it finds, which may cost files: copy the image first. Of btrfs a superblock is mended, and " +
+        "metadata that have a second copy",
     )
     .option(...detach)
     .action((name: string, options: { acceptRollback?: true; repair?: true; detach?: true }, self: Command) =>

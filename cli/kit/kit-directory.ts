@@ -1,7 +1,7 @@
 /** The directory that a recovery kit goes into: closed to others, and what is in it made by us alone. */
 
 import { constants } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, rm } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, rm, rmdir } from "node:fs/promises";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { showName } from "../../common/file-name.ts";
 
@@ -30,7 +30,10 @@ export function kitDirectoryFault(
 
 export class KitDirectory implements AsyncDisposable {
   readonly #handle: FileHandle;
+  /** Where it is, if it was not there before. */
+  readonly #madeAt: Buffer | undefined;
   readonly #made: string[] = [];
+  #isWhole = false;
 
   /**
    * @param path absolute, as bytes
@@ -42,28 +45,33 @@ export class KitDirectory implements AsyncDisposable {
       new LuksmithError("usage", `${name} cannot be used: ${cause instanceof Error ? cause.message : cause}`, {
         cause,
       });
-    await mkdir(path, { mode: 0o700 }).catch((cause: unknown) => {
-      if (!hasErrno(cause, "EEXIST")) throw unusable(cause);
-    });
+    const isMade = await mkdir(path, { mode: 0o700 }).then(
+      () => true,
+      (cause: unknown) => {
+        if (!hasErrno(cause, "EEXIST")) throw unusable(cause);
+        return false;
+      },
+    );
     // what is made in it is made in this directory, whatever becomes of its name meanwhile
     const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
     const handle = await open(path, flags).catch((cause: unknown) => {
       throw unusable(cause);
     });
-    const directory = new KitDirectory(handle);
+    const directory = new KitDirectory(handle, isMade ? path : undefined);
     try {
       const fault = kitDirectoryFault(name, await handle.stat(), process.geteuid?.() ?? 0);
       if (fault !== undefined) throw fault;
       for (const file of names) await directory.#requireFree(file, name);
       return directory;
     } catch (error) {
-      await handle.close();
+      await directory[Symbol.asyncDispose]();
       throw error;
     }
   }
 
-  private constructor(handle: FileHandle) {
+  private constructor(handle: FileHandle, madeAt: Buffer | undefined) {
     this.#handle = handle;
+    this.#madeAt = madeAt;
   }
 
   /** Made exclusively, for its owner to read and nobody to write, and on the disk when this returns. */
@@ -79,18 +87,25 @@ export class KitDirectory implements AsyncDisposable {
     }
   }
 
-  /** The names are on the disk as well: a stick may be pulled now. */
-  async sync(): Promise<void> {
+  /** All is written, and the names are on the disk as well: a stick may be pulled now. */
+  async finish(): Promise<void> {
     await this.#handle.sync();
-  }
-
-  /** Half a kit is none, and holds secrets all the same. */
-  async takeBack(): Promise<void> {
-    for (const file of this.#made.splice(0)) await rm(this.#path(file), { force: true });
+    this.#isWhole = true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#handle.close();
+    try {
+      if (!this.#isWhole) await this.#takeBack();
+    } finally {
+      await this.#handle.close();
+    }
+  }
+
+  /** Half a kit is none, and holds secrets all the same. */
+  async #takeBack(): Promise<void> {
+    for (const file of this.#made.splice(0)) await rm(this.#path(file), { force: true });
+    // what somebody else has put there by now stays, and the directory with it
+    if (this.#madeAt !== undefined) await rmdir(this.#madeAt).catch(() => undefined);
   }
 
   async #requireFree(file: string, name: string): Promise<void> {

@@ -21,7 +21,7 @@ export interface KitOptions {
 
 export async function makeKit(session: Session, volume: string, options: KitOptions): Promise<void> {
   const files = Object.values(kitFiles);
-  // refused before anything is asked or made
+  // refused before anything is asked for; of a kit that comes to nothing, nothing stays
   await using directory = await KitDirectory.open(options.directory, files);
   const made = options.newPassphrase ? await makePassphrase(session, volume) : undefined;
   let slot: number;
@@ -29,7 +29,6 @@ export async function makeKit(session: Session, volume: string, options: KitOpti
     const passphrase = made?.passphrase ?? printable(await askPassphrase(session, volume));
     slot = await writeKit(session, volume, passphrase, directory);
   } catch (error) {
-    await directory.takeBack();
     // it opens the volume, and is in no kit
     if (made !== undefined) sayPassphrase(session, volume, made);
     throw error;
@@ -104,7 +103,7 @@ async function writeKit(
   await directory.write(kitFiles.knownHosts, knownHostsText(kit));
   await directory.write(kitFiles.text, page);
   await directory.write(kitFiles.pdf, pdf);
-  await directory.sync();
+  await directory.finish();
   return kit.slot;
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { type Command, CommanderError } from "commander";
 import { socketPath } from "../../../cli/invocation.ts";
@@ -66,6 +67,27 @@ test("the help of everything groups the commands and shows the first steps", () 
     "Exit codes",
   ]) {
     assert.ok(help.includes(part), part);
+  }
+});
+
+test("what is left out is no list in the help", () => {
+  const { program, shown } = makeTestProgram();
+  for (const command of everyCommand(program)) command.outputHelp();
+  assert.doesNotMatch(shown.join(""), /default: (\[\]|"")/);
+});
+
+test("each unit file types a command that there is, and its timer says when", () => {
+  const directory = new URL("../../../deploy/systemd/", import.meta.url);
+  const units = readdirSync(directory).filter((name) => name.endsWith("@.service"));
+  assert.ok(units.length > 0);
+  for (const unit of units) {
+    const text = readFileSync(new URL(unit, directory), "utf8");
+    const typed = /^ExecStart=\/usr\/local\/bin\/luksmith (.*)$/m.exec(text)?.[1]?.replace("%i", "home").split(" ");
+    const { program } = makeTestProgram();
+    const command = everyCommand(program).find((known) => known.name() === typed?.[0]);
+    const parsed = command?.exitOverride().parseOptions(typed?.slice(1) ?? []);
+    assert.deepEqual(parsed, { operands: ["home"], unknown: [] }, unit);
+    assert.match(readFileSync(new URL(unit.replace("service", "timer"), directory), "utf8"), /^OnCalendar=/m, unit);
   }
 });
 

@@ -7,7 +7,7 @@ import { helperConfigJsonSchema, parseHelperConfig } from "../../../helper/confi
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 
-test("deploy/agent.schema.json is what the code makes (node scripts/agent-schema.ts)", () => {
+test("deploy/agent.schema.json is what the code makes (npm run schema)", () => {
   assert.deepEqual(JSON.parse(read("deploy/agent.schema.json")), JSON.parse(JSON.stringify(agentConfigJsonSchema())));
 });
 

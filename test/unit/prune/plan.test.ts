@@ -58,6 +58,13 @@ test("named twice, removed once", () => {
   ]);
 });
 
+test("a pinned one is not removed by its name either, and nothing else is", () => {
+  assert.throws(
+    () => planPrune(all, { partial: true, snapshots: [a, b] }, new Set([b])),
+    (error) => error instanceof LuksmithError && error.code === "usage" && error.hint === `luksmith unpin JOB@${b}`,
+  );
+});
+
 test("nothing there, nothing to do", () => {
   const nothing = { remove: [], latest: undefined, empties: false };
   assert.deepEqual(planPrune([], { partial: true, snapshots: [] }), nothing);
