@@ -43,6 +43,7 @@ export class KitDirectory implements AsyncDisposable {
     const name = showName(path);
     const unusable = (cause: unknown) =>
       new LuksmithError("usage", `${name} cannot be used: ${cause instanceof Error ? cause.message : cause}`, {
+        ...(hasErrno(cause, "ENOENT") ? { hint: "what is above it has to be there: is a stick not mounted" } : {}),
         cause,
       });
     const isMade = await mkdir(path, { mode: 0o700 }).then(

@@ -209,6 +209,9 @@ test("a kit is refused where others could read it, and through a link", async ()
   const silent = await runCli(["kit", "home", "--to", unmade, "--socket", "/nowhere", "--new-passphrase"], agent);
   assert.equal(silent.exitCode, 13);
   await assert.rejects(stat(unmade), { code: "ENOENT" });
+  const nowhere = await runCli(["kit", "home", "--to", join(unmade, "kit"), "--new-passphrase"], agent);
+  assert.equal(nowhere.exitCode, 2);
+  assert.match(nowhere.stderr, /hint: what is above it has to be there/);
   const link = await runCli(["kit", "home", "--to", join(agent.directory, "link"), "--new-passphrase"], agent);
   assert.equal(link.exitCode, 2);
   await symlink("/nowhere", join(open, "RECOVERY.pdf"));
