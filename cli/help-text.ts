@@ -28,5 +28,4 @@ export const snapshotHelp = `
 Which snapshot:
   JOB or JOB@latest          the newest
   JOB@2026-11-23T02-00-00Z   the one of that name; the beginning of a name will do
-  JOB@2026-11-23T12:00:00Z   the newest that is not younger than that time
-`;
+  JOB@2026-11-23T12:00:00Z   the newest that is not younger than that time`;
