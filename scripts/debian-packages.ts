@@ -40,6 +40,7 @@ const helper: readonly DebianPackage[] = [
 const checks: readonly DebianPackage[] = [
   { name: "acl", because: "tests compare ACLs" },
   { name: "attr", because: "tests compare extended attributes" },
+  { name: "bindfs", because: "a user's file system that tells of files what is not true" },
   { name: "libfaketime", because: "an agent whose clock is wrong" },
   { name: "systemd", because: "the unit file is tried under it (nothing is started here)" },
 ];

@@ -4,6 +4,7 @@ import type { Command, Exec, Running } from "../../common/exec.ts";
 import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
 import { copyProgress } from "../backup/copy-progress.ts";
 import type { RunContext } from "../runs/context.ts";
+import { onceCancelled } from "../stack/silent-filesystems.ts";
 import type { Host } from "../system/host.ts";
 import { archiveArgs, type CopyResult, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
@@ -28,8 +29,8 @@ function batchArgs({ into, batch }: BatchCopy, more: readonly string[]): string[
   return [...archiveArgs, "--recursive", "--from0", "--files-from=-", ...more, "--", "./", `${below}/`];
 }
 
-export function copyBatch(
-  { exec, clock }: Pick<Host, "exec" | "clock">,
+export async function copyBatch(
+  host: Pick<Host, "exec" | "clock" | "log">,
   spec: BatchCopy & {
     readonly dryRun: boolean;
     readonly force: boolean;
@@ -40,6 +41,7 @@ export function copyBatch(
   run: RunContext,
   signal: AbortSignal,
 ): Promise<CopyResult> {
+  const { exec, clock } = host;
   const { from, batch, as, dryRun, force, aside, onStart } = spec;
   const more = [
     // a line for each file would cost more than many a file itself: only where the lines are the answer
@@ -53,7 +55,8 @@ export function copyBatch(
     const action = item && itemAction(item.changes);
     if (item && action !== undefined) run.item({ action, path: item.path, size: item.size });
   };
-  return copy(
+  using _ = as === undefined ? undefined : onceCancelled(host, as.uid, signal);
+  return await copy(
     exec,
     {
       args: batchArgs(spec, more),

@@ -13,20 +13,18 @@ import { join } from "node:path";
 import type { User } from "../../common/exec.ts";
 import { UndoStack } from "../../common/undo.ts";
 import { waitUntil } from "../../common/wait-until.ts";
-import { abortFuseOf } from "../system/fuse-of-user.ts";
 import type { Host } from "../system/host.ts";
 import { readMounts } from "../system/mountinfo.ts";
 import { signalHolders } from "../tools/end-holders.ts";
 import { bindMount, remountFlags, unmount } from "../tools/mount.ts";
 import { removeTree } from "../tools/remove-tree.ts";
+import { endSilentFilesystems, onceCancelled } from "./silent-filesystems.ts";
 import { viewsDirectory } from "./view.ts";
 
 const unmountDeadlineMs = 20_000;
 /** Whom it takes longer to kill waits for a file system of the user's own. */
 const killPatienceMs = 3000;
 const abortPatienceMs = 10_000;
-/** Of one that was asked to end. Within what the stack gives a cancelled run (stack.ts): the volume is not to suffer for it. */
-const cancelledPatienceMs = 1000;
 /**
  * Numbers that belong to nobody: beyond 2^31 no system has groups (systemd's docs/UIDS-GIDS.md). A new one each time: who has once had
  * it may have left a program that gives it away (setgid).
@@ -86,30 +84,8 @@ export async function withLanding<T>(
   // last of all
   await chown(own, 0, group);
   await chmod(own, 0o710);
-  using _ = endingOwnFilesystems(host, user.uid, signal);
+  using _ = onceCancelled(host, user.uid, signal);
   return await work(directory, { ...user, groups: [...user.groups, group], guarded: true });
-}
-
-/** Until it is disposed of: who is cancelled, and waits for a file system of the user's own that does not answer, is freed of it. */
-function endingOwnFilesystems({ clock, log }: LandingHost, uid: number, signal: AbortSignal): Disposable {
-  const over = new AbortController();
-  const onAbort = () =>
-    clock.sleep(cancelledPatienceMs, over.signal).then(
-      () => endOwnFilesystems(log, uid),
-      () => undefined,
-    );
-  signal.addEventListener("abort", onAbort, { once: true });
-  return {
-    [Symbol.dispose]: () => {
-      over.abort();
-      signal.removeEventListener("abort", onAbort);
-    },
-  };
-}
-
-async function endOwnFilesystems(log: LandingHost["log"], uid: number): Promise<void> {
-  log.warn({ uid }, "a program of a user's does not end: file systems of the user's own that do not answer are ended");
-  await abortFuseOf(uid).catch((error: unknown) => log.warn({ err: error }, "they cannot be ended"));
 }
 
 /** @throws what umount says when it is still in use: it is then taken out of the tree */
@@ -133,7 +109,7 @@ async function leave(host: LandingHost, own: string, uid: number): Promise<void>
     });
   let closed = (await closes()) || (await ends(killPatienceMs));
   if (!closed) {
-    await endOwnFilesystems(host.log, uid);
+    await endSilentFilesystems(host.log, uid);
     closed = await ends(abortPatienceMs);
   }
   if (!closed) {

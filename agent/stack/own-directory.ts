@@ -12,12 +12,15 @@ import { readMounts } from "../system/mountinfo.ts";
 import { signalHolders } from "../tools/end-holders.ts";
 import { bindMount, leavePeers, mountFilesystem, remountFlags, remountReadOnly, unmount } from "../tools/mount.ts";
 import { removeTree } from "../tools/remove-tree.ts";
+import { endSilentFilesystems } from "./silent-filesystems.ts";
 
 const unmountDeadlineMs = 20_000;
 /** A shell that was hung up writes its history. */
 const hangUpPatienceMs = 1000;
-/** Those that do not go by themselves may wait for a host that hangs, until the transport is broken. */
-const killPatienceMs = 10_000;
+/** Whom it takes longer to kill waits for a file system of the user's own. */
+const killPatienceMs = 3000;
+/** Or for a host that hangs, until the transport is broken. */
+const abortPatienceMs = 10_000;
 const closedMode = 0o500;
 /** Of what only holds a directory or two. */
 const size = "size=16k";
@@ -94,11 +97,15 @@ export class OwnDirectory {
     };
     if (!(await closes())) {
       await signal("SIGHUP");
-      if (!(await waitUntil(clock, hangUpPatienceMs, closes))) {
-        await waitUntil(clock, killPatienceMs, async () => {
+      const ends = (patienceMs: number) =>
+        waitUntil(clock, patienceMs, async () => {
           await signal("SIGKILL");
           return closes();
         });
+      const isClosed = (await waitUntil(clock, hangUpPatienceMs, closes)) || (await ends(killPatienceMs));
+      if (!isClosed) {
+        await endSilentFilesystems(log, this.#owner.uid);
+        await ends(abortPatienceMs);
       }
     }
     for (const mountPoint of await this.mounts()) {
