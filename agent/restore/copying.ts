@@ -1,0 +1,56 @@
+/** The copying of a restore: its batches one after another, and what came of all of them. */
+
+import type { RunContext } from "../runs/context.ts";
+import type { Attached } from "../stack/attach.ts";
+import type { Host } from "../system/host.ts";
+import { noticeLoss } from "../transport/transport.ts";
+import { withWarming } from "../warm/warming.ts";
+import { copyBatch } from "./batch.ts";
+import type { RestoreBatch } from "./plan.ts";
+import type { Places } from "./sides.ts";
+
+export interface RestoreTotals {
+  readonly files: number;
+  readonly bytes: number;
+  readonly filesCopied: number;
+  readonly bytesCopied: number;
+}
+
+export interface Copied {
+  readonly totals: RestoreTotals;
+  /** Some files were left out. */
+  readonly incomplete: boolean;
+}
+
+interface Copying extends Places {
+  /** As people know {@link Places.into}. */
+  readonly named: string;
+  readonly batches: readonly RestoreBatch[];
+  /** What the batches are of, by root's path to it, whoever restores: it is given to nobody. */
+  readonly starts: readonly Buffer[];
+  readonly dryRun: boolean;
+  readonly force: boolean;
+  /** See {@link copyBatch}. */
+  readonly aside: string | undefined;
+}
+
+export async function copyBatches(
+  host: Host,
+  { device, lost, signal }: Attached,
+  { batches, starts, ...spec }: Copying,
+  run: RunContext,
+): Promise<Copied> {
+  const totals = { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 };
+  let incomplete = false;
+  const warmed = { device, starts, files: !spec.dryRun };
+  for (const batch of batches) {
+    const copied = await withWarming(host, warmed, signal, (onStart) =>
+      copyBatch(host, { ...spec, batch, onStart }, run, signal),
+    );
+    incomplete ||= copied.incomplete;
+    for (const key of ["files", "bytes", "filesCopied", "bytesCopied"] as const) totals[key] += copied.stats[key];
+  }
+  // files that could not be read because the host is gone are no files left out
+  if (incomplete && (await noticeLoss(host.clock, lost))) throw lost.reason;
+  return { totals, incomplete };
+}
