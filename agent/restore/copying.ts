@@ -5,9 +5,9 @@ import type { Attached } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
 import { noticeLoss } from "../transport/transport.ts";
 import { withWarming } from "../warm/warming.ts";
-import { copyBatch } from "./batch.ts";
+import { copyBatch, toBeBrought } from "./batch.ts";
 import type { RestoreBatch } from "./plan.ts";
-import type { Places } from "./sides.ts";
+import type { BothSides, Places } from "./sides.ts";
 
 export interface RestoreTotals {
   readonly files: number;
@@ -26,8 +26,9 @@ interface Copying extends Places {
   /** As people know {@link Places.into}. */
   readonly named: string;
   readonly batches: readonly RestoreBatch[];
-  /** What the batches are of, by root's path to it, whoever restores: it is given to nobody. */
-  readonly starts: readonly Buffer[];
+  /** The snapshot by root's path to it. */
+  readonly directory: string;
+  readonly present: BothSides["present"];
   readonly dryRun: boolean;
   readonly force: boolean;
   /** See {@link copyBatch}. */
@@ -37,13 +38,22 @@ interface Copying extends Places {
 export async function copyBatches(
   host: Host,
   { device, lost, signal }: Attached,
-  { batches, starts, ...spec }: Copying,
+  { batches, directory, present, ...spec }: Copying,
   run: RunContext,
 ): Promise<Copied> {
   const totals = { files: 0, bytes: 0, filesCopied: 0, bytesCopied: 0 };
   let incomplete = false;
-  const warmed = { device, starts, files: !spec.dryRun };
+  const there = new Set(present.map(({ path }) => path.toString("latin1")));
   for (const batch of batches) {
+    const chosen = async (within: AbortSignal) =>
+      inSnapshot(directory, await toBeBrought(host.exec, { ...spec, batch }, within));
+    const warmed = {
+      device,
+      starts: inSnapshot(directory, batch.paths),
+      files: !spec.dryRun,
+      // of what is there, some may be equal; where nothing is, all is brought
+      chosen: batch.paths.some((path) => there.has(path.toString("latin1"))) ? chosen : undefined,
+    };
     const copied = await withWarming(host, warmed, signal, (onStart) =>
       copyBatch(host, { ...spec, batch, onStart }, run, signal),
     );
@@ -53,4 +63,9 @@ export async function copyBatches(
   // files that could not be read because the host is gone are no files left out
   if (incomplete && (await noticeLoss(host.clock, lost))) throw lost.reason;
   return { totals, incomplete };
+}
+
+/** By root's path to them, whoever restores: it is given to nobody. */
+export function inSnapshot(directory: string, paths: readonly Buffer[]): Buffer[] {
+  return paths.map((path) => Buffer.concat([Buffer.from(`${directory}/`), path]));
 }

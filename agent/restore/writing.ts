@@ -8,7 +8,7 @@ import type { Attached } from "../stack/attach.ts";
 import { bootId } from "../system/boot-id.ts";
 import type { Host } from "../system/host.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
-import { copyBatches, type RestoreTotals } from "./copying.ts";
+import { copyBatches, inSnapshot, type RestoreTotals } from "./copying.ts";
 import type { DeletionPlan } from "./deletion-plan.ts";
 import type { RestoreBatch } from "./plan.ts";
 import type { Remembering } from "./remembering.ts";
@@ -49,11 +49,14 @@ export async function writeRestore(
   const aside = await begin(host, attached, writing, places, run);
   begun.nothingInTheWay = true;
   if (!sides.targetIsThere && !dryRun) await makeTarget(host.exec, places, signal);
-  // by root's path to it, whoever restores: it is given to nobody
-  const starts = sides.wanted.paths.map((path) => Buffer.concat([Buffer.from(`${directory}/`), path]));
   const removing = { ...places, roots: deletion.roots, dryRun };
-  const removed = await removeFirst(host, removing, { device, starts }, begun, run, signal);
-  const copying = { ...places, named: writing.places.into, batches, starts, dryRun, force: deletion.force, aside };
+  const looked = { device, starts: inSnapshot(directory, sides.wanted.paths) };
+  const removed = await removeFirst(host, removing, looked, begun, run, signal);
+  const { present } = sides;
+  const copying = {
+    ...{ ...places, named: writing.places.into, batches, directory, present },
+    ...{ dryRun, force: deletion.force, aside },
+  };
   const copied = await run.step(dryRun ? "compare" : "copy", () => copyBatches(host, attached, copying, run));
   const stays = await tellWhatStays(host, removing, removed, copied, run, signal);
   if (!overwrite && !dryRun) await remembering.end(run);
