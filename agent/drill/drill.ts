@@ -77,7 +77,7 @@ export async function drill(
     noteSample(sample, run);
     if (sample.size.files === 0) throw nothingToRestore(snapshot.name);
     await requireRoom(host, options.scratch, sample, signal);
-    return withScratch(host, options.scratch, async (scratch) => {
+    return withScratch(host, options.scratch, signal, async (scratch) => {
       const beganMs = host.clock.monotonicMs();
       await run.step("restore", () => restoreTo(host, scratch, directory, sample, attached, run));
       const tookMs = host.clock.monotonicMs() - beganMs;
