@@ -6,6 +6,7 @@ import type { Host } from "../system/host.ts";
 import { noticeLoss } from "../transport/transport.ts";
 import { withWarming } from "../warm/warming.ts";
 import { copyBatch, toBeBrought } from "./batch.ts";
+import { inSnapshot } from "./paths.ts";
 import type { RestoreBatch } from "./plan.ts";
 import type { BothSides, Places } from "./sides.ts";
 
@@ -63,9 +64,4 @@ export async function copyBatches(
   // files that could not be read because the host is gone are no files left out
   if (incomplete && (await noticeLoss(host.clock, lost))) throw lost.reason;
   return { totals, incomplete };
-}
-
-/** By root's path to them, whoever restores: it is given to nobody. */
-export function inSnapshot(directory: string, paths: readonly Buffer[]): Buffer[] {
-  return paths.map((path) => Buffer.concat([Buffer.from(`${directory}/`), path]));
 }

@@ -64,6 +64,11 @@ export function requireNoLinkAbove(
   }
 }
 
+/** @param directory the snapshot @returns absolute: by root's path to them, whoever restores: it is given to nobody */
+export function inSnapshot(directory: string, paths: readonly Buffer[]): Buffer[] {
+  return paths.map((path) => Buffer.concat([Buffer.from(`${directory}/`), path]));
+}
+
 export function joinPath(parts: readonly Buffer[]): Buffer {
   return Buffer.concat(parts.flatMap((part, index) => (index === 0 ? [part] : [Buffer.from("/"), part])));
 }

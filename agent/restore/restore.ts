@@ -9,10 +9,11 @@ import type { Target } from "../stack/stack.ts";
 import { withView } from "../stack/view.ts";
 import type { Host } from "../system/host.ts";
 import type { PinStore } from "../volume/pin.ts";
+import { withWarming } from "../warm/warming.ts";
 import { nothingToDelete, planDeletion, requireWhole } from "./deletion-plan.ts";
 import { cutShort, requireUnchanged, wouldOverwrite } from "./going-on.ts";
 import { withGuardedTarget } from "./guarded-target.ts";
-import { snapshotPath, withoutNested } from "./paths.ts";
+import { inSnapshot, snapshotPath, withoutNested } from "./paths.ts";
 import { planRestore } from "./plan.ts";
 import { Remembering } from "./remembering.ts";
 import { type RestoreOptions, requireTarget } from "./request.ts";
@@ -63,7 +64,8 @@ export async function restoreFrom(
       : nothingToDelete;
     if (goesOn !== undefined) {
       run.note(`going on with a restore of snapshot ${snapshot} that was cut short`);
-      await requireUnchanged(host, places, batches, signal);
+      const looked = { device: attached.device, starts: inSnapshot(directory, paths), files: false };
+      await withWarming(host, looked, signal, () => requireUnchanged(host, places, batches, signal));
     } else if (!overwrite && !begun.nothingInTheWay && conflicts.length > 0) {
       throw wouldOverwrite(into, conflicts);
     }
