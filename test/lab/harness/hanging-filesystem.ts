@@ -27,6 +27,8 @@ answer.writeUInt32LE(80, 0);
 request.copy(answer, 8, 8, 16);
 answer.writeUInt32LE(7, 16);
 answer.writeUInt32LE(31, 20);
+// FUSE_PARALLEL_DIROPS: of several who look for a name, each is heard
+answer.writeUInt32LE(1 << 18, 28);
 answer.writeUInt32LE(4096, 36);
 writeSync(device, answer);
 process.stdout.write("mounted\\n");
