@@ -79,8 +79,7 @@ function asNamed(path: Buffer, { into, named = into }: BatchCopy): Buffer {
 }
 
 /**
- * What a copy of it would bring: files, and of directories that are not there at all, all that is in them. Relative to the snapshot;
- * no more than a guess, where rsync runs for a user.
+ * What a copy of it would bring: files, and directories that are not there at all for all that is in them. Relative to the snapshot.
  */
 export async function toBeBrought(exec: Exec, spec: BatchCopy, signal: AbortSignal): Promise<Buffer[]> {
   const { from, batch, as } = spec;

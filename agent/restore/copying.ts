@@ -46,14 +46,16 @@ export async function copyBatches(
   let incomplete = false;
   const there = new Set(present.map(({ path }) => path.toString("latin1")));
   for (const batch of batches) {
+    // of what is there, some may be equal; where nothing is, all is brought
+    const isThere = batch.paths.some((path) => there.has(path.toString("latin1")));
     const chosen = async (within: AbortSignal) =>
       inSnapshot(directory, await toBeBrought(host.exec, { ...spec, batch }, within));
     const warmed = {
       device,
       starts: inSnapshot(directory, batch.paths),
-      files: !spec.dryRun,
-      // of what is there, some may be equal; where nothing is, all is brought
-      chosen: batch.paths.some((path) => there.has(path.toString("latin1"))) ? chosen : undefined,
+      // a user's rsync can be kept waiting by a file system of the user's own: one that nobody waits for is not to keep the volume by it
+      files: !spec.dryRun && !(isThere && spec.as !== undefined),
+      chosen: isThere ? chosen : undefined,
     };
     const copied = await withWarming(host, warmed, signal, (onStart) =>
       copyBatch(host, { ...spec, batch, onStart }, run, signal),
