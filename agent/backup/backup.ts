@@ -20,22 +20,20 @@ import type { Target } from "../stack/stack.ts";
 import type { Host } from "../system/host.ts";
 import { setReadOnly } from "../tools/btrfs-subvolume.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
-import { anyShared } from "../tools/find.ts";
 import { giveTo } from "../tools/give.ts";
-import { removeTree } from "../tools/remove-tree.ts";
 import { type CopyResult, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
 import { syncFilesystem } from "../tools/sync.ts";
 import type { PinStore } from "../volume/pin.ts";
 import { withWarming } from "../warm/warming.ts";
-import { type AssembledCopySpec, assembledCopy, assembling } from "./assembled-copy.ts";
+import { type AssembledCopySpec, assembledCopy } from "./assembled-copy.ts";
 import { copyProgress } from "./copy-progress.ts";
 import { VolumeFullError, withGrowth } from "./growth.ts";
 import { type HookOutcome, runAfterHooks, runBeforeHooks } from "./hooks.ts";
-import { noteGoingOn, takeOver } from "./interrupted.ts";
 import { canBeLinked, linkedCopy } from "./linked-copy.ts";
 import { PartialStates } from "./partial-states.ts";
-import { type BackupPlan, goesOnInPlace, planBackup } from "./plan.ts";
+import { planBackup } from "./plan.ts";
+import { nothingPrepared, prepare } from "./preparing.ts";
 import { freeBytes, missingBytes, neededBytes } from "./room.ts";
 import { copyArgs, deletingArgs, selectionArgs } from "./selection.ts";
 import { copyFromSource } from "./source-copy.ts";
@@ -126,8 +124,8 @@ async function makeSnapshot(
     ? await explaining(() => startSubvolume(host, job, attached, { states, plan }, run), [])
     : undefined;
   const asUser = job.as;
-  const begin = () => (asUser === undefined ? prepare : prepareApart)(host, job, attached, { states, plan }, run);
-  const { bases, isEmpty } = inSubvolume ? nothing : await explaining(begin, known);
+  const begin = () => prepare(host, job, attached, { states, plan }, run);
+  const { bases, isEmpty } = inSubvolume ? nothingPrepared : await explaining(begin, known);
   if (asUser !== undefined) await giveTo(host.exec, partial, asUser, signal);
   if (growth !== undefined) await requireRoom(host, job, attached, { partial, bases, growth });
   // serves listings alone, and does no harm without its snapshot
@@ -176,85 +174,6 @@ async function makeSnapshot(
 async function planned({ exec, clock, stateDir }: Host, job: SourcedJob, { entries, filesDir, signal }: Attached) {
   const states = await PartialStates.read({ exec, clock, stateDir, filesDir, signal }, job, entries);
   return { states, plan: planBackup(entries, clock.now(), (name) => states.workedMs(partialName(name))) };
-}
-
-interface Prepared {
-  /** What unchanged files may be shared with, newest first, as names in the job's directory. */
-  readonly bases: readonly string[];
-  /** Nothing is in NAME.partial yet. */
-  readonly isEmpty: boolean;
-}
-
-const nothing: Prepared = { bases: [], isEmpty: true };
-
-/** Makes NAME.partial, or goes on with an interrupted one: in its own directory, or by sharing its files. */
-async function prepare(
-  host: Host,
-  job: SourcedJob,
-  attached: Attached,
-  { states, plan }: { states: PartialStates; plan: BackupPlan },
-  run: RunContext,
-): Promise<Prepared> {
-  const { exec } = host;
-  const { filesDir, filesystem, signal } = attached;
-  const jobDir = join(filesDir, job.name);
-  const into = partialName(plan.name);
-  const interrupted = plan.interrupted.map(partialName);
-  const [newest] = interrupted;
-  const finished = plan.base === undefined ? [] : [plan.base];
-  for (const name of plan.stale) await filesystem.remove(exec, join(jobDir, partialName(name)), signal);
-  if (newest === undefined) {
-    await states.begin(into);
-    return { bases: finished, isEmpty: true };
-  }
-  const isSame = states.isOfSameSelection(newest);
-  noteGoingOn(run, `${plan.interrupted[0]}`, isSame);
-  const inPlace = goesOnInPlace(plan, { isSame, oneFileSystem: job.oneFileSystem });
-  await states.begin(into, inPlace ? newest : undefined);
-  if (inPlace) {
-    const args = ["--no-target-directory", "--", join(jobDir, newest), join(jobDir, into)];
-    await mustRun(exec, { file: "mv", args, deadlineMs: volumeDeadlineMs, signal });
-  }
-  const older = inPlace ? interrupted.slice(1) : interrupted;
-  const all = inPlace ? [into, ...older] : older;
-  await takeOver(host, job, { jobDir, interrupted: all, into, states }, run, signal);
-  return { bases: [...older, ...finished], isEmpty: !inPlace };
-}
-
-/**
- * For a user's job: the same, but for an interrupted one that shares anything. What is in it and is shared with a finished snapshot, as it
- * is when a run was cut short at its very end, must not be written to by the user.
- */
-async function prepareApart(
-  host: Host,
-  job: SourcedJob,
-  attached: Attached,
-  { states, plan }: { states: PartialStates; plan: BackupPlan },
-  run: RunContext,
-): Promise<Prepared> {
-  const { exec } = host;
-  const { filesDir, filesystem, signal } = attached;
-  const jobDir = join(filesDir, job.name);
-  const into = partialName(plan.name);
-  const [newest, ...older] = plan.interrupted.map(partialName);
-  // it has links to what there is of an interrupted one
-  await removeTree(exec, assembling(filesDir, job.name), signal);
-  const isOfUse =
-    newest !== undefined && states.isOfSameSelection(newest) && !(await anyShared(exec, join(jobDir, newest), signal));
-  const removed = [...plan.stale.map(partialName), ...older, ...(newest === undefined || isOfUse ? [] : [newest])];
-  for (const name of removed) await filesystem.remove(exec, join(jobDir, name), signal);
-  if (isOfUse) {
-    noteGoingOn(run, `${plan.interrupted[0]}`, true);
-    await states.begin(into, newest);
-    const args = ["--no-target-directory", "--", join(jobDir, newest), join(jobDir, into)];
-    await mustRun(exec, { file: "mv", args, deadlineMs: volumeDeadlineMs, signal });
-    await takeOver(host, job, { jobDir, interrupted: [into], into, states }, run, signal);
-  } else {
-    await states.begin(into);
-    const args = ["--parents", "--mode=0755", "--", join(jobDir, into)];
-    await mustRun(exec, { file: "mkdir", args, brief: true, deadlineMs: volumeDeadlineMs, signal });
-  }
-  return { bases: plan.base === undefined ? [] : [plan.base], isEmpty: !isOfUse };
 }
 
 /** What is written down of a snapshot. */

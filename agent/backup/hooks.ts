@@ -6,7 +6,7 @@ import { type Exec, lastWords } from "../../common/exec.ts";
 import type { Argv } from "../config/command.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { RunContext } from "../runs/context.ts";
-import { firstOpenPath } from "../system/path-walk.ts";
+import { walkPath } from "../system/path-walk.ts";
 
 /** EX_TEMPFAIL of sysexits.h, with the meaning borgmatic gave it: not now, and that is no failure. */
 const skipExitCode = 75;
@@ -54,7 +54,7 @@ async function runHook(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const [file, ...args] = command;
-  await requireRoots(file);
+  await requireRoots(exec, file, signal);
   const finished = await exec({
     file,
     args,
@@ -70,11 +70,15 @@ async function runHook(
 }
 
 /** It is run as root: whoever could put another in its place would be root. @throws {LuksmithError} "hook_failed" */
-async function requireRoots(file: string): Promise<void> {
+async function requireRoots(exec: Exec, file: string, signal: AbortSignal | undefined): Promise<void> {
   // a name alone is looked up where only root's programs are
   if (!isAbsolute(file)) return;
-  // what is not there, or cannot be looked at, cannot be run either, and is told of then
-  const open = await firstOpenPath(file).catch(() => undefined);
+  const { open, missing } = await walkPath(exec, file, signal).catch((error: unknown) => {
+    if (signal?.aborted) throw error;
+    throw hookFailed(file, `it cannot be looked at: ${error instanceof Error ? error.message : error}`, error);
+  });
+  // it may be there, and somebody else's, by the time that it is started
+  if (open === undefined && missing.length > 0) throw hookFailed(file, "it is not there", undefined);
   if (open === undefined) return;
   throw new LuksmithError("hook_failed", `hook ${file} was not run as root: others can change ${open}`, {
     hint: `it has to be root's, with all that is above it: chown root ${open}; chmod go-w ${open}`,

@@ -16,7 +16,6 @@ import { typeAt } from "../look/at-path.ts";
 import { snapshotPath } from "../restore/paths.ts";
 import { filesFrom } from "../restore/plan.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
-import { ProgressMeter } from "../runs/progress-meter.ts";
 import { readRecords } from "../snapshots/record.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { type Attached, withVolume } from "../stack/attach.ts";
@@ -25,16 +24,15 @@ import type { Host } from "../system/host.ts";
 import { walk } from "../tools/find.ts";
 import { giveTo } from "../tools/give.ts";
 import { archiveArgs, copy } from "../tools/rsync.ts";
-import type { RsyncProgress } from "../tools/rsync-output.ts";
 import { noticeLoss } from "../transport/transport.ts";
 import { compareWithSource, inShards } from "../verify/against-source.ts";
 import { newSeed, type Sample, type SampleFile } from "../verify/sample.ts";
 import {
   chooseSample,
-  compareProgress,
   noteSample,
   requireSound,
   type SampleOptions,
+  sampleProgress,
   sampleText,
 } from "../verify/spot.ts";
 import type { PinStore } from "../volume/pin.ts";
@@ -79,15 +77,16 @@ export async function drill(
     noteSample(sample, run);
     if (sample.size.files === 0) throw nothingToRestore(snapshot.name);
     await requireRoom(host, options.scratch, sample, signal);
-    return withScratch(host, options.scratch, async (scratch) => {
+    return withScratch(host, options.scratch, signal, async (scratch) => {
       const beganMs = host.clock.monotonicMs();
       await run.step("restore", () => restoreTo(host, scratch, directory, sample, attached, run));
       const tookMs = host.clock.monotonicMs() - beganMs;
       // nothing is written there any more
       if (job.as !== undefined) await giveTo(host.exec, scratch, job.as, signal);
       const restored = { below: scratch, files: sample.files, as: job.as };
+      const progress = sampleProgress(host, "compare", sample, run);
       const { equal, differing, changed } = await run.step("compare", () =>
-        compareWithSource(host, restored, compareProgress(host, sample, run), signal),
+        compareWithSource(host, restored, ({ bytes }) => progress(1, bytes), signal),
       );
       await requireSound(host, attached, { differing, unreadable: [] }, run);
       const projected = projectMs(tookMs, sample.size, sample.of);
@@ -173,30 +172,35 @@ async function restoreTo(
   host: Host,
   scratch: string,
   directory: string,
-  { files, size }: Sample,
+  sample: Sample,
   { signal, lost }: Attached,
   run: RunContext,
 ): Promise<void> {
   const unreadable: { path: Buffer; why: string }[] = [];
   let unkept: string | undefined;
-  const progress = partsProgress(host, size, run);
+  const { files, size } = sample;
+  const progress = sampleProgress(host, "restore", sample, run);
   // nothing reads ahead of files that are spread over a snapshot; so several are read at a time
-  const copies = inShards(files.map(({ path }) => path)).map((paths, part) =>
-    copy(
+  const copies = inShards(files.map(({ path }) => path)).map((paths) => {
+    let before = { filesDone: 0, bytesDone: 0 };
+    return copy(
       host.exec,
       {
         args: [...archiveArgs, "--from0", "--files-from=-", "--", "./", `${scratch}/`],
         cwd: directory,
         stdin: filesFrom({ below: Buffer.alloc(0), paths }),
-        onProgress: (figures) => progress(part, figures),
+        onProgress: (figures) => {
+          progress(figures.filesDone - before.filesDone, figures.bytesDone - before.bytesDone);
+          before = figures;
+        },
         onComplaint: (why, path, side) => {
           if (side === "destination") unkept ??= path === undefined ? why : `${showName(path)} ${why}`;
           else if (path !== undefined) unreadable.push({ path, why });
         },
       },
       signal,
-    ),
-  );
+    );
+  });
   const incomplete = (await allOrFirstError(...copies)).some((copied) => copied.incomplete);
   await requireSound(host, { lost }, { differing: [], unreadable }, run);
   if (!incomplete) return;
@@ -210,23 +214,6 @@ async function restoreTo(
   throw new LuksmithError("tampered", `not all of ${plural(size.files, "file")} could be restored`, {
     hint: "the run's warnings say which, and luksmith verify finds out about the others",
   });
-}
-
-/** Of several copies that go on side by side. */
-function partsProgress(
-  host: Host,
-  size: Sample["size"],
-  run: RunContext,
-): (part: number, figures: RsyncProgress) => void {
-  const meter = new ProgressMeter("restore");
-  const parts: RsyncProgress[] = [];
-  return (part, figures) => {
-    parts[part] = figures;
-    const bytesDone = parts.reduce((sum, one) => sum + one.bytesDone, 0);
-    const filesDone = parts.reduce((sum, one) => sum + one.filesDone, 0);
-    const atMs = host.clock.monotonicMs();
-    run.progress(meter.update({ atMs, bytesDone, bytesTotal: size.bytes, filesDone, filesTotal: size.files }));
-  };
 }
 
 function nothingToRestore(snapshot: string): LuksmithError {

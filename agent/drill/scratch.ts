@@ -30,9 +30,10 @@ function markersDirectory(stateDir: string): string {
 export async function withScratch<T>(
   host: Host,
   where: string | undefined,
+  signal: AbortSignal,
   work: (directory: string) => Promise<T>,
 ): Promise<T> {
-  if (where !== undefined) await requireNobodyElse(where);
+  if (where !== undefined) await requireNobodyElse(host, where, signal);
   const name = `${prefix}${randomBytes(8).toString("hex")}`;
   const markers = markersDirectory(host.stateDir);
   const directory = join(where ?? markers, name);
@@ -53,8 +54,8 @@ export async function withScratch<T>(
 }
 
 /** Whoever can rename what is there could put a link in its place. @throws {LuksmithError} "usage" */
-async function requireNobodyElse(where: string): Promise<void> {
-  const open = await firstOpenPath(where).catch((cause: unknown) => {
+async function requireNobodyElse({ exec }: Host, where: string, signal: AbortSignal): Promise<void> {
+  const open = await firstOpenPath(exec, where, signal).catch((cause: unknown) => {
     throw new LuksmithError("usage", `${where} cannot be looked at`, { hint: "--scratch DIR is there already", cause });
   });
   if (open === undefined) return;

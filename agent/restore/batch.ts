@@ -7,11 +7,15 @@ import type { RunContext } from "../runs/context.ts";
 import { onceCancelled } from "../stack/silent-filesystems.ts";
 import type { Host } from "../system/host.ts";
 import { archiveArgs, type CopyResult, copy } from "../tools/rsync.ts";
-import { itemAction, itemFormat, parseItem } from "../tools/rsync-output.ts";
+import { itemAction, itemFormat, parseItem, pathWithin } from "../tools/rsync-output.ts";
+import { ancestors, joinPath, partsOf } from "./paths.ts";
 import { filesFrom, type RestoreBatch } from "./plan.ts";
 
 /** Of what differs: somebody who has changed more than that knows. */
 const mostTold = 1000;
+
+/** Of what is to be brought, as names: many thousands of them. */
+const mostBroughtBytes = 4 * 2 ** 20;
 
 export interface BatchCopy {
   /** The snapshot, as the caller may see it. */
@@ -75,6 +79,32 @@ export async function copyBatch(
 function asNamed(path: Buffer, { into, named = into }: BatchCopy): Buffer {
   const isBelow = path.subarray(0, into.length + 1).equals(Buffer.from(`${into}/`));
   return isBelow ? Buffer.concat([Buffer.from(named), path.subarray(into.length)]) : path;
+}
+
+/**
+ * What a copy of it would bring: files, and directories that are not there at all for all that is in them. Relative to the snapshot.
+ */
+export async function toBeBrought(exec: Exec, spec: BatchCopy, signal: AbortSignal): Promise<Buffer[]> {
+  const { from, batch, as } = spec;
+  const found = new Map<string, Buffer>();
+  let bytes = 0;
+  const onLine = (line: Buffer) => {
+    const item = parseItem(line);
+    const within = item && isBringing(item.changes) ? pathWithin(item) : undefined;
+    if (within === undefined || bytes > mostBroughtBytes) return;
+    const path = joinPath([batch.below, within].flatMap(partsOf));
+    if (ancestors(path).some((above) => found.has(above.toString("latin1")))) return;
+    found.set(path.toString("latin1"), path);
+    bytes += path.length;
+  };
+  const args = batchArgs(spec, ["--dry-run", `--out-format=${itemFormat}`]);
+  await copy(exec, { args, cwd: from, stdin: filesFrom(batch), as, onLine, onComplaint: () => undefined }, signal);
+  return [...found.values()];
+}
+
+/** Pure. Source: rsync(1), --itemize-changes: a file's content comes, or a directory is made. */
+function isBringing(changes: string): boolean {
+  return changes.startsWith(">f") || changes.startsWith("cd+");
 }
 
 /** What is there, and is not what the snapshot has of that name. Of attributes alone nothing is said. */

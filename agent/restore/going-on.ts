@@ -3,32 +3,30 @@
 import { LuksmithError } from "../../common/errors.ts";
 import type { Command, Exec } from "../../common/exec.ts";
 import { showName } from "../../common/file-name.ts";
-import type { RunContext } from "../runs/context.ts";
 import type { Attached } from "../stack/attach.ts";
 import type { Host } from "../system/host.ts";
 import { volumeDeadlineMs } from "../tools/deadlines.ts";
 import { existing } from "../tools/existing.ts";
 import { differingThere } from "./batch.ts";
 import type { RestoreBatch } from "./plan.ts";
+import type { Remembering } from "./remembering.ts";
 import { besidePath } from "./under-way.ts";
-import { isAsItWas, type RestoreCommand, type UnfinishedRestore, type UnfinishedRestores } from "./unfinished.ts";
+import { isAsItWas, type UnfinishedRestore } from "./unfinished.ts";
 
 const shownConflicts = 10;
 
 /** What the same command has begun, if its snapshot and something of what it brought are there. */
 export async function cutShort(
   { exec }: Host,
-  unfinished: UnfinishedRestores,
-  command: RestoreCommand,
+  remembering: Remembering,
   { into, as }: { into: string; as: Command["as"] },
   { entries, signal }: Attached,
 ): Promise<UnfinishedRestore | undefined> {
-  // one that cannot be read is as good as none: nothing is overwritten for the want of it
-  const before = await unfinished.read(command).catch(() => undefined);
+  const before = await remembering.before();
   if (before === undefined || !entries.some(({ name, partial }) => name === before.snapshot && !partial))
     return undefined;
   if (!(await isDirectory(exec, into, as, signal))) return undefined;
-  const asked = command.paths.map((path) => Buffer.from(path));
+  const asked = remembering.command.paths.map((path) => Buffer.from(path));
   // of one file that was asked for, nothing may be there but what lies beside it
   const brought = asked.flatMap((path) => [path, besidePath(path, before.aside)]);
   const paths = [...brought, ...before.present.map(({ path }) => path)];
@@ -56,18 +54,6 @@ export async function requireUnchanged(
   throw new LuksmithError("exists", `changed in ${where.into} since the restore was cut short: ${listed(changed)}`, {
     hint: "nothing was written; move them away and type it again, or add --overwrite",
   });
-}
-
-/** A disk that is full must not keep anybody from their files. @returns whether it is remembered */
-export async function remember(
-  unfinished: UnfinishedRestores,
-  command: RestoreCommand,
-  record: UnfinishedRestore,
-  run: RunContext,
-): Promise<boolean> {
-  const remembered = await unfinished.write(command, record).catch(() => false);
-  if (!remembered) run.note("should this restore be cut short, it cannot be gone on with, but by --overwrite");
-  return remembered;
 }
 
 export function wouldOverwrite(into: string, conflicts: readonly Buffer[]): LuksmithError {

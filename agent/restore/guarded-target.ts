@@ -36,7 +36,7 @@ export async function withGuardedTarget<T>(
   work: (guarded: string) => Promise<T>,
 ): Promise<T> {
   const { exec } = host;
-  const { real, missing, openLink } = await walkPath(into);
+  const { real, missing, openLink } = await walkPath(exec, into, signal);
   if (openLink !== undefined) {
     throw new LuksmithError("usage", `the link ${openLink} can be changed by others than root`, {
       hint: `name the directory that you mean: ${join(real, ...missing)}`,

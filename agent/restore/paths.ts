@@ -15,7 +15,7 @@ const pathBytesMax = 4095;
 export function snapshotPath(path: Uint8Array): Buffer {
   if (path.includes(0)) throw new LuksmithError("usage", "a path holds a NUL byte");
   if (path.length > pathBytesMax) throw new LuksmithError("usage", `a path is longer than ${pathBytesMax} bytes`);
-  const parts = splitPath(path).filter((part) => part.length > 0 && !part.equals(Buffer.from(".")));
+  const parts = partsOf(path);
   if (parts.some((part) => part.equals(Buffer.from("..")))) {
     throw new LuksmithError("usage", `a path in a snapshot cannot hold "..": ${showName(path)}`);
   }
@@ -64,8 +64,18 @@ export function requireNoLinkAbove(
   }
 }
 
+/** @param directory the snapshot @returns absolute: by root's path to them, whoever restores: it is given to nobody */
+export function inSnapshot(directory: string, paths: readonly Buffer[]): Buffer[] {
+  return paths.map((path) => Buffer.concat([Buffer.from(`${directory}/`), path]));
+}
+
 export function joinPath(parts: readonly Buffer[]): Buffer {
   return Buffer.concat(parts.flatMap((part, index) => (index === 0 ? [part] : [Buffer.from("/"), part])));
+}
+
+/** Without leading, doubled or trailing slashes and without "." parts. */
+export function partsOf(path: Uint8Array): Buffer[] {
+  return splitPath(path).filter((part) => part.length > 0 && !part.equals(Buffer.from(".")));
 }
 
 function splitPath(path: Uint8Array): Buffer[] {

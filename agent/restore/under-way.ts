@@ -9,7 +9,7 @@
 
 import { randomBytes } from "node:crypto";
 import { LuksmithError } from "../../common/errors.ts";
-import { type Command, lastWords } from "../../common/exec.ts";
+import { lastWords } from "../../common/exec.ts";
 import { utf8Name } from "../../common/file-name.ts";
 import { plural } from "../../common/units.ts";
 import type { RunContext } from "../runs/context.ts";
@@ -19,6 +19,7 @@ import { copiedBytes } from "../tools/dd.ts";
 import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
 import { nullTerminated } from "../tools/null-terminated.ts";
 import { noticeLoss } from "../transport/transport.ts";
+import type { Places } from "./sides.ts";
 
 /** Below that it is brought anew: to look for its end costs as much. */
 const worthwhileBytes = 2 ** 20;
@@ -49,13 +50,6 @@ export function parseUnderWay(output: string, into: string, aside: string): Unde
     if (name === undefined || text !== `${above}${aside}/${name}`) return [];
     return [{ directory: above.slice(0, -1), name, bytes: Number(bytes) }];
   });
-}
-
-export interface Places {
-  /** The snapshot, and where it is restored to. */
-  readonly from: string;
-  readonly into: string;
-  readonly as: Command["as"];
 }
 
 export interface Begun {

@@ -84,12 +84,12 @@ export async function verifySpot(
     const place = { directory, device: attached.device };
     const sample = await run.step("choose", () => chooseSample(host, place, { ...options, seed }, attached.signal));
     noteSample(sample, run);
-    const progress = compareProgress(host, sample, run);
+    const progress = sampleProgress(host, "compare", sample, run);
     const { equal, differing, changed } = await run.step("compare", () =>
       compareWithSource(
         host,
         { below: directory, files: sample.files, volume: job.volume, as: job.as },
-        progress,
+        ({ bytes }) => progress(1, bytes),
         attached.signal,
       ),
     );
@@ -109,14 +109,20 @@ export async function verifySpot(
   });
 }
 
-export function compareProgress(host: Host, { size }: Sample, run: RunContext): (file: SampleFile) => void {
-  const meter = new ProgressMeter("compare");
+/** @returns takes what has been done since it was called last, by whichever of those who work on the sample */
+export function sampleProgress(
+  { clock }: Host,
+  step: string,
+  { size }: Sample,
+  run: RunContext,
+): (files: number, bytes: number) => void {
+  const meter = new ProgressMeter(step);
   let filesDone = 0;
   let bytesDone = 0;
-  return ({ bytes }) => {
-    filesDone += 1;
+  return (files, bytes) => {
+    filesDone += files;
     bytesDone += bytes;
-    const atMs = host.clock.monotonicMs();
+    const atMs = clock.monotonicMs();
     run.progress(meter.update({ atMs, bytesDone, bytesTotal: size.bytes, filesDone, filesTotal: size.files }));
   };
 }

@@ -5,19 +5,24 @@ import { readdir } from "node:fs/promises";
 /** @param names of what is no directory in it. The walk does not go on from there before it has resolved */
 export type Visit = (directory: Buffer, names: readonly Buffer[]) => void | Promise<void>;
 
+/** Whether the walk goes into a directory. */
+export type Enters = (directory: Buffer) => boolean;
+
 const slash = Buffer.from("/");
 
 export class Walk {
   /** The next to be read is the last: what lies in a directory comes before what follows it, as rsync and cp do it. */
   readonly #pending: Buffer[];
   readonly #visit: Visit;
+  readonly #enters: Enters;
   readonly #workers: number;
   #underWay = 0;
   #wake = Promise.withResolvers<void>();
 
   /** @param starts absolute; those that are no directories, or not there, are passed over */
-  constructor(starts: readonly Buffer[], workers: number, visit: Visit) {
-    this.#pending = starts.toReversed();
+  constructor(starts: readonly Buffer[], workers: number, visit: Visit, enters: Enters = () => true) {
+    this.#pending = starts.filter(enters).reverse();
+    this.#enters = enters;
     this.#workers = workers;
     this.#visit = visit;
   }
@@ -51,10 +56,10 @@ export class Walk {
       const below: Buffer[] = [];
       // whatever goes wrong here, the program that is to read it will meet as well, and say
       for (const entry of await readdir(directory, { withFileTypes: true, encoding: "buffer" }).catch(() => [])) {
-        if (entry.isDirectory()) below.push(under(directory, entry.name));
-        else if (entry.isFile()) names.push(entry.name);
+        if (entry.isFile()) names.push(entry.name);
+        else if (entry.isDirectory()) below.push(under(directory, entry.name));
       }
-      this.#pending.push(...below.sort(Buffer.compare).reverse());
+      this.#pending.push(...below.filter(this.#enters).sort(Buffer.compare).reverse());
     } finally {
       this.#underWay -= 1;
       this.#wake.resolve();

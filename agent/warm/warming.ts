@@ -15,6 +15,7 @@ import { type BlockIo, blockIo } from "../system/block-io.ts";
 import type { Host } from "../system/host.ts";
 import { bytesRead } from "../system/process-io.ts";
 import { wholeVolumeDeadlineMs } from "../tools/deadlines.ts";
+import { nullTerminated } from "../tools/null-terminated.ts";
 
 /** The number of directories that are asked for at a time: on a link of 50 ms, 640 a second. */
 const workers = 32;
@@ -31,6 +32,11 @@ export interface WarmingSpec {
   readonly starts: readonly Buffer[];
   /** The program reads the files as well, as many bytes as are in them; otherwise directories alone. */
   readonly files: boolean;
+  /**
+   * Of the files, which it is going to read, as absolute paths; a directory stands for all that is below it. Asked where there is
+   * something to be gained by it, when the directories have been read. Default: all of them.
+   */
+  readonly chosen?: ((signal: AbortSignal) => Promise<readonly Buffer[]>) | undefined;
 }
 
 /** Whether what reads from the device waits for one answer after another. Pure. */
@@ -66,17 +72,30 @@ export async function withWarming<T>(
 
 async function warm(
   host: Host,
-  { device, starts, ...spec }: WarmingSpec,
+  { device, starts, files, chosen }: WarmingSpec,
   readerPid: () => number | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, exec, log } = host;
   if (starts.length === 0 || !(await isNeeded(host, device, signal))) return;
-  const files = spec.files && !(await answersInTurn(device));
+  host.log.debug({ device, files }, "reading ahead");
+  if (!files || (await answersInTurn(device))) return readAhead(host, { starts }, undefined, signal);
+  if (chosen === undefined) return readAhead(host, { starts }, readerPid, signal);
+  // whoever chooses looks through all of them
+  await readAhead(host, { starts }, undefined, signal);
+  const only = await chosen(signal);
+  if (only.length > 0) await readAhead(host, { starts, only }, readerPid, signal);
+}
+
+/** @param readerPid of the program that reads the files; undefined to have the directories read alone */
+async function readAhead(
+  { clock, exec }: Host,
+  { starts, only = [] }: { starts: readonly Buffer[]; only?: readonly Buffer[] },
+  readerPid: (() => number | undefined) | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   const stdin = new PassThrough();
-  const begin = [Buffer.from(files ? "files" : "directories"), ...starts, Buffer.alloc(0)];
-  stdin.write(Buffer.concat(begin.flatMap((record) => [record, Buffer.from("\0")])));
-  log.debug({ device, files }, "reading ahead");
+  const what = Buffer.from(readerPid === undefined ? "directories" : "files");
+  stdin.write(nullTerminated([what, ...starts, Buffer.alloc(0), ...only, Buffer.alloc(0)]));
   const over = new AbortController();
   const [finished] = await allOrNone(
     over,
@@ -96,7 +115,7 @@ async function warm(
   if (finished.exitCode !== 0) throw new Error(lastWords(finished));
 
   async function sayWhereReaderIs(): Promise<void> {
-    while (files && !over.signal.aborted) {
+    while (readerPid !== undefined && !over.signal.aborted) {
       const pid = readerPid();
       if (pid !== undefined) stdin.write(`${await bytesRead(pid)}\0`);
       await clock.sleep(lookMs, over.signal).catch(() => undefined);

@@ -17,6 +17,8 @@ const source = "/srv/again";
 const target = "/tmp/again";
 const files = 24;
 const fileBytes = 400_000;
+/** As the agent sets it for sshfs. */
+const readAheadBytes = 4 * 2 ** 20;
 
 async function makeSource(): Promise<void> {
   await mkdir(join(source, "data", "sub"), { recursive: true });
@@ -104,7 +106,7 @@ describe("a restore", () => {
       const [name] = names.filter((each) => each.startsWith(".big."));
       return name === undefined ? 0 : (await stat(join(into, source, name)).catch(() => ({ size: 0 }))).size;
     };
-    await until(async () => (await come()) >= bytes / 2, "half of it to arrive");
+    await until(async () => (await come()) >= (bytes / 4) * 3, "three quarters of it to arrive");
     await scene.agent.stop("SIGKILL");
     await scene.host.setLink({ rttMs: 2 });
     await scene.startAgent();
@@ -113,9 +115,9 @@ describe("a restore", () => {
     assert.equal(again.exitCode, 0, again.stderr);
     assert.match(again.stderr, /going on within 1 file/);
     const { received } = await scene.host.wireBytes();
-    console.log(`${received - before.received} bytes came for the second half of ${bytes}`);
-    // with all that attaching reads: anew, the file alone would be that much
-    assert.ok(received - before.received < bytes);
+    console.log(`${received - before.received} bytes came for the last quarter of ${bytes}`);
+    // behind the end of the file the kernel reads ahead in the image, and once more while that is under way; and attaching reads a little
+    assert.ok(received - before.received < bytes / 4 + 2 * readAheadBytes + 2 ** 20);
     assert.ok((await readFile(join(into, big))).equals(await readFile(big)));
     assert.deepEqual(await readdir(join(into, source)), ["big"]);
     await rm(into, { recursive: true });

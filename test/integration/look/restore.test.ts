@@ -16,7 +16,8 @@ import {
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { JobConfig } from "../../../agent/config/job.ts";
-import { RestoreBegun, type RestoreOptions, restoreFrom } from "../../../agent/restore/restore.ts";
+import { RestoreBegun, type RestoreOptions } from "../../../agent/restore/request.ts";
+import { restoreFrom } from "../../../agent/restore/restore.ts";
 import { LuksmithError } from "../../../common/errors.ts";
 import { nobody, rootOnly, writeFile } from "../tools/scratch.ts";
 import { type Looked, makeSnapshots, names } from "./snapshots.ts";

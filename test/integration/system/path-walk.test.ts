@@ -4,8 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { firstOpenPath, walkPath } from "../../../agent/system/path-walk.ts";
+import { makeExec } from "../../../common/exec.ts";
 
 const alice = 1000;
+const signal = new AbortController().signal;
+const { exec } = makeExec();
 
 /** A directory of root's with one of alice's in it, and links in both. */
 function setUp(context: TestContext): string {
@@ -33,7 +36,7 @@ function setUp(context: TestContext): string {
 test("a path is walked as the kernel walks it, and who could change it is told", async (context) => {
   const root = setUp(context);
   const walked = async (path: string) => {
-    const { real, missing, open, openLink } = await walkPath(join(root, path));
+    const { real, missing, open, openLink } = await walkPath(exec, join(root, path), signal);
     const shown = (found: string | undefined) => found?.replace(`${root}/`, "");
     return [shown(real), missing.join("/"), shown(open), shown(openLink)];
   };
@@ -48,15 +51,15 @@ test("a path is walked as the kernel walks it, and who could change it is told",
   assert.deepEqual(await walked("own/by-alice/deep"), ["own/deep", "", "alice", "alice/to-own"]);
   assert.deepEqual(await walked("sticky/alices/deep"), ["own/deep", "", "sticky/alices", "sticky/alices"]);
   assert.deepEqual(await walked("sticky/roots/deep"), ["own/deep", "", none, none]);
-  await assert.rejects(walkPath(join(root, "loop")), /more than 40 links/);
-  await assert.rejects(walkPath(join(root, "own/program/x")), { code: "ENOTDIR" });
+  await assert.rejects(walkPath(exec, join(root, "loop"), signal), /more than 40 links/);
+  await assert.rejects(walkPath(exec, join(root, "own/program/x"), signal), /Not a directory/);
 });
 
 test("a file that others can write is theirs, too", async (context) => {
   const root = setUp(context);
   const program = join(root, "own/program");
-  assert.equal(await firstOpenPath(program), undefined);
+  assert.equal(await firstOpenPath(exec, program, signal), undefined);
   chmodSync(program, 0o775);
-  assert.equal(await firstOpenPath(program), program);
-  await assert.rejects(firstOpenPath(`${program}s`), /is not there/);
+  assert.equal(await firstOpenPath(exec, program, signal), program);
+  await assert.rejects(firstOpenPath(exec, `${program}s`, signal), /is not there/);
 });

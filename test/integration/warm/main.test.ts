@@ -31,20 +31,20 @@ describe("the warmer", () => {
   const codeOf = async (child: ChildProcess) => (await once(child, "exit"))[0];
 
   it("reads what is there, and ends", async () => {
-    for (const what of ["directories", "files"]) assert.equal(await codeOf(start(what, root, "/missing", "")), 0);
+    for (const what of ["directories", "files"]) assert.equal(await codeOf(start(what, root, "/missing", "", "")), 0);
   });
 
   it("waits for a reader that is far behind, and ends with its input", async () => {
     // a hole is as good as what it stands for
     await writeFile(join(root, "0", "a-large-one"), "");
     await truncate(join(root, "0", "a-large-one"), 2 ** 40);
-    const child = start("files", root, "", "1000");
+    const child = start("files", root, "", "", "1000");
     let isOver = false;
     const code = codeOf(child).then((ended) => {
       isOver = true;
       return ended;
     });
-    const other = start("directories", root, "");
+    const other = start("directories", root, "", "");
     assert.equal(await codeOf(other), 0);
     assert.equal(isOver, false);
     child.stdin?.end();
@@ -52,8 +52,13 @@ describe("the warmer", () => {
   });
 
   it("goes on when the reader has come near", async () => {
-    const child = start("files", root, "", "1000");
+    const child = start("files", root, "", "", "1000");
     child.stdin?.write(`${2 ** 41}\0`);
+    assert.equal(await codeOf(child), 0);
+  });
+
+  it("waits for nobody on account of what it is told to pass over", async () => {
+    const child = start("files", root, "", join(root, "1"), join(root, "0", "f7"), "", "1000");
     assert.equal(await codeOf(child), 0);
   });
 });

@@ -9,12 +9,16 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
+import { hangingFilesystem } from "../harness/hanging-filesystem.ts";
 import { cheapKdf, cli } from "../harness/lab-agent.ts";
 import { assertDone, Scene } from "../harness/scene.ts";
+import { until } from "../harness/until.ts";
 import { as, ask, bytes, fingerprint, makePeople, people, source, start, startProgram } from "./people.ts";
 
 const run = promisify(execFile);
 const home = "/home/alice";
+/** A file system of hers that never answers. */
+const hung = `${home}/hung`;
 /** Where nobody but root may write, and where bob may. */
 const victims = ["/etc/victim", "/root/victim", "/home/bob"];
 const many = Array.from({ length: 40 }, (_, index) => `d${index}`);
@@ -42,9 +46,11 @@ volumes:
   home: { remote: vault, image: home.luks, size: 64M, ${cheapKdf} }
 jobs:
   docs: { volume: home, sources: [${source}] }
+  slow: { volume: home, sources: [${hung}/source] }
+  hung: { volume: home, sources: [${source}], before: [[${hung}/hook]] }
   hooked: { volume: home, sources: [${source}], before: [[${home}/bin/hook]] }
 access:
-  - { users: [alice], jobs: [docs, hooked], allow: [status, snapshots, ls, restore, backup] }
+  - { users: [alice], jobs: [docs, hooked, hung], allow: [status, snapshots, ls, restore, backup] }
 `,
     volumes: ["home"],
   });
@@ -196,5 +202,39 @@ access:
     assert.equal(answer?.ended?.error?.code, "hook_failed", JSON.stringify(answer));
     assert.match(answer?.ended?.error?.message ?? "", /others can change \/home\/alice/);
     assert.deepEqual(await readdir("/root/victim"), []);
+    // nor what they could put there when it has been looked for
+    await rm(`${home}/bin/hook`);
+    const [missing] = await ask("alice", [{ method: "backup", request: { job: "hooked" }, follow: true }]);
+    assert.match(missing?.ended?.error?.message ?? "", /others can change \/home\/alice/);
+  });
+
+  it("into what never answers, and a backup of it or with a hook in it, keeps the agent from nothing", async () => {
+    const hanging = await hangingFilesystem(hung, people.alice, { isForAll: true });
+    const byAlice = async (method: string, request: unknown) => {
+      const [answer] = await ask("alice", [{ method, request }]);
+      const [begun] = (answer?.responses ?? []) as { run?: { id: string } }[];
+      return begun?.run?.id ?? assert.fail(JSON.stringify(answer));
+    };
+    try {
+      const begin = {
+        "her target": () => byAlice("restore", { job: "docs", target: bytes(`${hung}/a`) }),
+        "root's target": () => scene.agent.startRestore("docs", `${hung}/b`),
+        "a source": async () => (await scene.agent.startBackup("slow")).run?.id ?? "",
+        "a hook": () => byAlice("backup", { job: "hung" }),
+      };
+      for (const [what, start] of Object.entries(begin)) {
+        const before = hanging.timesAsked();
+        const id = await start();
+        await until(async () => hanging.timesAsked() > before, `${what} to be looked at`);
+        assert.equal((await scene.agent.status()).running.length, 1, what);
+        await scene.agent.cancel(id);
+        const { run: ended } = await scene.agent.follow(id);
+        assert.equal(ended.state, RunState.CANCELLED, `${what}: ${ended.error?.message}`);
+      }
+      // all of those who asked still wait
+      assertDone(await scene.agent.backup("docs"));
+    } finally {
+      await hanging.end();
+    }
   });
 });

@@ -13,9 +13,9 @@ const run = promisify(execFile);
 const server = `
 const { openSync, readSync, writeSync } = require("node:fs");
 const { spawnSync } = require("node:child_process");
-const [place, uid, gid] = process.argv.slice(1);
+const [place, uid, gid, more] = process.argv.slice(1);
 const device = openSync("/dev/fuse", "r+");
-const options = "fd=3,rootmode=40000,user_id=" + uid + ",group_id=" + gid;
+const options = "fd=3,rootmode=40000,user_id=" + uid + ",group_id=" + gid + more;
 const mounted = spawnSync("mount", ["--internal-only", "--types", "fuse", "--options", options, "hanging", place], {
   stdio: ["ignore", "inherit", "inherit", device],
 });
@@ -27,6 +27,8 @@ answer.writeUInt32LE(80, 0);
 request.copy(answer, 8, 8, 16);
 answer.writeUInt32LE(7, 16);
 answer.writeUInt32LE(31, 20);
+// FUSE_PARALLEL_DIROPS: of several who look for a name, each is heard
+answer.writeUInt32LE(1 << 18, 28);
 answer.writeUInt32LE(4096, 36);
 writeSync(device, answer);
 process.stdout.write("mounted\\n");
@@ -41,13 +43,23 @@ for (;;) {
 export interface HangingFilesystem {
   /** Somebody waits for it. */
   isAsked(): boolean;
+  /** How often, by whomever. */
+  timesAsked(): number;
   end(): Promise<void>;
 }
 
-/** @param place an absolute path, made when missing */
-export async function hangingFilesystem(place: string, user: { uid: number; gid: number }): Promise<HangingFilesystem> {
+/**
+ * @param place an absolute path, made when missing
+ * @param options.isForAll others may ask it as well, root among them, as where fuse.conf(5) has user_allow_other
+ */
+export async function hangingFilesystem(
+  place: string,
+  user: { uid: number; gid: number },
+  { isForAll = false } = {},
+): Promise<HangingFilesystem> {
   await mkdir(place, { recursive: true });
-  const child = spawn(process.execPath, ["--eval", server, place, `${user.uid}`, `${user.gid}`], {
+  const more = isForAll ? ",allow_other" : "";
+  const child = spawn(process.execPath, ["--eval", server, place, `${user.uid}`, `${user.gid}`, more], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   let said = "";
@@ -60,6 +72,7 @@ export async function hangingFilesystem(place: string, user: { uid: number; gid:
   });
   return {
     isAsked: () => said.includes("asked"),
+    timesAsked: () => said.split("asked").length - 1,
     end: async () => {
       const gone = new Promise((resolve) => {
         if (child.exitCode !== null || child.signalCode !== null) resolve(undefined);
