@@ -15,13 +15,13 @@ export interface PrunePlan {
 }
 
 /**
- * @param pinned names of snapshots that are to stay
+ * @param pinned those of the job that are to stay
  * @throws {LuksmithError} "not_found" when a named snapshot is not there, "usage" when it is pinned: nothing is removed then
  */
 export function planPrune(
   entries: readonly SnapshotEntry[],
   named: { partial: boolean; snapshots: readonly string[] },
-  pinned: ReadonlySet<string> = new Set(),
+  pinned: { readonly job: string; readonly names: readonly string[] } = { job: "", names: [] },
 ): PrunePlan {
   const finished = entries.filter((entry) => !entry.partial).map((entry) => entry.name);
   const unknown = named.snapshots.filter((name) => !finished.includes(name));
@@ -34,9 +34,11 @@ export function planPrune(
       },
     );
   }
-  const kept = named.snapshots.find((name) => pinned.has(name));
+  const kept = named.snapshots.find((name) => pinned.names.includes(name));
   if (kept !== undefined) {
-    throw new LuksmithError("usage", `snapshot ${quoteText(kept)} is pinned`, { hint: `luksmith unpin JOB@${kept}` });
+    throw new LuksmithError("usage", `snapshot ${quoteText(kept)} is pinned`, {
+      hint: `luksmith unpin ${pinned.job}@${kept}`,
+    });
   }
   const partial = named.partial ? entries.filter((entry) => entry.partial).map((entry) => partialName(entry.name)) : [];
   return planOf(entries, (name) => named.snapshots.includes(name), partial);

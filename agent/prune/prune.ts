@@ -89,7 +89,7 @@ async function planned(
   const { entries, filesDir, signal } = attached;
   if (partial || snapshots.length > 0) {
     const pinned = snapshots.length === 0 ? [] : (await readPinned(host.exec, filesDir, job.name, signal)).keys();
-    const plan = planPrune(entries, { partial, snapshots }, new Set(pinned));
+    const plan = planPrune(entries, { partial, snapshots }, { job: job.name, names: [...pinned] });
     for (const name of plan.remove) {
       run.item({ action: Item_Action.DELETE, path: Buffer.from(`${job.name}/${name}`), size: 0, reason: "" });
     }

@@ -40,7 +40,7 @@ export async function readIdentity(exec: Exec, filesDir: string, signal: AbortSi
     });
   }
   throw new LuksmithError("tampered", `${directoryName}/${fileName} in the volume is missing or damaged`, {
-    hint: "luksmith volume check, and look at the volume by hand before writing to it",
+    hint: "luksmith volume check VOLUME, and look into it by hand before anything is written to it",
   });
 }
 

@@ -16,7 +16,8 @@ const shownNames = 8;
  * @param asked by the operator; empty: the job's only source, or the root where it has several
  * @throws {LuksmithError} "usage" when the next backup of the job could share nothing with it
  */
-export function planRoot({ name, sources }: JobConfig, asked: string): string {
+export function planRoot({ name, sources: own, sourcesBelow }: JobConfig, asked: string): string {
+  const sources = own.length > 0 ? own : sourcesBelow;
   const [only, ...more] = sources;
   const root = asked !== "" ? asked : only !== undefined && more.length === 0 ? only : "/";
   const parts = root.split("/").filter(Boolean);

@@ -60,8 +60,8 @@ test("named twice, removed once", () => {
 
 test("a pinned one is not removed by its name either, and nothing else is", () => {
   assert.throws(
-    () => planPrune(all, { partial: true, snapshots: [a, b] }, new Set([b])),
-    (error) => error instanceof LuksmithError && error.code === "usage" && error.hint === `luksmith unpin JOB@${b}`,
+    () => planPrune(all, { partial: true, snapshots: [a, b] }, { job: "docs", names: [b] }),
+    (error) => error instanceof LuksmithError && error.code === "usage" && error.hint === `luksmith unpin docs@${b}`,
   );
 });
 

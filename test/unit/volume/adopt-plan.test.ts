@@ -4,7 +4,7 @@ import type { JobConfig } from "../../../agent/config/job.ts";
 import type { ForeignHeader } from "../../../agent/tools/foreign-header.ts";
 import { planName, planRoot, requireImageSize, snapshotText } from "../../../agent/volume/adopt/plan.ts";
 
-const job = (...sources: string[]) => ({ name: "home", sources }) as unknown as JobConfig;
+const job = (...sources: string[]) => ({ name: "home", sources, sourcesBelow: [] as string[] }) as unknown as JobConfig;
 
 test("the root of an image is the job's only source, unless somebody says what it is", () => {
   assert.equal(planRoot(job("/home"), ""), "/home");
@@ -12,6 +12,7 @@ test("the root of an image is the job's only source, unless somebody says what i
   assert.equal(planRoot(job("/home"), "/"), "/");
   assert.equal(planRoot(job("/home"), "/home/alice/"), "/home/alice");
   assert.equal(planRoot(job("/"), "/srv"), "/srv");
+  assert.equal(planRoot({ ...job(), sourcesBelow: ["/home/alice"] }, ""), "/home/alice");
 });
 
 test("what the job does not back up, and what is no path, is refused", () => {
