@@ -82,6 +82,11 @@ function targetOf({ job }: SnapshotReference, options: Options): string {
       hint: `luksmith restore ${job} --to DIR; one file goes to standard output with --stdout`,
     });
   }
+  if (options.to === "-") {
+    throw new LuksmithError("usage", "- is no directory", {
+      hint: `one file goes to standard output with luksmith restore ${job} PATH --stdout; a directory of that name is ./-`,
+    });
+  }
   if (options.force === true) {
     throw new LuksmithError("usage", "--force is about --stdout", {
       hint: "--overwrite replaces what is there already",

@@ -14,8 +14,11 @@ export type FileFormat = "long" | "numeric" | "names" | "names0";
 
 const nul = Buffer.of(0);
 
+/** What one directory holds is shown by name, unless it is more than anybody reads through: that is shown as it comes. */
+const mostSorted = 10_000;
+
 export async function showFiles(session: Session, request: ListFilesRequest, format: FileFormat): Promise<void> {
-  await showStream(session, session.agent.listFiles(request, session.stop), (entry: FileEntry) => {
+  const show = (entry: FileEntry) => {
     if (format === "names0" && !session.json) session.terminal.out(Buffer.concat([entry.path, nul]));
     else {
       session.result(
@@ -23,7 +26,23 @@ export async function showFiles(session: Session, request: ListFilesRequest, for
         () => `${format === "names" ? showName(entry.path) : longText(entry, format === "numeric")}\n`,
       );
     }
-  });
+  };
+  let gathered: FileEntry[] | undefined = request.recursive ? undefined : [];
+  const onEntry = (entry: FileEntry) => {
+    if (gathered === undefined) {
+      show(entry);
+      return;
+    }
+    gathered.push(entry);
+    if (gathered.length <= mostSorted) return;
+    gathered.forEach(show);
+    gathered = undefined;
+  };
+  try {
+    await showStream(session, session.agent.listFiles(request, session.stop), onEntry);
+  } finally {
+    gathered?.sort((one, other) => Buffer.compare(one.path, other.path)).forEach(show);
+  }
 }
 
 /** As `ls -l` writes it: "-rw-r--r-- root     root            12345  2026-11-23 02:00:05  etc/hosts". */

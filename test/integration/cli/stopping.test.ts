@@ -107,7 +107,7 @@ function endlessListing(): { script: Script; left: Promise<void> } {
 test("Ctrl-C during ls ends the listing", async () => {
   const { script, left } = endlessListing();
   await using agent = await scriptedAgent(script);
-  const cli = startCli(["ls", "home"], agent);
+  const cli = startCli(["ls", "home", "--recursive"], agent);
   await cli.printed(/file 3/);
   cli.child.kill("SIGINT");
   const { exitCode, stderr } = await cli.ended;
@@ -123,7 +123,7 @@ test("a reader that does not read keeps nobody from ending it", async () => {
   const unread = openSync(fifo, "r+");
   const { script, left } = endlessListing();
   await using agent = await scriptedAgent(script);
-  const command = ["-c", 'exec "$@" >"$0"', fifo, process.execPath, mainFile, "ls", "home"];
+  const command = ["-c", 'exec "$@" >"$0"', fifo, process.execPath, mainFile, "ls", "home", "-r"];
   const cli = new CliProcess("sh", command, agent);
   await untilOutputIsFull(cli.child);
   cli.child.kill("SIGTERM");
@@ -137,7 +137,7 @@ test("a reader that does not read keeps nobody from ending it", async () => {
 test("a reader that has had enough is no error", async () => {
   const { script, left } = endlessListing();
   await using agent = await scriptedAgent(script);
-  const cli = startCli(["ls", "home"], agent);
+  const cli = startCli(["ls", "home", "--recursive"], agent);
   await cli.printed(/file 3/);
   cli.child.stdout.destroy();
   const { exitCode, stderr } = await cli.ended;

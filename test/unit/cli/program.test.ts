@@ -115,6 +115,7 @@ const refusals: [args: string[], message: RegExp, hint: RegExp][] = [
   [["verify", "a", "b"], /^too many arguments/, /verify --help/],
   [["backup", "--", "-x"], /^"-x" is not the name of a job$/, /luksmith jobs/],
   [["restore", "home"], /--to DIR/, /--stdout/],
+  [["restore", "home", "a", "--to", "-"], /no directory/, /--stdout; .* \.\/-/],
   [["restore", "home", "--to", "x", "--delete"], /--delete needs --overwrite/, /--dry-run/],
   [["restore", "home", "--to", "x", "--force"], /--force/, /--overwrite/],
   [["restore", "home", "--stdout"], /one file/, /PATH --stdout/],
