@@ -217,10 +217,11 @@ access:
     };
     try {
       const begin = {
-        "her target": () => byAlice("restore", { job: "docs", target: bytes(`${hung}/a`) }),
         "root's target": () => scene.agent.startRestore("docs", `${hung}/b`),
         "a source": async () => (await scene.agent.startBackup("slow")).run?.id ?? "",
         "a hook": () => byAlice("backup", { job: "hung" }),
+        // which may be the end of that file system
+        "her target": () => byAlice("restore", { job: "docs", target: bytes(`${hung}/a`) }),
       };
       for (const [what, start] of Object.entries(begin)) {
         const before = hanging.timesAsked();
@@ -231,7 +232,6 @@ access:
         const { run: ended } = await scene.agent.follow(id);
         assert.equal(ended.state, RunState.CANCELLED, `${what}: ${ended.error?.message}`);
       }
-      // all of those who asked still wait
       assertDone(await scene.agent.backup("docs"));
     } finally {
       await hanging.end();
