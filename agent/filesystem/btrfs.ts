@@ -7,6 +7,7 @@ import {
   checkBtrfs,
   growBtrfs,
   leastBtrfsBytes,
+  leastResizedBtrfsBytes,
   makeBtrfs,
   readBtrfsSuperblock,
   recoverBtrfsSuperblocks,
@@ -23,6 +24,7 @@ import type { FilesystemKind } from "./kind.ts";
 export const btrfs: FilesystemKind = {
   // two copies of metadata, each in pieces of some size
   leastImageBytes: 256 * 2 ** 20,
+  leastResizedBytes: leastResizedBtrfsBytes,
   make: async (exec, device, _bytes, signal) => {
     await makeBtrfs(exec, device, signal);
     const superblock = await readBtrfsSuperblock(exec, device, signal);
@@ -54,7 +56,7 @@ export const btrfs: FilesystemKind = {
     const { mended, wrong, unreadable } = await scrub(exec, filesDir, { mends: true }, signal);
     return { mended, left: Math.max(0, wrong + unreadable - mended) };
   },
-  grow: (exec, _device, filesDir, signal) => growBtrfs(exec, filesDir, signal),
+  grow: growBtrfs,
   // snapshots that are subvolumes share extents; those that are directories of one share inodes
   useOfTree: async (exec, tree, signal) =>
     (await subvolumesAmong(exec, [tree.cwd], signal)).has(tree.cwd) ? treeUse(exec, tree, signal) : undefined,
@@ -75,7 +77,8 @@ export const btrfs: FilesystemKind = {
   mountOptions: {
     // from Linux 6.2 on it would discard by itself, whenever a device takes it: btrfs(5)
     always: ["nodiscard"],
-    write: [],
+    // what a break costs, in seconds, as with ext4. By default it would be thirty: much of what a slow link brings between two breaks
+    write: ["commit=5"],
     asItIs: ["rescue=nologreplay"],
   },
   // of a range it knows by its own, logical addresses, and what is in no block group it trims whatever the range: fs/btrfs/extent-tree.c

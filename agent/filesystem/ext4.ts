@@ -26,6 +26,7 @@ const mostTrimRanges = 64;
 export const ext4: FilesystemKind = {
   // the LUKS2 header takes 16 MiB of it, and the journal wants some room
   leastImageBytes: 64 * 2 ** 20,
+  leastResizedBytes: 0,
   make: async (exec, device, bytes, signal) => {
     const uuid = randomUUID();
     await makeExt4(exec, device, bytes, uuid, signal);

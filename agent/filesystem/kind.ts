@@ -19,6 +19,8 @@ interface Mended {
 export interface FilesystemKind {
   /** Of the image; below that it cannot be made, or is of no use. */
   readonly leastImageBytes: number;
+  /** Of the file system: the kernel gives it no other size that is smaller; 0: any that its content fits into. */
+  readonly leastResizedBytes: number;
   /** @param bytes of the device, whose image reads as zeros @returns the file system's UUID */
   make(exec: Exec, device: string, bytes: number, signal: AbortSignal): Promise<string>;
   /** @returns undefined when there is no such file system; reads nothing else @throws {LuksmithError} "tool_failed" */

@@ -7,11 +7,18 @@ import type { RemoteConfig } from "../config/remote.ts";
 const longestReason = 300;
 
 export class NoHelperError extends LuksmithError {
-  /** @param reason in the backup host's words, if it had any */
-  constructor({ name }: RemoteConfig, reason: string) {
+  readonly reason: string;
+
+  /**
+   * @param reason in the backup host's words, if it had any
+   * @param needed what is to be done cannot be done without it
+   */
+  constructor({ name }: Pick<RemoteConfig, "name">, reason: string, needed = false) {
+    const without = needed ? "" : `; or go without: remotes.${name}.transport: sshfs`;
     super("refused", `no luksmith-helper answers on ${name}${reason === "" ? "" : `: ${reason}`}`, {
-      hint: `install it: luksmith remote setup ${name}; or go without: remotes.${name}.transport: sshfs`,
+      hint: `install it: luksmith remote setup ${name}${without}`,
     });
+    this.reason = reason;
   }
 }
 

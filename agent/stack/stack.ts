@@ -253,6 +253,7 @@ export class Stack implements AsyncDisposable {
       // a disk that cannot be written to here is no reason to have no backup
       if (isMissing)
         await memory.noneAnswered(clock.now()).catch((err: unknown) => log.warn({ err }, "not remembered"));
+      if (needs !== undefined && isMissing) throw new NoHelperError(target.remote, error.reason, true);
       if (wanted === "nbd" || needs !== undefined) throw error;
       await this.#nbd.releaseDevice();
       await this.#nbd.release();

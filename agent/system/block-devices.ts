@@ -2,7 +2,7 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { hasErrno } from "../../common/errors.ts";
+import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { namesIn } from "../../common/if-there.ts";
 
 export interface LoopDevice {
@@ -102,6 +102,13 @@ async function slavesOf(name: string): Promise<string[]> {
     if (hasErrno(error, "ENOENT")) return [];
     throw error;
   }
+}
+
+/** @param path "/dev/dm-3" @throws {LuksmithError} "tool_failed". Source: Documentation/ABI/stable/sysfs-block, "size", in 512 bytes */
+export async function bytesOf(path: string): Promise<number> {
+  const sectors = Number(await readAttribute(`/sys/block/${basename(path)}/size`));
+  if (sectors > 0) return sectors * 512;
+  throw new LuksmithError("tool_failed", `${path} has no size`);
 }
 
 async function blockDevices(prefix: string): Promise<string[]> {

@@ -3,6 +3,7 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { type Command, type Exec, lastWords, mustRead, mustRun } from "../../common/exec.ts";
 import { utf8Name } from "../../common/file-name.ts";
+import { bytesOf } from "../system/block-devices.ts";
 import { volumeDeadlineMs, wholeVolumeDeadlineMs } from "./deadlines.ts";
 import { FilesystemError, type Superblock } from "./filesystem.ts";
 
@@ -74,8 +75,13 @@ export async function recoverBtrfsSuperblocks(exec: Exec, device: string, signal
   });
 }
 
-/** Grows a mounted file system to the size of its device. */
-export async function growBtrfs(exec: Exec, filesDir: string, signal: AbortSignal): Promise<void> {
+/** Source: btrfs_ioctl_resize() in fs/btrfs/ioctl.c, "new_size < SZ_256M" */
+export const leastResizedBtrfsBytes = 256 * 2 ** 20;
+
+/** Grows a mounted file system to the size of its device, unless it has that, or the kernel would not do it: that is harmless. */
+export async function growBtrfs(exec: Exec, device: string, filesDir: string, signal: AbortSignal): Promise<void> {
+  const [bytes, deviceBytes] = await Promise.all([btrfsBytes(exec, device, signal), bytesOf(device)]);
+  if (bytes === deviceBytes || deviceBytes < leastResizedBtrfsBytes) return;
   const args = ["filesystem", "resize", "--", "max", filesDir];
   await mustRun(exec, { file: "btrfs", args, deadlineMs: wholeVolumeDeadlineMs, signal });
 }

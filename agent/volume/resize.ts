@@ -8,6 +8,7 @@
 
 import { LuksmithError } from "../../common/errors.ts";
 import { formatBytes } from "../../common/units.ts";
+import { filesystemKinds } from "../filesystem/kind.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { withRelease } from "../stack/attach.ts";
 import { type Connected, Stack, type Target } from "../stack/stack.ts";
@@ -17,7 +18,7 @@ import { growFilesystem } from "./grow-filesystem.ts";
 import { readIdentity, requireIdentity } from "./identity.ts";
 import { type Pin, type PinStore, settled } from "./pin.ts";
 import { measure, shrinkVolume } from "./shrink.ts";
-import { configSize, noRoom, wantedBytes } from "./size-plan.ts";
+import { configSize, noRoom, tooSmallToGrow, wantedBytes } from "./size-plan.ts";
 
 export interface ResizeOptions {
   readonly dryRun: boolean;
@@ -76,9 +77,10 @@ export async function growVolume(
   growth: { readonly bytes: number; readonly overcommit: boolean },
   run: RunContext,
 ): Promise<Pin> {
+  const { bytes } = growth;
+  requireGrowable(begun, bytes);
   const target = await endPending(host, pins, begun, run);
   const { name } = target.volume;
-  const { bytes } = growth;
   const pin: Pin = { ...target.pin, imageBytes: bytes, unclean: true, pending: "grow" };
   const grown = { ...target, pin };
   const stack = new Stack(host, name);
@@ -99,6 +101,12 @@ export async function growVolume(
   const done = { ...settled(pin), unclean: false };
   await pins.write(name, done);
   return done;
+}
+
+/** @throws {LuksmithError} "usage" */
+function requireGrowable({ volume: { name }, pin }: Target, bytes: number): void {
+  const fault = tooSmallToGrow(name, bytes, pin, filesystemKinds[pin.filesystem]);
+  if (fault !== undefined) throw fault;
 }
 
 async function requireRoom(
@@ -124,6 +132,7 @@ async function dryRun(
   const { volume, pin } = target;
   const { name } = volume;
   const bytes = wantedBytes(volume, pin);
+  requireGrowable(target, bytes);
   await measure(host, pins, target, bytes, run, (attached) => requireRoom(attached, target, { bytes, overcommit }));
   const how = bytes < pin.imageBytes ? "shrink" : "grow";
   const would = bytes === pin.imageBytes ? "has" : `would ${how} from ${formatBytes(pin.imageBytes)} to`;

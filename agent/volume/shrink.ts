@@ -40,12 +40,12 @@ export async function measure(
   await withVolume(host, pins, target, attach, run, async (attached) => {
     const kind = filesystemKinds[pin.filesystem];
     const leastBytes = await kind.leastBytes(host.exec, attached.device, attached.filesDir, attached.signal);
-    const smallest = smallestImageBytes(leastBytes, pin.dataOffsetBytes, kind.leastImageBytes);
+    const smallest = smallestImageBytes(leastBytes, pin.dataOffsetBytes, kind);
     run.note(`the smallest size that volume ${volume.name} could have now is ${configSize(smallest)}`);
     if (bytes < pin.imageBytes && bytes < smallest) {
       throw new LuksmithError(
         "usage",
-        `volume ${volume.name} cannot have ${formatBytes(bytes)}: what is in it takes ${configSize(smallest)} at least`,
+        `volume ${volume.name} cannot have ${formatBytes(bytes)}: with what is in it now it takes ${configSize(smallest)} at least`,
         {
           hint: `set volumes.${volume.name}.size to ${configSize(smallest)} or more, or remove snapshots first: luksmith prune`,
         },

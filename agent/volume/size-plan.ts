@@ -3,6 +3,7 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { formatBytes } from "../../common/units.ts";
 import type { Growth, VolumeConfig } from "../config/volume.ts";
+import type { FilesystemKind } from "../filesystem/kind.ts";
 import type { HostRoom } from "../transport/transport.ts";
 import type { Pin } from "./pin.ts";
 
@@ -16,14 +17,38 @@ export function configSize(bytes: number): string {
   return `${Math.ceil(bytes / mebi)}M`;
 }
 
+type Least = Pick<FilesystemKind, "leastImageBytes" | "leastResizedBytes">;
+
 /**
- * The smallest image that what is in a volume fits into.
- * @param leastBytes of the file system, as its tools say
- * @param leastImageBytes below that it is of no use, whatever is in it
+ * The smallest image that a volume could be given.
+ * @param leastBytes of the file system, as its tools say: what is in it takes that
  */
-export function smallestImageBytes(leastBytes: number, dataOffsetBytes: number, leastImageBytes: number): number {
+export function smallestImageBytes(leastBytes: number, dataOffsetBytes: number, kind: Least): number {
   const margin = Math.max(leastMarginBytes, leastBytes * marginFactor);
-  return Math.max(leastImageBytes, Math.ceil((dataOffsetBytes + leastBytes + margin) / mebi) * mebi);
+  const needed = Math.ceil((dataOffsetBytes + leastBytes + margin) / mebi) * mebi;
+  return Math.max(kind.leastImageBytes, leastResizedImage(dataOffsetBytes, kind), needed);
+}
+
+function leastResizedImage(dataOffsetBytes: number, { leastResizedBytes }: Pick<Least, "leastResizedBytes">): number {
+  return leastResizedBytes === 0 ? 0 : dataOffsetBytes + leastResizedBytes;
+}
+
+/** Why an image is not to be made larger to so many bytes; undefined when it can be, or has them. */
+export function tooSmallToGrow(
+  volume: string,
+  bytes: number,
+  { imageBytes, dataOffsetBytes, filesystem }: Pick<Pin, "imageBytes" | "dataOffsetBytes" | "filesystem">,
+  kind: Pick<Least, "leastResizedBytes">,
+): LuksmithError | undefined {
+  const least = leastResizedImage(dataOffsetBytes, kind);
+  if (bytes <= imageBytes || bytes >= least) return undefined;
+  return new LuksmithError(
+    "usage",
+    `${filesystem} cannot be made larger to less than ${formatBytes(kind.leastResizedBytes)}`,
+    {
+      hint: `set volumes.${volume}.size to ${configSize(least)} or more`,
+    },
+  );
 }
 
 /** Of the image: as the configuration says. One that has grown by itself is as large as it is to be. */

@@ -187,11 +187,21 @@ jobs: { docs: { volume: home, sources: [${source}] } }
       await assertRestores(after.run.snapshot);
     });
 
-    it("grows", async () => {
-      await scene.agent.stop();
-      await scene.startAgent((config) => config.replace("256M", "320M"));
+    it("grows, to what the kernel takes, and is let alone otherwise", async () => {
+      const imageBytes = async () => (await stat(join(scene.host.imagesPath, "home.luks"))).size;
+      const restartWith = async (size: string) => {
+        await scene.agent.stop();
+        await scene.startAgent((config) => config.replace("256M", size));
+      };
       assertDone(await scene.agent.resize("home"));
-      assert.equal((await stat(join(scene.host.imagesPath, "home.luks"))).size, 320 * mebi);
+      await restartWith("264M");
+      const refused = await scene.agent.resize("home");
+      assert.equal(refused.run.error?.code, "usage", refused.run.error?.message);
+      assert.match(refused.run.error?.hint ?? "", /to 272M or more/);
+      assert.equal(await imageBytes(), 256 * mebi);
+      await restartWith("320M");
+      assertDone(await scene.agent.resize("home"));
+      assert.equal(await imageBytes(), 320 * mebi);
     });
 
     it("gives back what was removed", async () => {

@@ -55,7 +55,7 @@ jobs:
     for (const options of [{ dryRun: true }, { shrink: true }]) {
       const tooSmall = await scene.agent.resize("roomy", options);
       assert.equal(tooSmall.run.error?.code, "usage");
-      assert.match(tooSmall.run.error?.message ?? "", /what is in it takes \d+M at least/);
+      assert.match(tooSmall.run.error?.message ?? "", /with what is in it now it takes \d+M at least/);
       assert.ok(smallestOf(tooSmall) > 64 && smallestOf(tooSmall) <= 130, `${smallestOf(tooSmall)}`);
     }
     assertDone(await scene.agent.backup("little"));

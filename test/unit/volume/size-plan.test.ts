@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { VolumeConfig } from "../../../agent/config/volume.ts";
+import { filesystemKinds } from "../../../agent/filesystem/kind.ts";
 import {
   configSize,
   nextBytes,
   noRoom,
   smallestImageBytes,
+  tooSmallToGrow,
   type WantedImage,
   wantedBytes,
 } from "../../../agent/volume/size-plan.ts";
@@ -22,10 +24,25 @@ const wanted: WantedImage = {
 const anything = { freeBytes: undefined, mostImageBytes: undefined };
 
 test("the smallest image has room for its header and to move in", () => {
-  assert.equal(smallestImageBytes(100 * mebi, header, 64 * mebi), 132 * mebi);
-  assert.equal(smallestImageBytes(1000 * mebi, header, 64 * mebi), 1066 * mebi);
-  assert.equal(smallestImageBytes(1, header, 64 * mebi), 64 * mebi);
-  assert.equal(smallestImageBytes(100 * mebi + 1, header, 64 * mebi) % mebi, 0);
+  const { ext4, btrfs } = filesystemKinds;
+  assert.equal(smallestImageBytes(100 * mebi, header, ext4), 132 * mebi);
+  assert.equal(smallestImageBytes(1000 * mebi, header, ext4), 1066 * mebi);
+  assert.equal(smallestImageBytes(1, header, ext4), 64 * mebi);
+  assert.equal(smallestImageBytes(100 * mebi + 1, header, ext4) % mebi, 0);
+  assert.equal(smallestImageBytes(1, header, btrfs), 272 * mebi);
+});
+
+test("btrfs gets no size that the kernel refuses", () => {
+  const fault = (bytes: number, filesystem: "ext4" | "btrfs") =>
+    tooSmallToGrow(
+      "home",
+      bytes,
+      { imageBytes: 256 * mebi, dataOffsetBytes: header, filesystem },
+      filesystemKinds[filesystem],
+    );
+  assert.equal(fault(264 * mebi, "btrfs")?.hint, "set volumes.home.size to 272M or more");
+  for (const bytes of [256 * mebi, 272 * mebi]) assert.equal(fault(bytes, "btrfs"), undefined);
+  assert.equal(fault(264 * mebi, "ext4"), undefined);
 });
 
 test("a size is written so that it can be typed, and never too small", () => {
