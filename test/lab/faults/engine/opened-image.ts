@@ -3,6 +3,7 @@
  * a thing, goes into memory. As docs/restore-by-hand.md has it otherwise.
  */
 
+import { existsSync } from "node:fs";
 import { mkdir, rm, rmdir, truncate, writeFile } from "node:fs/promises";
 import { makeExec, mustRead, mustRun } from "../../../../common/exec.ts";
 import { UndoStack } from "../../../../common/undo.ts";
@@ -47,8 +48,8 @@ export class OpenedImage implements AsyncDisposable {
       const type = (await read("blkid", "--probe", "--match-tag", "TYPE", "--output", "value", device)).trim();
       if (type === "btrfs") {
         await run("btrfs", "check", "--readonly", device);
-        // of the same file system the kernel may know another device by now
-        await run("btrfs", "device", "scan", "--forget");
+        // of the same file system the kernel may know another device by now, once it knows of any
+        if (existsSync("/dev/btrfs-control")) await run("btrfs", "device", "scan", "--forget");
       } else {
         await repair(device);
         await run("e2fsck", "-f", "-n", device);
