@@ -24,7 +24,6 @@ const longestFirst = [
   "backup-host",
   "btrfs",
   "own-backup",
-  "flood",
   "service",
   "nbd",
   "reencrypt",

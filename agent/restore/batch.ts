@@ -4,7 +4,6 @@ import type { Command, Exec, Running } from "../../common/exec.ts";
 import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
 import { copyProgress } from "../backup/copy-progress.ts";
 import type { RunContext } from "../runs/context.ts";
-import { onceCancelled } from "../stack/silent-filesystems.ts";
 import type { Host } from "../system/host.ts";
 import { archiveArgs, type CopyResult, copy } from "../tools/rsync.ts";
 import { itemAction, itemFormat, parseItem, pathWithin } from "../tools/rsync-output.ts";
@@ -33,8 +32,8 @@ function batchArgs({ into, batch }: BatchCopy, more: readonly string[]): string[
   return [...archiveArgs, "--recursive", "--from0", "--files-from=-", ...more, "--", "./", `${below}/`];
 }
 
-export async function copyBatch(
-  host: Pick<Host, "exec" | "clock" | "log">,
+export function copyBatch(
+  { exec, clock }: Pick<Host, "exec" | "clock">,
   spec: BatchCopy & {
     readonly dryRun: boolean;
     readonly force: boolean;
@@ -45,7 +44,6 @@ export async function copyBatch(
   run: RunContext,
   signal: AbortSignal,
 ): Promise<CopyResult> {
-  const { exec, clock } = host;
   const { from, batch, as, dryRun, force, aside, onStart } = spec;
   const more = [
     // a line for each file would cost more than many a file itself: only where the lines are the answer
@@ -59,8 +57,7 @@ export async function copyBatch(
     const action = item && itemAction(item.changes);
     if (item && action !== undefined) run.item({ action, path: item.path, size: item.size });
   };
-  using _ = as === undefined ? undefined : onceCancelled(host, as.uid, signal);
-  return await copy(
+  return copy(
     exec,
     {
       args: batchArgs(spec, more),

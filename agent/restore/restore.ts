@@ -5,6 +5,7 @@ import type { JobConfig } from "../config/job.ts";
 import type { RunContext, RunResult } from "../runs/context.ts";
 import { selectSnapshot } from "../snapshots/select.ts";
 import { type Attached, withVolume } from "../stack/attach.ts";
+import { onceCancelled } from "../stack/silent-filesystems.ts";
 import type { Target } from "../stack/stack.ts";
 import { withView } from "../stack/view.ts";
 import type { Host } from "../system/host.ts";
@@ -55,6 +56,7 @@ export async function restoreFrom(
   begun.snapshot = snapshot;
   const directory = join(attached.filesDir, job.name, snapshot);
   return withView(host, directory, as, signal, async (from) => {
+    using _ = as === undefined ? undefined : onceCancelled(host, as.uid, signal);
     const places = { from, into, as };
     const sides = await lookAtBothSides(host, places, asked, signal);
     const { paths } = sides.wanted;
@@ -71,6 +73,6 @@ export async function restoreFrom(
     }
     const writing = { options, snapshot, directory, places, asked, sides, deletion, batches, goesOn, remembering };
     const write = (at: string) => writeRestore(host, attached, writing, at, run);
-    return as !== undefined || dryRun ? write(into) : withGuardedTarget(host, { into, paths }, signal, write);
+    return await (as !== undefined || dryRun ? write(into) : withGuardedTarget(host, { into, paths }, signal, write));
   });
 }

@@ -1,8 +1,8 @@
 /** A few random faults of a fixed seed, a power cut among them. `npm run test:soak` has as many as are wanted. */
 
 import { describe, it } from "node:test";
-import { overSshfs } from "../harness/over.ts";
-import { runEngine } from "./engine/engine.ts";
+import { runEngine } from "../../faults/engine/engine.ts";
+import { overSshfs } from "../../harness/over.ts";
 
 describe("random faults", () => {
   it("leave nothing behind, no snapshot that is not what it was, and a backup that goes on", async () => {

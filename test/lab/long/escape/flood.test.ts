@@ -7,11 +7,11 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { promisify } from "node:util";
-import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
-import { cheapKdf, cli } from "../harness/lab-agent.ts";
-import { assertDone, Scene } from "../harness/scene.ts";
-import { until } from "../harness/until.ts";
-import { ask, bytes, makePeople, people, source } from "./people.ts";
+import { RunState } from "../../../../proto/gen/luksmith/v1/types.ts";
+import { ask, bytes, makePeople, people, source } from "../../escape/people.ts";
+import { cheapKdf, cli } from "../../harness/lab-agent.ts";
+import { assertDone, Scene } from "../../harness/scene.ts";
+import { until } from "../../harness/until.ts";
 
 const run = promisify(execFile);
 /** Of all that one user can have sent to it at a time, generously. */

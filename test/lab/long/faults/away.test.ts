@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
-import { systemClock } from "../../../common/clock.ts";
-import { copying, endlessFiles, endlessSource, makeEndlessSource } from "../harness/endless-backup.ts";
-import { cheapKdf } from "../harness/lab-agent.ts";
-import { assertDone, Scene } from "../harness/scene.ts";
-import { until } from "../harness/until.ts";
-import { processesBelow } from "./engine/agent-processes.ts";
+import { systemClock } from "../../../../common/clock.ts";
+import { processesBelow } from "../../faults/engine/agent-processes.ts";
+import { copying, endlessFiles, endlessSource, makeEndlessSource } from "../../harness/endless-backup.ts";
+import { cheapKdf } from "../../harness/lab-agent.ts";
+import { assertDone, Scene } from "../../harness/scene.ts";
+import { until } from "../../harness/until.ts";
 
 const run = promisify(execFile);
 
