@@ -14,11 +14,15 @@ const source = "/tmp/retry-source";
 const bigBytes = 120_000_000;
 const smallBytes = 100_000;
 const smallFiles = 250;
-/** Of what an undisturbed backup sends, so much may be sent twice. */
-const allowance = 0.1;
+/**
+ * Of what an undisturbed backup sends, so much may be sent twice. What btrfs has not committed is lost: five seconds of the link, and what it
+ * takes then to write the commit down behind all that waits already.
+ */
+const allowances = { ext4: 0.1, btrfs: 0.25 };
 
 export function describeRetry(over: Over): void {
   describe(`a backup whose connection breaks ${over.way}`, () => {
+    const allowance = allowances[over.filesystem ?? "ext4"];
     const scene = Scene.set({
       ...sceneOver(over),
       runs: "{ attempts: 4, firstWait: 2s, longestWait: 2s }",
@@ -37,7 +41,7 @@ jobs:
       volumes: ["undisturbed", "disturbed"],
     });
 
-    it("shows that it waits, goes on where it was, and sends at most a tenth twice", async (context) => {
+    it("shows that it waits, goes on where it was, and sends little twice", async (context) => {
       const { agent, host } = scene;
       await host.setLink({ rttMs: 10, mbit: 20 });
       const sent = async () => (await host.wireBytes()).sent;
