@@ -56,7 +56,7 @@ export async function restoreFrom(
   begun.snapshot = snapshot;
   const directory = join(attached.filesDir, job.name, snapshot);
   return withView(host, directory, as, signal, async (from) => {
-    using _ = as === undefined ? undefined : onceCancelled(host, as.uid, signal);
+    using _ = as === undefined ? undefined : onceCancelled(host, from, as.uid, signal);
     const places = { from, into, as };
     const sides = await lookAtBothSides(host, places, asked, signal);
     const { paths } = sides.wanted;

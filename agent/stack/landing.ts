@@ -84,7 +84,7 @@ export async function withLanding<T>(
   // last of all
   await chown(own, 0, group);
   await chmod(own, 0o710);
-  using _ = onceCancelled(host, user.uid, signal);
+  using _ = onceCancelled(host, own, user.uid, signal);
   return await work(directory, { ...user, groups: [...user.groups, group], guarded: true });
 }
 
@@ -109,7 +109,7 @@ async function leave(host: LandingHost, own: string, uid: number): Promise<void>
     });
   let closed = (await closes()) || (await ends(killPatienceMs));
   if (!closed) {
-    await endSilentFilesystems(host.log, uid);
+    await endSilentFilesystems(host, own, uid);
     closed = await ends(abortPatienceMs);
   }
   if (!closed) {

@@ -104,7 +104,7 @@ export class OwnDirectory {
         });
       const isClosed = (await waitUntil(clock, hangUpPatienceMs, closes)) || (await ends(killPatienceMs));
       if (!isClosed) {
-        await endSilentFilesystems(log, this.#owner.uid);
+        await endSilentFilesystems(this.#host, this.path, this.#owner.uid);
         await ends(abortPatienceMs);
       }
     }

@@ -3,22 +3,25 @@
  * can end the program. What it has open of a volume would keep that from being released: so the file system is ended.
  */
 
-import { abortFuseOf } from "../system/fuse-of-user.ts";
+import { abortFuseOf, waitsForFuse } from "../system/fuse-of-user.ts";
 import type { Host } from "../system/host.ts";
+import { holdersOf } from "../tools/holders.ts";
 
 /** Within what the stack gives a cancelled run (stack.ts): the volume is not to suffer for it. */
 const cancelledPatienceMs = 1000;
 
-/** Does so when `signal` is aborted and the program is not done soon after that. @returns to be disposed of when it is done */
-export function onceCancelled(
-  { clock, log }: Pick<Host, "clock" | "log">,
-  uid: number,
-  signal: AbortSignal,
-): Disposable {
+type SilentHost = Pick<Host, "exec" | "clock" | "log">;
+
+/**
+ * Does so when `signal` is aborted and the program is not done soon after that.
+ * @param place that the program works in
+ * @returns to be disposed of when it is done
+ */
+export function onceCancelled(host: SilentHost, place: string, uid: number, signal: AbortSignal): Disposable {
   const done = new AbortController();
   const onAbort = () =>
-    clock.sleep(cancelledPatienceMs, done.signal).then(
-      () => endSilentFilesystems(log, uid),
+    host.clock.sleep(cancelledPatienceMs, done.signal).then(
+      () => endSilentFilesystems(host, place, uid),
       () => undefined,
     );
   signal.addEventListener("abort", onAbort, { once: true });
@@ -30,8 +33,21 @@ export function onceCancelled(
   };
 }
 
-/** Those of the user's that owe somebody an answer. */
-export async function endSilentFilesystems(log: Host["log"], uid: number): Promise<void> {
-  log.warn({ uid }, "a program of a user's does not end: file systems of the user's own that do not answer are ended");
-  await abortFuseOf(uid).catch((error: unknown) => log.warn({ err: error }, "they cannot be ended"));
+/** Those of the user's that owe somebody an answer, if somebody who has something open in `place` waits for one. */
+export async function endSilentFilesystems(
+  { exec, log }: Pick<SilentHost, "exec" | "log">,
+  place: string,
+  uid: number,
+): Promise<void> {
+  try {
+    const waiting = await Promise.all((await holdersOf(exec, place)).map(waitsForFuse));
+    if (!waiting.includes(true)) return;
+    log.warn(
+      { uid },
+      "a program of a user's does not end: file systems of the user's own that do not answer are ended",
+    );
+    await abortFuseOf(uid);
+  } catch (error) {
+    log.warn({ err: error, uid }, "file systems of a user's own cannot be ended");
+  }
 }

@@ -7,9 +7,19 @@ import { namesIn } from "../../common/if-there.ts";
 
 const connections = "/sys/fs/fuse/connections";
 
+/** Whether a process is in the kernel's hands until such a file system answers. Source: proc(5), /proc/PID/stack */
+export async function waitsForFuse(pid: number): Promise<boolean> {
+  try {
+    return /\bfuse_|\brequest_wait_answer\b/.test(await readFile(`/proc/${pid}/stack`, "latin1"));
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ESRCH")) return false;
+    throw error;
+  }
+}
+
 /**
- * Those that owe somebody an answer. Everything that waits for one of them gets an error at once. A process that waits for an answer can otherwise not even be killed, for as
- * long as whoever serves the file system likes.
+ * Those that owe somebody an answer. Everything that waits for one of them gets an error at once. A process that waits for an answer can
+ * otherwise not even be killed, for as long as whoever serves the file system likes.
  */
 export async function abortFuseOf(uid: number): Promise<void> {
   for (const name of await namesIn(connections)) {

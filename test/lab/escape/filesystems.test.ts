@@ -129,7 +129,7 @@ access:
     }
   });
 
-  it("that never answers holds nobody else up, and nothing once the run is cancelled", async () => {
+  it("that never answers holds nobody else up, and nothing once the run is cancelled", async (context) => {
     for (const command of [
       ["restore", "docs", "--to", served],
       ["verify", "mine"],
@@ -143,8 +143,10 @@ access:
         const { running } = await scene.agent.status();
         assert.equal(running.length, 1, name);
         const id = running[0]?.id ?? "";
+        const cancelledMs = performance.now();
         assert.equal((await cli(["cancel", id], { as: people.alice })).exitCode, 0);
         const { run: ended } = await scene.agent.follow(id);
+        context.diagnostic(`${name}: cancelled within ${Math.round(performance.now() - cancelledMs)} ms`);
         assert.equal(ended.state, RunState.CANCELLED, `${name}: ${ended.error?.message}`);
         assert.notEqual((await typed).exitCode, 0);
       } finally {
