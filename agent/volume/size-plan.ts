@@ -26,11 +26,7 @@ type Least = Pick<FilesystemKind, "leastImageBytes" | "leastResizedBytes">;
 export function smallestImageBytes(leastBytes: number, dataOffsetBytes: number, kind: Least): number {
   const margin = Math.max(leastMarginBytes, leastBytes * marginFactor);
   const needed = Math.ceil((dataOffsetBytes + leastBytes + margin) / mebi) * mebi;
-  return Math.max(kind.leastImageBytes, leastResizedImage(dataOffsetBytes, kind), needed);
-}
-
-function leastResizedImage(dataOffsetBytes: number, { leastResizedBytes }: Pick<Least, "leastResizedBytes">): number {
-  return leastResizedBytes === 0 ? 0 : dataOffsetBytes + leastResizedBytes;
+  return Math.max(kind.leastImageBytes, dataOffsetBytes + kind.leastResizedBytes, needed);
 }
 
 /** Why an image is not to be made larger to so many bytes; undefined when it can be, or has them. */
@@ -40,7 +36,7 @@ export function tooSmallToGrow(
   { imageBytes, dataOffsetBytes, filesystem }: Pick<Pin, "imageBytes" | "dataOffsetBytes" | "filesystem">,
   kind: Pick<Least, "leastResizedBytes">,
 ): LuksmithError | undefined {
-  const least = leastResizedImage(dataOffsetBytes, kind);
+  const least = dataOffsetBytes + kind.leastResizedBytes;
   if (bytes <= imageBytes || bytes >= least) return undefined;
   return new LuksmithError(
     "usage",
