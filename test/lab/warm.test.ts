@@ -93,7 +93,7 @@ describe("the warmer on a slow device", () => {
       env: { UV_THREADPOOL_SIZE: "32" },
       stdio: ["pipe", "inherit", "inherit"],
     });
-    child.stdin.write(`${what}\0${mounted}\0\0`);
+    child.stdin.write(`${what}\0${mounted}\0\0\0`);
     assert.deepEqual(await once(child, "exit"), [0, null]);
   };
 
