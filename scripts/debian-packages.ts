@@ -45,12 +45,16 @@ const checks: readonly DebianPackage[] = [
   { name: "systemd", because: "the unit file is tried under it (nothing is started here)" },
 ];
 
+const controller: readonly DebianPackage[] = [
+  { name: "postgresql", because: "the controller's other store (no service is started here but the tests' own)" },
+];
+
 const rivals: readonly DebianPackage[] = [
   { name: "restic", because: "the benchmark compares with it" },
   { name: "borgbackup", because: "the benchmark compares with it" },
 ];
 
 export function packagesFor(purpose: Purpose): readonly DebianPackage[] {
-  const common = [...lab, ...agent, ...helper, ...checks];
+  const common = [...lab, ...agent, ...helper, ...controller, ...checks];
   return purpose === "bench" ? [...common, ...rivals] : common;
 }
