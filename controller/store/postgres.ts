@@ -1,0 +1,43 @@
+/** PostgreSQL, as kysely wants it. */
+
+import { type Dialect, PostgresDialect } from "kysely";
+import pg from "pg";
+
+/** Queries are short; more connections would only wait for one another's locks. */
+const mostConnections = 10;
+/** A server that does not answer is away: whoever asked tries again. */
+const connectMs = 5000;
+/** The longest, a removal of old events in one go, takes a second; one that waits for longer waits for somebody who hangs. */
+const statementMs = 60_000;
+
+/** bigint: what is stored in one are milliseconds and counts, far below 2^53. Source: pg_type.dat, int8 */
+const bigintOid = 20;
+
+export interface PostgresConnections {
+  readonly dialect: Dialect;
+  /** One more, for whoever listens. */
+  client(): pg.Client;
+}
+
+/** @param onError hears of connections that were lost while nobody used them */
+export function postgresConnections(url: string, onError: (error: Error) => void): PostgresConnections {
+  const options: pg.ClientConfig = {
+    connectionString: url,
+    application_name: "luksmith-controller",
+    connectionTimeoutMillis: connectMs,
+    keepAlive: true,
+    types: { getTypeParser: parserOf },
+  };
+  const pool = new pg.Pool({
+    ...options,
+    max: mostConnections,
+    statement_timeout: statementMs,
+    idle_in_transaction_session_timeout: statementMs,
+  });
+  // without a listener it would end the process
+  pool.on("error", onError);
+  return { dialect: new PostgresDialect({ pool }), client: () => new pg.Client(options) };
+}
+
+const parserOf: typeof pg.types.getTypeParser = (oid: number, format?: "text" | "binary") =>
+  oid === bigintOid && format !== "binary" ? Number : pg.types.getTypeParser(oid, format as "text");

@@ -1,0 +1,142 @@
+/** The controller's memory: one set of queries, on SQLite or on PostgreSQL. */
+
+import { Kysely, sql } from "kysely";
+import type { Clock } from "../../common/clock.ts";
+import { LuksmithError } from "../../common/errors.ts";
+import type { Log } from "../../common/log.ts";
+import type { StoreKind } from "./kind.ts";
+import { migrate } from "./migrate.ts";
+import { LocalNotices, type Notices, PostgresNotices } from "./notices.ts";
+import { postgresConnections } from "./postgres.ts";
+import type { Database, Tables } from "./schema.ts";
+import { sqliteDialect } from "./sqlite.ts";
+import { mayBeRepeated, mayPass, storeError } from "./store-error.ts";
+
+/** Another one being first happens once or twice in a row. */
+const mostRepeats = 10;
+const shortestWaitMs = 50;
+const longestWaitMs = 2000;
+
+export class Store {
+  readonly kind: StoreKind;
+  readonly database: Database;
+  readonly notices: Notices;
+  /** Where it is, for people; no password in it. */
+  readonly place: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  private constructor(
+    what: { kind: StoreKind; database: Database; notices: Notices; place: string },
+    clock: Clock,
+    log: Log,
+  ) {
+    this.kind = what.kind;
+    this.database = what.database;
+    this.notices = what.notices;
+    this.place = what.place;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /**
+   * @param url "postgres://..." or the path of an SQLite file, which is made when it is missing
+   * @throws {LuksmithError} "config" when a newer program made it; "locked", "full", "unreachable", "internal"
+   */
+  static async open(url: string, clock: Clock, log: Log): Promise<Store> {
+    const place = placeOf(url);
+    try {
+      return isPostgres(url) ? await openPostgres(url, place) : await openSqlite(url, place);
+    } catch (thrown) {
+      throw storeError(thrown, place);
+    }
+
+    async function openSqlite(path: string, where: string): Promise<Store> {
+      const database: Database = new Kysely<Tables>({ dialect: sqliteDialect(path) });
+      try {
+        await migrate(database, "sqlite", where);
+      } catch (error) {
+        await database.destroy();
+        throw error;
+      }
+      return new Store({ kind: "sqlite", database, notices: new LocalNotices(), place: where }, clock, log);
+    }
+
+    async function openPostgres(address: string, where: string): Promise<Store> {
+      const connections = postgresConnections(address, (error) =>
+        log.warn({ err: error }, "the database let go of us"),
+      );
+      const database: Database = new Kysely<Tables>({ dialect: connections.dialect });
+      try {
+        await migrate(database, "postgres", where);
+      } catch (error) {
+        await database.destroy();
+        throw error;
+      }
+      const send = (channel: string, payload: string) =>
+        sql`select pg_notify(${channel}, ${payload})`.execute(database);
+      const notices = new PostgresNotices(connections.client, send, clock, log);
+      return new Store({ kind: "postgres", database, notices, place: where }, clock, log);
+    }
+  }
+
+  /**
+   * All of `work`, or nothing of it; done again when another transaction was in its way. A transaction on SQLite holds up
+   * every other query, so `work` waits for nothing but the database.
+   */
+  async transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+    for (let repeats = 0; ; repeats += 1) {
+      try {
+        return await this.database.transaction().execute(work);
+      } catch (error) {
+        if (repeats >= mostRepeats || !mayBeRepeated(error)) throw error;
+      }
+    }
+  }
+
+  /**
+   * The same until it succeeds, while the database is away or its disk full: for what must not be lost.
+   * @throws what does not pass by itself; the signal's reason
+   */
+  async patiently<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    for (let waitMs = shortestWaitMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
+      try {
+        return await work();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!mayPass(error)) throw error;
+        this.#log.warn({ err: error, waitMs }, "the database is away, or full: waiting for it");
+        await this.#clock.sleep(waitMs, signal);
+      }
+    }
+  }
+
+  /** For whoever asked. */
+  error(thrown: unknown): LuksmithError {
+    return storeError(thrown, this.place);
+  }
+
+  async close(): Promise<void> {
+    await this.notices.close();
+    await this.database.destroy();
+  }
+}
+
+function isPostgres(url: string): boolean {
+  return /^postgres(ql)?:\/\//.test(url);
+}
+
+/** @throws {LuksmithError} "usage" when it is no URL */
+function placeOf(url: string): string {
+  if (!isPostgres(url)) return url;
+  try {
+    const { host, pathname } = new URL(url);
+    return `postgres://${host}${pathname}`;
+  } catch (cause) {
+    // the URL is not told: it may have a password
+    throw new LuksmithError("usage", "the address of the database is no URL", {
+      hint: "postgres://USER@HOST:PORT/DATABASE; a password is read from ~/.pgpass",
+      cause,
+    });
+  }
+}
