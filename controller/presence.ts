@@ -1,0 +1,73 @@
+/** That this controller lives, told to the others by the store; and what is to be done about those that live no more. */
+
+import type { Clock } from "../common/clock.ts";
+import type { Log } from "../common/log.ts";
+import { beginController, type ControllerRow, forgetControllers, seeController } from "./store/controllers.ts";
+import type { Store } from "./store/store.ts";
+
+const tellEveryMs = 5000;
+/** A database that was away for a minute must not make all of them strangers to one another. */
+const deadAfterMs = 30_000;
+const forgottenAfterMs = 180_000;
+
+/** Pure. */
+export function isAlive({ seenMs }: Pick<ControllerRow, "seenMs">, nowMs: number): boolean {
+  return nowMs - seenMs < deadAfterMs;
+}
+
+export class Presence {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #id: string;
+  readonly #ending = new AbortController();
+  #telling: Promise<void> = Promise.resolve();
+
+  constructor(store: Store, clock: Clock, log: Log, id: string) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+    this.#id = id;
+  }
+
+  /** @throws what the database throws */
+  async begin(address: string, version: string): Promise<void> {
+    const nowMs = this.#clock.now().getTime();
+    const { database } = this.#store;
+    await beginController(database, { id: this.#id, address, version, startedMs: nowMs, seenMs: nowMs });
+    this.#telling = this.#tell();
+  }
+
+  async #tell(): Promise<void> {
+    const { signal } = this.#ending;
+    while (!signal.aborted) {
+      await this.#clock.sleep(tellEveryMs, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      const nowMs = this.#clock.now().getTime();
+      try {
+        await seeController(this.#store.database, this.#id, nowMs);
+        const gone = await forgetControllers(this.#store.database, nowMs - forgottenAfterMs);
+        if (gone.length > 0) this.#log.warn({ controllers: gone }, "controllers have not been heard of for minutes");
+      } catch (error) {
+        this.#log.warn({ err: error }, "could not tell the other controllers that this one lives");
+      }
+    }
+  }
+
+  /** The others see at once that it is gone. */
+  async end(): Promise<void> {
+    this.#ending.abort();
+    await this.#telling;
+    const { database } = this.#store;
+    try {
+      await database.deleteFrom("controllers").where("id", "=", this.#id).execute();
+      await database
+        .updateTable("machines")
+        .set({ controller_id: null })
+        .where("controller_id", "=", this.#id)
+        .execute();
+    } catch (error) {
+      this.#log.warn({ err: error }, "could not tell the other controllers that this one ends");
+    }
+  }
+}
