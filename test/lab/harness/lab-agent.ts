@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { credentials, type ServiceError } from "@grpc/grpc-js";
 import { systemClock } from "../../../common/clock.ts";
 import { fromErrorDetail, fromServiceError } from "../../../common/error-wire.ts";
@@ -50,6 +50,8 @@ export interface Followed {
 export interface AgentPlace {
   readonly configPath: string;
   readonly runtimeDir: string;
+  /** A network namespace that it is in; default: this machine's own. */
+  readonly namespace?: string;
 }
 
 const defaultPlace: AgentPlace = { configPath, runtimeDir };
@@ -88,8 +90,9 @@ export class LabAgent implements AsyncDisposable {
 
   /** The same, and does not wait for it: for one that is not to live until then. */
   static async launch(config: string, options: LaunchOptions = {}): Promise<LabAgent> {
-    await mkdir("/etc/luksmith", { recursive: true, mode: 0o755 });
-    await writeFile(options.place?.configPath ?? configPath, config, { mode: 0o600 });
+    const path = options.place?.configPath ?? configPath;
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await writeFile(path, config, { mode: 0o600 });
     return new LabAgent(options);
   }
 
@@ -99,12 +102,15 @@ export class LabAgent implements AsyncDisposable {
   }
 
   private constructor({ onLog, place = defaultPlace, clock }: LaunchOptions) {
-    const { configPath, runtimeDir } = place;
+    const { configPath, runtimeDir, namespace } = place;
+    const within = namespace === undefined ? [] : ["nsenter", `--net=/run/netns/${namespace}`, "--"];
     if (onLog !== undefined) this.#listeners.add(onLog);
+    const [file = process.execPath, ...args] = [...within, process.execPath];
     this.#child = start({
-      file: process.execPath,
+      file,
       // as in the systemd unit
       args: [
+        ...args,
         "--jitless",
         "--max-semi-space-size=1",
         "--v8-pool-size=1",

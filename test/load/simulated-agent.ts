@@ -1,0 +1,232 @@
+/**
+ * One machine of a simulated fleet, as far as the controller can tell: a TLS connection of its own with a certificate of its own, the
+ * stream, heartbeats, answers. What it leaves out is the work: a run of its does nothing and takes no time.
+ */
+
+import { type ClientDuplexStream, connectivityState } from "@grpc/grpc-js";
+import { fleetChannelOptions, fleetCredentials } from "../../common/fleet/channel.ts";
+import {
+  type ConnectRequest,
+  type ConnectResponse,
+  type Dispatch,
+  FleetServiceClient,
+  type RunCause,
+} from "../../proto/gen/luksmith/v1/fleet.ts";
+import { type Run, type RunEvent, RunState, RunTotals } from "../../proto/gen/luksmith/v1/types.ts";
+
+export interface SimulatedIdentity {
+  readonly name: string;
+  /** PEM, both. */
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export interface FleetToJoin {
+  readonly addresses: readonly string[];
+  /** PEM. */
+  readonly authorities: string;
+  /** How many events each run has. */
+  readonly eventsPerRun: number;
+  /** Between two attempts to connect, at most: each waits for a random part of it. */
+  readonly reconnectMs: number;
+}
+
+/** What the bench wants to know of it. */
+export interface Observer {
+  connected(name: string): void;
+  disconnected(name: string, why: string): void;
+  /** The controller asked for a run. */
+  asked(name: string): void;
+  /** The controller has stored a run with all its events. */
+  recorded(name: string): void;
+}
+
+type Stream = ClientDuplexStream<ConnectRequest, ConnectResponse>;
+type RequestKind = NonNullable<ConnectRequest["kind"]>;
+
+const job = "home";
+const volume = "home";
+const backupHosts = 20;
+/** As the agent does it. */
+const eventsEach = 25;
+
+export class SimulatedAgent {
+  readonly #identity: SimulatedIdentity;
+  readonly #fleet: FleetToJoin;
+  readonly #observer: Observer;
+  readonly #number: number;
+  #client: FleetServiceClient | undefined;
+  #stream: Stream | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #attempts = 0;
+  #runs = 0;
+  #ended = false;
+  #schedulesRevision = "";
+  #instance: string;
+  /** Runs that the controller has not told to be stored yet, with how many events they have. */
+  readonly #unrecorded = new Map<string, { run: Run; cause: RunCause; events: RunEvent[] }>();
+  readonly #done = new Set<string>();
+
+  constructor(number: number, identity: SimulatedIdentity, fleet: FleetToJoin, observer: Observer) {
+    this.#number = number;
+    this.#identity = identity;
+    this.#fleet = fleet;
+    this.#observer = observer;
+    this.#instance = `${identity.name}-1`;
+  }
+
+  connect(): void {
+    if (this.#ended) return;
+    const { addresses, authorities } = this.#fleet;
+    const address = addresses[(this.#number + this.#attempts) % addresses.length] ?? "";
+    this.#client = new FleetServiceClient(address, fleetCredentials({ authorities, own: this.#identity }), {
+      ...fleetChannelOptions,
+      // agents are on machines of their own: none shares a connection
+      "grpc.use_local_subchannel_pool": 1,
+    });
+    const stream = this.#client.connect();
+    this.#stream = stream;
+    stream.on("data", (message: ConnectResponse) => this.#receive(message));
+    stream.on("error", (error) => this.#lost(stream, error.message));
+    stream.on("end", () => this.#lost(stream, "ended"));
+    this.#send({
+      $case: "hello",
+      value: {
+        version: "simulated",
+        hostname: this.#identity.name,
+        instance: this.#instance,
+        time: new Date(),
+        inventory: {
+          jobs: [{ name: job, volume, lastGood: undefined }],
+          volumes: [{ name: volume, backupHost: `vault${this.#number % backupHosts}:22` }],
+          allowed: ["status", "log", "backup", "verify", "cancel"],
+        },
+        trust: undefined,
+        schedulesRevision: this.#schedulesRevision,
+      },
+    });
+  }
+
+  /** As a machine that is switched off: without a word. */
+  end(): void {
+    this.#ended = true;
+    this.#drop();
+  }
+
+  get isConnected(): boolean {
+    return this.#heartbeat !== undefined;
+  }
+
+  #send(kind: RequestKind): void {
+    this.#stream?.write({ kind });
+  }
+
+  #receive({ kind }: ConnectResponse): void {
+    switch (kind?.$case) {
+      case "welcome":
+        this.#attempts = 0;
+        this.#beat(kind.value.heartbeatEvery?.intervalMs ?? 60_000);
+        this.#observer.connected(this.#identity.name);
+        for (const report of this.#unrecorded.values()) this.#report(report);
+        return;
+      case "heartbeatEvery":
+        this.#beat(kind.value.intervalMs);
+        return;
+      case "schedules":
+        this.#schedulesRevision = kind.value.revision;
+        return;
+      case "dispatch":
+        this.#observer.asked(this.#identity.name);
+        this.#execute(kind.value);
+        return;
+      case "recorded": {
+        const { runId, ended, seq } = kind.value;
+        const report = this.#unrecorded.get(runId);
+        if (report !== undefined && ended && seq >= report.events.length) {
+          this.#unrecorded.delete(runId);
+          this.#observer.recorded(this.#identity.name);
+        }
+        return;
+      }
+      case "permitGrant":
+      case "cancelOrder":
+      case "query":
+      case "endQuery":
+      case "newTrust":
+      case "goodbye":
+      case undefined:
+        return;
+    }
+  }
+
+  #beat(intervalMs: number): void {
+    clearInterval(this.#heartbeat);
+    const beat = () => this.#send({ $case: "heartbeat", value: { time: new Date(), running: [] } });
+    // not all at one moment: each began at its own
+    this.#heartbeat = setInterval(beat, intervalMs);
+  }
+
+  #execute({ id, work }: Dispatch): void {
+    if (!this.#done.has(id)) {
+      this.#done.add(id);
+      this.#runs += 1;
+      const runId = `${this.#identity.name}-${this.#runs}-${id}`.slice(0, 60);
+      const startedAt = new Date();
+      const run: Run = {
+        ...{ id: runId, verb: work?.verb ?? 0, volume, job, state: RunState.RUNNING, startedAt },
+        ...{ finishedAt: undefined, caller: { uid: 0, name: "root" }, error: undefined, summary: "", snapshot: "" },
+        ...{ dryRun: false, totals: undefined, retry: undefined },
+      };
+      const cause = { dispatchId: id, schedule: "", occurrence: undefined };
+      const events = Array.from({ length: this.#fleet.eventsPerRun }, (_, index) => eventOf(index + 1));
+      const ended = { ...run, state: RunState.DONE, finishedAt: new Date(), totals: RunTotals.create({ files: 3012 }) };
+      this.#unrecorded.set(runId, { run: ended, cause, events });
+      this.#send({ $case: "dispatchAnswer", value: { id, runId, error: undefined } });
+      this.#send({ $case: "runReport", value: { run, cause } });
+      this.#report({ run: ended, cause, events });
+    }
+  }
+
+  #report({ run, cause, events }: { run: Run; cause: RunCause; events: RunEvent[] }): void {
+    for (let from = 0; from < events.length; from += eventsEach) {
+      this.#send({ $case: "runEvents", value: { runId: run.id, events: events.slice(from, from + eventsEach) } });
+    }
+    this.#send({ $case: "runReport", value: { run, cause } });
+  }
+
+  #lost(stream: Stream, why: string): void {
+    if (stream !== this.#stream) return;
+    const was = this.isConnected;
+    this.#drop();
+    if (was) this.#observer.disconnected(this.#identity.name, why);
+    if (this.#ended) return;
+    this.#attempts += 1;
+    this.#retry = setTimeout(() => this.connect(), Math.random() * this.#fleet.reconnectMs);
+  }
+
+  #drop(): void {
+    clearInterval(this.#heartbeat);
+    clearTimeout(this.#retry);
+    this.#heartbeat = undefined;
+    const client = this.#client;
+    this.#stream = undefined;
+    this.#client = undefined;
+    if (client !== undefined && client.getChannel().getConnectivityState(false) !== connectivityState.SHUTDOWN)
+      client.close();
+  }
+}
+
+function eventOf(seq: number): RunEvent {
+  return {
+    seq,
+    time: new Date(),
+    kind: {
+      $case: "progress",
+      value: {
+        ...{ step: "copy", bytesDone: seq * 2 ** 20, bytesTotal: 2 ** 30, filesDone: seq * 100, filesTotal: 5000 },
+        ...{ bytesPerSecond: 2 ** 20, remainingMs: 60_000 },
+      },
+    },
+  };
+}
