@@ -1,13 +1,13 @@
 /** A job: what is backed up, into which volume, with which hooks. */
 
 import * as z from "zod";
+import { deadlineSchema } from "../../common/config/deadline.ts";
 import { absolutePathSchema, accountSchema, nameSchema } from "../../common/config/names.ts";
 import { durationSchema, sizeSchema } from "../../common/config/quantity.ts";
+import { timezoneSchema } from "../../common/config/timezone.ts";
 import { type Argv, commandSchema } from "./command.ts";
 import { type KeepPolicy, keepSchema, toKeepPolicy } from "./keep.ts";
 import { notYet } from "./not-yet.ts";
-import { deadlineSchema } from "./runs.ts";
-import { timezoneSchema } from "./timezone.ts";
 import { uniqueList } from "./unique-list.ts";
 
 export interface JobConfig {

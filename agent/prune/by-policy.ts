@@ -1,12 +1,12 @@
 /** A prune by the job's `keep`: what it would remove, whether the clocks allow it, and the removal. */
 
+import { localTimezone } from "../../common/config/timezone.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { formatDuration, plural } from "../../common/units.ts";
 import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
 import { PartialStates } from "../backup/partial-states.ts";
 import type { JobConfig } from "../config/job.ts";
 import type { KeepPolicy } from "../config/keep.ts";
-import { localTimezone } from "../config/timezone.ts";
 import type { RunContext } from "../runs/context.ts";
 import type { SnapshotEntry } from "../snapshots/entries.ts";
 import { readJobDirectory } from "../snapshots/list.ts";

@@ -1,7 +1,7 @@
 /** A time zone by its name in the IANA database, as Node's own copy of it knows it. */
 
 import * as z from "zod";
-import { nearest } from "../../common/nearest.ts";
+import { nearest } from "../nearest.ts";
 
 export const timezoneSchema = z
   .string({ error: 'must be the name of a time zone, such as "Europe/Berlin"' })
