@@ -3,11 +3,12 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
+import { type Allowance, earned, type Rate, waitMs } from "../../common/allowance.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Exec } from "../../common/exec.ts";
 import { uptimeMs } from "../../common/uptime.ts";
 import { tryLock } from "../storage/file-lock.ts";
-import { type Allowance, earned, fileBytes, parseAllowance, type Rate, renderAllowance, waitMs } from "./allowance.ts";
+import { fileBytes, parseAllowance, renderAllowance } from "./allowance.ts";
 
 const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
 /** Others have it for the moment that a line takes. */

@@ -4,9 +4,10 @@
  */
 
 import { readSync, writeSync } from "node:fs";
+import { type Allowance, earned, type Rate } from "../../common/allowance.ts";
 import type { Clock } from "../../common/clock.ts";
 import type { LineLimit } from "../../common/log.ts";
-import { type Allowance, earned, fileBytes, parseAllowance, type Rate, renderAllowance } from "./allowance.ts";
+import { fileBytes, parseAllowance, renderAllowance } from "./allowance.ts";
 
 /** A backup writes six lines or so; at these, a machine's 16 sessions write some 40 MiB a day at the most. */
 const rate: Rate = { perMinute: 6, atOnce: 100 };

@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import {
-  type Allowance,
-  earned,
-  fileBytes,
-  parseAllowance,
-  renderAllowance,
-  waitMs,
-} from "../../../helper/session/allowance.ts";
+import { type Allowance, earned, waitMs } from "../../../common/allowance.ts";
+import { fileBytes, parseAllowance, renderAllowance } from "../../../helper/session/allowance.ts";
 
 const rate = { perMinute: 60, atOnce: 60 };
 

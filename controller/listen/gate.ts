@@ -1,0 +1,83 @@
+/**
+ * The door of every call: which of the services a peer may speak to at all, and whether its certificate still counts. What it may do
+ * there is for the handlers to say.
+ */
+
+import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
+import type { Clock } from "../../common/clock.ts";
+import { toStatus } from "../../common/error-wire.ts";
+import { LuksmithError } from "../../common/errors.ts";
+import type { FleetIdentity } from "../../common/fleet/identity.ts";
+import type { Log } from "../../common/log.ts";
+import { isKnown, type Peer, parsePeer } from "./peer.ts";
+import { refusalError } from "./refusal.ts";
+
+/** What the fleet makes of an identity and a certificate, apart from what stands in the certificate itself. */
+export type Standing = "good" | "revoked" | "unknown";
+/** Asks the database. */
+export type AskStanding = (identity: FleetIdentity, serial: string) => Promise<Standing>;
+
+/** Whom each service is for; what is not here is for nobody. */
+const audiences: Readonly<Record<string, Peer["kind"]>> = {
+  "luksmith.v1.EnrolmentService": "stranger",
+  "luksmith.v1.FleetService": "machine",
+  "luksmith.v1.ControllerService": "operator",
+};
+
+export function gate(standing: AskStanding, clock: Clock, log: Log): ServerInterceptor {
+  return (method, call) => {
+    // read at once: after a disconnect grpc-js no longer knows
+    const peer = call.getPeer();
+    const admitted = admit(peer, method.path, standing, clock);
+    // awaited where the call's metadata are; a call may be gone by then
+    admitted.catch(() => undefined);
+    return new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata: Metadata, nextMetadata) => {
+            admitted.then(
+              () => nextMetadata(metadata),
+              (error: unknown) => {
+                log.debug({ peer, method: method.path, err: error }, "a call was refused");
+                call.sendStatus(toStatus(error));
+              },
+            );
+          },
+        }),
+    });
+  };
+}
+
+/** @throws {LuksmithError} for whoever is not to be heard */
+async function admit(text: string, path: string, standing: AskStanding, clock: Clock): Promise<void> {
+  const peer = parsePeer(text);
+  if (peer.kind === "refused") throw refusalError(peer.refusal);
+  const [, service = ""] = path.split("/");
+  const audience = Object.hasOwn(audiences, service) ? audiences[service] : undefined;
+  if (peer.kind !== audience) throw notForThem(peer, audience);
+  if (!isKnown(peer)) return;
+  if (clock.now().getTime() >= peer.expiresMs) throw refusalError("expired");
+  const found = await ask(standing, peer, peer.serial);
+  if (found !== "good") throw refusalError(found);
+}
+
+/** As the database has it; "unchecked" when it cannot be asked: nobody goes on because of that. */
+export async function ask(
+  standing: AskStanding,
+  { kind, name }: FleetIdentity,
+  serial: string,
+): Promise<Standing | "unchecked"> {
+  try {
+    return await standing({ kind, name }, serial);
+  } catch {
+    return "unchecked";
+  }
+}
+
+function notForThem({ kind }: Peer, audience: Peer["kind"] | undefined): LuksmithError {
+  if (kind === "stranger") {
+    return new LuksmithError("denied", "without a certificate of the fleet there is nothing to do here but to enrol");
+  }
+  const whose = audience === undefined || audience === "stranger" ? "nobody who has a certificate" : `${audience}s`;
+  return new LuksmithError("denied", `this is for ${whose}, and the certificate is a ${kind}'s`);
+}
