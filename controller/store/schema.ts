@@ -3,7 +3,7 @@
  * epoch; ids made here, never by the database. What is asked of a table alone is in a file of its own beside this one.
  */
 
-import type { Kysely } from "kysely";
+import type { Generated, Kysely } from "kysely";
 
 /** Of the fleet as a whole, such as the phase of a rotation. */
 interface SettingsTable {
@@ -69,6 +69,8 @@ interface MachinesTable {
   controller_id: string | null;
   /** Which start of the agent that is. */
   instance: string;
+  /** Where that is, as "host:port"; not anybody's word, but where the connection came from. */
+  address: Generated<string>;
   /** Counts its streams: of two, the one with the lower number is the older. */
   stream: number;
   /** luksmith.v1.Inventory. */

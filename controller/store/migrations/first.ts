@@ -67,12 +67,14 @@ export async function first(database: Kysely<unknown>, kind: StoreKind): Promise
       .addColumn("clock_skew_ms", whole, required)
       .addColumn("controller_id", "text")
       .addColumn("instance", "text", required)
+      .addColumn("address", "text", (column) => column.notNull().defaultTo(""))
       .addColumn("stream", whole, required)
       .addColumn("inventory", sql.raw(bytes), required)
       .addColumn("trust", sql.raw(bytes), required)
       .addColumn("schedules_revision", "text", required)
       .addColumn("notice", "text", required),
   );
+  await schema.createIndex("machines_of_controller").on("machines").columns(["controller_id"]).execute();
   await create(
     table("operators")
       .addColumn("name", "text", (column) => column.primaryKey())
@@ -127,6 +129,7 @@ export async function first(database: Kysely<unknown>, kind: StoreKind): Promise
       .addColumn("report", sql.raw(bytes), required)
       .addPrimaryKeyConstraint("runs_key", ["machine_id", "run_id"]),
   );
+  await schema.createIndex("runs_of_machine").on("runs").columns(["machine_id", "started_ms"]).execute();
   await schema.createIndex("runs_by_start").on("runs").columns(["started_ms"]).execute();
   await schema.createIndex("runs_by_state").on("runs").columns(["state", "late_ms"]).execute();
   await schema.createIndex("runs_of_dispatch").on("runs").columns(["dispatch_id"]).execute();

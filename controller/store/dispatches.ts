@@ -1,0 +1,307 @@
+/**
+ * What operators want done now, from the moment that they say so until it is done. Each controller claims what is for the machines
+ * that are connected to it; a machine gets one again and again until it has answered, and goes by the id.
+ */
+
+import { type Selectable, sql } from "kysely";
+import { Work } from "../../proto/gen/luksmith/v1/fleet.ts";
+import { ErrorDetail } from "../../proto/gen/luksmith/v1/types.ts";
+import type { StoreKind } from "./kind.ts";
+import type { Database, Tables } from "./schema.ts";
+import { inParts, type ListRow, valuesList } from "./values-list.ts";
+
+export type DispatchState = Tables["dispatches"]["state"];
+
+export interface NewDispatch {
+  readonly id: string;
+  /** Of all that were asked at once. */
+  readonly batch: string;
+  readonly machineId: string;
+  readonly work: Work;
+  readonly createdMs: number;
+  readonly createdBy: string;
+  readonly expiresMs: number;
+}
+
+export interface StoredDispatch extends NewDispatch {
+  readonly state: DispatchState;
+  readonly changedMs: number;
+  readonly runId: string | undefined;
+  readonly error: ErrorDetail | undefined;
+}
+
+/** The machine may not know of them yet, or has not answered. */
+const unanswered = ["queued", "sent"] as const satisfies DispatchState[];
+/** Nothing becomes of them any more. */
+export const finalStates = ["refused", "ended", "expired", "cancelled"] as const satisfies DispatchState[];
+
+export async function addDispatches(database: Database, dispatches: readonly NewDispatch[]): Promise<void> {
+  const rows = dispatches.map((each) => ({
+    id: each.id,
+    batch: each.batch,
+    machine_id: each.machineId,
+    work: Work.encode(each.work).finish(),
+    state: "queued" as const,
+    created_ms: each.createdMs,
+    created_by: each.createdBy,
+    expires_ms: each.expiresMs,
+    changed_ms: each.createdMs,
+    run_id: null,
+    error: null,
+  }));
+  for (const part of inParts(rows, 11)) await database.insertInto("dispatches").values(part).execute();
+}
+
+/**
+ * Takes what is queued for the machines whose stream a controller has; nobody else gets it meanwhile. To be called in a transaction.
+ * @returns oldest first, and now "sent"
+ */
+export async function claimDispatches(
+  transaction: Database,
+  kind: StoreKind,
+  controllerId: string,
+  nowMs: number,
+  limit: number,
+): Promise<StoredDispatch[]> {
+  const rows = await transaction
+    .selectFrom("dispatches")
+    .innerJoin("machines", "machines.id", "dispatches.machine_id")
+    .selectAll("dispatches")
+    .where("dispatches.state", "=", "queued")
+    .where("dispatches.expires_ms", ">", nowMs)
+    .where("machines.controller_id", "=", controllerId)
+    .where("machines.state", "=", "active")
+    .orderBy("dispatches.created_ms")
+    .orderBy("dispatches.id")
+    .limit(limit)
+    .$if(kind === "postgres", (query) => query.forUpdate("dispatches").skipLocked())
+    .execute();
+  if (rows.length === 0) return [];
+  await transaction
+    .updateTable("dispatches")
+    .set({ state: "sent", changed_ms: nowMs })
+    .where(
+      "id",
+      "in",
+      rows.map(({ id }) => id),
+    )
+    .execute();
+  return rows.map((row) => dispatchOf({ ...row, state: "sent", changed_ms: nowMs }));
+}
+
+/** What a machine that has just come is to be sent, oldest first: all that it has not answered. They are "sent" by it. */
+export async function takeUnanswered(database: Database, machineId: string, nowMs: number): Promise<StoredDispatch[]> {
+  const rows = await database
+    .updateTable("dispatches")
+    .set({ state: "sent", changed_ms: nowMs })
+    .where("machine_id", "=", machineId)
+    .where("state", "in", unanswered)
+    .where("expires_ms", ">", nowMs)
+    .returningAll()
+    .execute();
+  return rows.map(dispatchOf).sort((a, b) => a.createdMs - b.createdMs);
+}
+
+/** Sent to machines of this controller, and not answered for so long. */
+export async function listSilent(
+  database: Database,
+  controllerId: string,
+  changedBeforeMs: number,
+  nowMs: number,
+): Promise<StoredDispatch[]> {
+  const rows = await database
+    .selectFrom("dispatches")
+    .innerJoin("machines", "machines.id", "dispatches.machine_id")
+    .selectAll("dispatches")
+    .where("dispatches.state", "=", "sent")
+    .where("dispatches.expires_ms", ">", nowMs)
+    .where("dispatches.changed_ms", "<", changedBeforeMs)
+    .where("machines.controller_id", "=", controllerId)
+    .where("machines.state", "=", "active")
+    .orderBy("dispatches.created_ms")
+    .execute();
+  return rows.map(dispatchOf);
+}
+
+export interface Answer {
+  /** Who answers: of others' dispatches nobody has a say. */
+  readonly machineId: string;
+  readonly dispatchId: string;
+  /** undefined: refused. */
+  readonly runId: string | undefined;
+  readonly error: ErrorDetail | undefined;
+}
+
+/** The first answer counts. To be called in a transaction. @returns the batches that have changed by it */
+export async function answerDispatches(
+  transaction: Database,
+  answers: readonly Answer[],
+  nowMs: number,
+): Promise<string[]> {
+  const started = answers.filter(({ runId }) => runId !== undefined);
+  const batches = await advance(transaction, unanswered, started, "running", nowMs);
+  for (const { machineId, dispatchId, error } of answers.filter(({ runId }) => runId === undefined)) {
+    const rows = await transaction
+      .updateTable("dispatches")
+      .set({
+        state: "refused",
+        changed_ms: nowMs,
+        error: ErrorDetail.encode(error ?? ErrorDetail.create({ code: "internal" })).finish(),
+      })
+      .where("id", "=", dispatchId)
+      .where("machine_id", "=", machineId)
+      .where("state", "in", unanswered)
+      .returning("batch")
+      .execute();
+    batches.push(...rows.map(({ batch }) => batch));
+  }
+  return [...new Set(batches)];
+}
+
+/** A run that a machine reports to have begun, or to be over, for a dispatch. */
+export interface Followed {
+  readonly machineId: string;
+  readonly dispatchId: string;
+  readonly runId: string;
+  readonly isOver: boolean;
+}
+
+/** Whatever else was thought of a dispatch: its run is what counts. To be called in a transaction. @returns as {@link answerDispatches} */
+export async function followDispatches(
+  transaction: Database,
+  followed: readonly Followed[],
+  nowMs: number,
+): Promise<string[]> {
+  const isOver = followed.filter((each) => each.isOver);
+  const begun = followed.filter((each) => !each.isOver);
+  const batches = [
+    ...(await advance(transaction, [...unanswered, "expired"], begun, "running", nowMs)),
+    ...(await advance(transaction, [...unanswered, "expired", "running", "cancelled"], isOver, "ended", nowMs)),
+  ];
+  return [...new Set(batches)];
+}
+
+async function advance(
+  transaction: Database,
+  from: readonly DispatchState[],
+  those: readonly { machineId: string; dispatchId: string; runId: string | undefined }[],
+  to: DispatchState,
+  nowMs: number,
+): Promise<string[]> {
+  const batches: string[] = [];
+  // one statement must not change a row twice
+  const newest = new Map(those.map((each) => [`${each.machineId} ${each.dispatchId}`, each]));
+  for (const part of inParts([...newest.values()], 3)) {
+    const list = valuesList(
+      ["text", "text", "text"],
+      part.map(({ machineId, dispatchId, runId }): ListRow => [machineId, dispatchId, runId ?? null]),
+    );
+    const { rows } = await sql<{ batch: string }>`update dispatches
+      set state = ${to}, changed_ms = ${nowMs}, run_id = v.column3
+      from ${list} as v
+      where machine_id = v.column1 and id = v.column2 and state in (${sql.join(from)})
+      returning batch`.execute(transaction);
+    batches.push(...rows.map(({ batch }) => batch));
+  }
+  return batches;
+}
+
+/** Those whose time is over before their machine has answered. @returns their batches */
+export async function expireDispatches(database: Database, nowMs: number): Promise<string[]> {
+  const rows = await database
+    .updateTable("dispatches")
+    .set({ state: "expired", changed_ms: nowMs })
+    .where("state", "in", unanswered)
+    .where("expires_ms", "<=", nowMs)
+    .returning("batch")
+    .execute();
+  return [...new Set(rows.map(({ batch }) => batch))];
+}
+
+/**
+ * Not wanted any more. One that the machine may have got already is "cancelled" as well, and ended by the machine; should its run
+ * have been done by then, the dispatch ends with it.
+ * @returns those that nothing had become of yet, as they are now
+ */
+export async function cancelDispatches(
+  database: Database,
+  ids: readonly string[],
+  nowMs: number,
+): Promise<StoredDispatch[]> {
+  const cancelled: StoredDispatch[] = [];
+  for (const part of inParts(ids, 1)) {
+    const rows = await database
+      .updateTable("dispatches")
+      .set({ state: "cancelled", changed_ms: nowMs })
+      .where("id", "in", part)
+      .where("state", "not in", finalStates)
+      .returningAll()
+      .execute();
+    cancelled.push(...rows.map(dispatchOf));
+  }
+  return cancelled;
+}
+
+/** Which of these are cancelled, so that the runs of theirs that a machine has begun are to be ended. */
+export async function cancelledAmong(database: Database, machineId: string, ids: readonly string[]): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const rows = await database
+    .selectFrom("dispatches")
+    .select("id")
+    .where("machine_id", "=", machineId)
+    .where("id", "in", [...ids])
+    .where("state", "=", "cancelled")
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+export interface DispatchFilter {
+  readonly batch?: string | undefined;
+  /** An empty list: none. */
+  readonly machineIds?: readonly string[] | undefined;
+  readonly states?: readonly DispatchState[] | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** Newest first. */
+export async function listDispatches(database: Database, filter: DispatchFilter): Promise<StoredDispatch[]> {
+  if (filter.machineIds?.length === 0) return [];
+  let query = database.selectFrom("dispatches").selectAll();
+  if (filter.batch !== undefined) query = query.where("batch", "=", filter.batch);
+  if (filter.machineIds !== undefined) query = query.where("machine_id", "in", [...filter.machineIds]);
+  if (filter.states !== undefined) query = query.where("state", "in", [...filter.states]);
+  if (filter.limit !== undefined) query = query.limit(filter.limit);
+  const rows = await query.orderBy("created_ms", "desc").orderBy("id").execute();
+  return rows.map(dispatchOf);
+}
+
+/** By its id. */
+export async function getDispatch(database: Database, id: string): Promise<StoredDispatch | undefined> {
+  const row = await database.selectFrom("dispatches").selectAll().where("id", "=", id).executeTakeFirst();
+  return row === undefined ? undefined : dispatchOf(row);
+}
+
+export async function countDispatches(database: Database, states: readonly DispatchState[]): Promise<number> {
+  const { count } = await database
+    .selectFrom("dispatches")
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .where("state", "in", [...states])
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+function dispatchOf(row: Selectable<Tables["dispatches"]>): StoredDispatch {
+  return {
+    id: row.id,
+    batch: row.batch,
+    machineId: row.machine_id,
+    work: Work.decode(row.work),
+    state: row.state,
+    createdMs: row.created_ms,
+    createdBy: row.created_by,
+    expiresMs: row.expires_ms,
+    changedMs: row.changed_ms,
+    runId: row.run_id ?? undefined,
+    error: row.error === null ? undefined : ErrorDetail.decode(row.error),
+  };
+}

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { addMachine } from "../../../../controller/store/machines.ts";
+import {
+  askPermit,
+  dropPermits,
+  grantPermits,
+  keepPermits,
+  listPermits,
+  type Permit,
+  returnPermit,
+} from "../../../../controller/store/permits.ts";
+import type { Database } from "../../../../controller/store/schema.ts";
+import type { Store } from "../../../../controller/store/store.ts";
+import { eachStore } from "../harness/each-store.ts";
+import { newMachine } from "../harness/fleet-rows.ts";
+
+const key = (machineId: string) => ({ schedule: "s", occurrenceMs: 100, machineId, job: "home", volume: "" });
+
+function ask(database: Database, machineId: string, askedMs: number, expiresMs = 9000): Promise<void> {
+  return askPermit(database, { ...key(machineId), backupHost: "h:22", askedMs, expiresMs });
+}
+
+/** As many as there are places. */
+const upTo = (places: number) => (waiting: readonly Permit[], granted: readonly Permit[]) =>
+  waiting.slice(0, Math.max(0, places - granted.length));
+
+async function grant(store: Store, places: number, nowMs = 1000): Promise<string[]> {
+  const granted = await store.transaction((transaction) => grantPermits(transaction, nowMs, upTo(places)));
+  return granted.map(({ machineId }) => machineId);
+}
+
+eachStore("the permits", (scene) => {
+  it("are given to those who have waited longest", async () => {
+    const store = await scene.open();
+    const { database } = store;
+    await ask(database, "m2", 200);
+    await ask(database, "m1", 100);
+    await ask(database, "m3", 300);
+    // asking again is no way back
+    await ask(database, "m1", 900);
+    assert.deepEqual(await grant(store, 2), ["m1", "m2"]);
+    assert.deepEqual(await grant(store, 2), []);
+    assert.equal(await returnPermit(database, key("m2")), true);
+    assert.equal(await returnPermit(database, key("m2")), false);
+    assert.deepEqual(await grant(store, 2), ["m3"]);
+    assert.deepEqual(
+      (await listPermits(database)).map(({ machineId, grantedMs }) => [machineId, grantedMs]),
+      [
+        ["m1", 1000],
+        ["m3", 1000],
+      ],
+    );
+  });
+
+  it("are never more than there may be, however many give them", async () => {
+    const store = await scene.open();
+    for (let index = 0; index < 40; index += 1) await ask(store.database, `m${index}`, index);
+    const given = (await Promise.all(Array.from({ length: 8 }, () => grant(store, 7)))).flat();
+    assert.deepEqual(given.sort(), ["m0", "m1", "m2", "m3", "m4", "m5", "m6"]);
+  });
+
+  it("are lost by those of whom nobody hears", async () => {
+    const store = await scene.open();
+    const { database } = store;
+    for (const id of ["m1", "m2", "m3"]) {
+      await addMachine(database, newMachine(id));
+      await ask(database, id, 1, 5000);
+    }
+    await database.updateTable("machines").set({ controller_id: "c1" }).where("id", "in", ["m1", "m3"]).execute();
+    assert.equal((await grant(store, 2)).length, 2);
+    await keepPermits(database, "c1", 8000, 500);
+    assert.deepEqual(await grant(store, 2, 5000), ["m3"]);
+    // nobody has one for ever
+    await keepPermits(database, "c1", 20_000, 1000);
+    assert.deepEqual(await grant(store, 2, 8000), []);
+    assert.deepEqual(
+      (await listPermits(database)).map(({ machineId }) => machineId),
+      ["m3"],
+    );
+  });
+
+  it("are dropped with the agent that had them", async () => {
+    const { database } = await scene.open();
+    await ask(database, "m1", 1);
+    await ask(database, "m2", 1);
+    assert.equal(await dropPermits(database, "m1"), true);
+    assert.equal(await dropPermits(database, "m1"), false);
+    assert.equal((await listPermits(database, "m1")).length, 0);
+    assert.equal((await listPermits(database, "m2")).length, 1);
+  });
+});
