@@ -11,9 +11,9 @@ import { hasErrno, LuksmithError } from "../errors.ts";
 import { showName } from "../file-name.ts";
 import { directoryFault, ownershipFault } from "../ownership.ts";
 import { escapeControls } from "../quote.ts";
-import { checkConfig } from "./issue.ts";
+import { type ConfigIssue, checkConfig } from "./issue.ts";
 import { showConfigPath } from "./path.ts";
-import { parseYaml, type YamlFault } from "./yaml-document.ts";
+import { parseYaml, parseYamlDocuments, type YamlDocument, type YamlFault } from "./yaml-document.ts";
 
 /** Many times what the largest configuration needs. */
 const configBytesMax = 2 ** 20;
@@ -24,16 +24,51 @@ const configBytesMax = 2 ** 20;
  * @throws {LuksmithError} "config" whose message has a line for each fault, in the order of the file
  */
 export function readConfig<T>(schema: z.ZodType<T>, text: string, fileName: string): T {
-  const document = parseYaml(text);
-  if (document.value === undefined) throw faultsError(document.faults, fileName);
-  const checked = checkConfig(schema, document.value);
-  if (checked.issues === undefined && document.faults.length === 0) return checked.value;
-  const found = (checked.issues ?? []).map(({ path, part, message }) => ({
-    ...document.placeOf(path, part),
-    path,
-    message,
-  }));
-  throw faultsError([...document.faults, ...found], fileName);
+  const { value, faults } = check(parseYaml(text), () => schema);
+  if (value === undefined || faults.length > 0) throw faultsError(faults, fileName);
+  return value;
+}
+
+/** What shows only when documents are seen together. */
+export interface DocumentIssue extends ConfigIssue {
+  /** Counted from 0. */
+  readonly document: number;
+}
+
+/**
+ * The same for a text of several documents.
+ * @param schemaOf what a document is to be, by what it looks like
+ * @param together what is wrong with them side by side; undefined stands for those that have a fault of their own
+ */
+export function readConfigs<T>(
+  schemaOf: (value: unknown) => z.ZodType<T>,
+  text: string,
+  fileName: string,
+  together: (values: readonly (T | undefined)[]) => readonly DocumentIssue[],
+): T[] {
+  const documents = parseYamlDocuments(text);
+  const checked = documents.map((document) => check(document, schemaOf));
+  const issues = together(checked.map(({ value }) => value)).flatMap((issue) => {
+    const document = documents[issue.document];
+    return document === undefined ? [] : [placed(document, issue)];
+  });
+  const faults = [...checked.flatMap((each) => each.faults), ...issues];
+  if (faults.length > 0) throw faultsError(faults, fileName);
+  return checked.flatMap(({ value }) => (value === undefined ? [] : [value]));
+}
+
+function check<T>(
+  document: YamlDocument,
+  schemaOf: (value: unknown) => z.ZodType<T>,
+): { value: T | undefined; faults: readonly YamlFault[] } {
+  if (document.value === undefined) return { value: undefined, faults: document.faults };
+  const checked = checkConfig(schemaOf(document.value), document.value);
+  if (checked.issues === undefined) return { value: checked.value, faults: document.faults };
+  return { value: undefined, faults: [...document.faults, ...checked.issues.map((issue) => placed(document, issue))] };
+}
+
+function placed(document: YamlDocument, { path, part, message }: ConfigIssue): YamlFault {
+  return { ...document.placeOf(path, part), path, message };
 }
 
 function faultsError(faults: readonly YamlFault[], fileName: string): LuksmithError {

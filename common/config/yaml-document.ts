@@ -3,7 +3,7 @@
  * anchors, aliases, tags and directives, so that each thing stands where it is said and means what it looks like.
  */
 
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, parseDocument } from "yaml";
 import { quoteText } from "../quote.ts";
 import type { ConfigPath } from "./path.ts";
 
@@ -22,8 +22,35 @@ export interface YamlDocument {
   placeOf(path: ConfigPath, part: "key" | "value"): { line: number; column: number };
 }
 
+const options = {
+  version: "1.2",
+  schema: "core",
+  merge: false,
+  resolveKnownTags: false,
+  stringKeys: true,
+  // reported by us, with the path
+  uniqueKeys: false,
+  prettyErrors: false,
+  // "silent" would let a second document pass unread
+  logLevel: "error",
+} as const;
+
 export function parseYaml(text: string): YamlDocument {
   const lineCounter = new LineCounter();
+  return narrowed(parseDocument(text, { ...options, lineCounter }), text, lineCounter);
+}
+
+/** Several in one text, with "---" between them. Those that say nothing are left out, unless there is no other. */
+export function parseYamlDocuments(text: string): YamlDocument[] {
+  const lineCounter = new LineCounter();
+  // of an empty text the library makes a list with properties of its own
+  const documents = [...parseAllDocuments(text, { ...options, lineCounter })];
+  const speaking = documents.filter((document) => document.errors.length > 0 || !isEmpty(document));
+  if (speaking.length === 0) return [parseYaml("")];
+  return speaking.map((document) => narrowed(document, text, lineCounter));
+}
+
+function narrowed(document: Document.Parsed, text: string, lineCounter: LineCounter): YamlDocument {
   const place = (offset: number) => {
     const { line, col } = lineCounter.linePos(offset);
     // an empty text has no line yet
@@ -33,20 +60,6 @@ export function parseYaml(text: string): YamlDocument {
   const fault = (offset: number, path: ConfigPath, message: string) => faults.push({ ...place(offset), path, message });
   const walk = new Walk(fault);
   const placeOf: YamlDocument["placeOf"] = (path, part) => place(walk.offsetOf(path, part));
-
-  const document = parseDocument(text, {
-    version: "1.2",
-    schema: "core",
-    merge: false,
-    resolveKnownTags: false,
-    stringKeys: true,
-    // reported by us, with the path
-    uniqueKeys: false,
-    prettyErrors: false,
-    // "silent" would let a second document pass unread
-    logLevel: "error",
-    lineCounter,
-  });
 
   // tags are all refused below, whether the parser knows them or not
   const problems = [...document.errors, ...document.warnings].filter(({ code }) => code !== "TAG_RESOLVE_FAILED");
@@ -58,9 +71,13 @@ export function parseYaml(text: string): YamlDocument {
     fault(directive.index, [], "YAML directives are not allowed here");
   }
   walk.visit(document.contents, []);
-  if (problems.length === 0 && document.contents === null) fault(0, [], "the file says nothing");
-  const readable = problems.length === 0 && document.contents !== null && !walk.aliases;
+  if (problems.length === 0 && isEmpty(document)) fault(0, [], "the file says nothing");
+  const readable = problems.length === 0 && !isEmpty(document) && !walk.aliases;
   return { value: readable ? document.toJS({ maxAliasCount: 0 }) : undefined, faults, placeOf };
+}
+
+function isEmpty({ contents }: Document.Parsed): boolean {
+  return contents === null || (isScalar(contents) && contents.source === "");
 }
 
 /** Where the parser's own words would not help. */
