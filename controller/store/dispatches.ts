@@ -28,6 +28,8 @@ export interface StoredDispatch extends NewDispatch {
   readonly changedMs: number;
   readonly runId: string | undefined;
   readonly error: ErrorDetail | undefined;
+  /** Who wanted it no more. */
+  readonly cancelledBy: string | undefined;
 }
 
 /** The machine may not know of them yet, or has not answered. */
@@ -226,13 +228,14 @@ export async function expireDispatches(database: Database, nowMs: number): Promi
 export async function cancelDispatches(
   database: Database,
   ids: readonly string[],
+  cancelledBy: string,
   nowMs: number,
 ): Promise<StoredDispatch[]> {
   const cancelled: StoredDispatch[] = [];
   for (const part of inParts(ids, 1)) {
     const rows = await database
       .updateTable("dispatches")
-      .set({ state: "cancelled", changed_ms: nowMs })
+      .set({ state: "cancelled", changed_ms: nowMs, cancelled_by: cancelledBy })
       .where("id", "in", part)
       .where("state", "not in", finalStates)
       .returningAll()
@@ -242,17 +245,34 @@ export async function cancelDispatches(
   return cancelled;
 }
 
-/** Which of these are cancelled, so that the runs of theirs that a machine has begun are to be ended. */
-export async function cancelledAmong(database: Database, machineId: string, ids: readonly string[]): Promise<string[]> {
-  if (ids.length === 0) return [];
-  const rows = await database
+/** Those of a machine, or of those that a controller has, that were cancelled since then: it may have them nevertheless. */
+export async function listCancelled(
+  database: Database,
+  whose: { readonly machineId: string } | { readonly controllerId: string },
+  sinceMs: number,
+): Promise<StoredDispatch[]> {
+  const all = database
     .selectFrom("dispatches")
-    .select("id")
-    .where("machine_id", "=", machineId)
-    .where("id", "in", [...ids])
-    .where("state", "=", "cancelled")
-    .execute();
-  return rows.map(({ id }) => id);
+    .selectAll("dispatches")
+    .where("dispatches.state", "=", "cancelled")
+    .where("dispatches.changed_ms", ">=", sinceMs);
+  const theirs =
+    "machineId" in whose
+      ? all.where("dispatches.machine_id", "=", whose.machineId)
+      : all
+          .innerJoin("machines", "machines.id", "dispatches.machine_id")
+          .where("machines.controller_id", "=", whose.controllerId);
+  return (await theirs.execute()).map(dispatchOf);
+}
+
+/** By their ids. In no order. */
+export async function getDispatches(database: Database, ids: readonly string[]): Promise<StoredDispatch[]> {
+  const found: StoredDispatch[] = [];
+  for (const part of inParts(ids, 1)) {
+    const rows = await database.selectFrom("dispatches").selectAll().where("id", "in", part).execute();
+    found.push(...rows.map(dispatchOf));
+  }
+  return found;
 }
 
 export interface DispatchFilter {
@@ -273,12 +293,6 @@ export async function listDispatches(database: Database, filter: DispatchFilter)
   if (filter.limit !== undefined) query = query.limit(filter.limit);
   const rows = await query.orderBy("created_ms", "desc").orderBy("id").execute();
   return rows.map(dispatchOf);
-}
-
-/** By its id. */
-export async function getDispatch(database: Database, id: string): Promise<StoredDispatch | undefined> {
-  const row = await database.selectFrom("dispatches").selectAll().where("id", "=", id).executeTakeFirst();
-  return row === undefined ? undefined : dispatchOf(row);
 }
 
 export async function countDispatches(database: Database, states: readonly DispatchState[]): Promise<number> {
@@ -303,5 +317,6 @@ function dispatchOf(row: Selectable<Tables["dispatches"]>): StoredDispatch {
     changedMs: row.changed_ms,
     runId: row.run_id ?? undefined,
     error: row.error === null ? undefined : ErrorDetail.decode(row.error),
+    cancelledBy: row.cancelled_by || undefined,
   };
 }

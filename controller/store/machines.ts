@@ -16,12 +16,12 @@ export interface MachineHead {
   readonly hostname: string;
   readonly state: MachineState;
   readonly labels: Labels;
+  readonly enrolledMs: number;
 }
 
 export interface Machine extends MachineHead {
   readonly version: string;
   readonly tokenId: string;
-  readonly enrolledMs: number;
   readonly lastSeenMs: number | undefined;
   readonly clockSkewMs: number;
   /** The controller that has its stream; undefined: none. */
@@ -35,7 +35,7 @@ export interface Machine extends MachineHead {
   readonly notice: string;
 }
 
-export type NewMachine = MachineHead & Pick<Machine, "version" | "tokenId" | "enrolledMs">;
+export type NewMachine = MachineHead & Pick<Machine, "version" | "tokenId">;
 
 /** @throws what {@link isTaken} knows, when another one has the name */
 export async function addMachine(database: Database, machine: NewMachine): Promise<void> {
@@ -90,7 +90,7 @@ export async function listMachines(database: Database): Promise<Machine[]> {
 export async function listMachineHeads(database: Database, controllerId?: string): Promise<MachineHead[]> {
   const rows = await database
     .selectFrom("machines")
-    .select(["id", "name", "hostname", "state", "labels"])
+    .select(["id", "name", "hostname", "state", "labels", "enrolled_ms"])
     .$if(controllerId !== undefined, (query) => query.where("controller_id", "=", controllerId ?? ""))
     .execute();
   return rows.map(headOf);
@@ -177,7 +177,7 @@ export async function beginStream(transaction: Database, begin: StreamBegin): Pr
     .set((columns) => ({ stream: columns("stream", "+", 1) }))
     .where("id", "=", machineId)
     .where("state", "<>", "revoked")
-    .returning(["id", "name", "hostname", "state", "labels", "stream", "controller_id", "instance"])
+    .returning(["id", "name", "hostname", "state", "labels", "enrolled_ms", "stream", "controller_id", "instance"])
     .executeTakeFirst();
   if (row === undefined) return undefined;
   await transaction
@@ -216,15 +216,37 @@ export async function endStream(database: Database, machineId: string, stream: n
     .execute();
 }
 
-/** Those that a controller has, with the numbers of their streams: what is not among them is no more its own. */
-export async function streamsOf(database: Database, controllerId: string): Promise<Map<string, number>> {
-  const rows = await database
-    .selectFrom("machines")
-    .select(["id", "stream"])
+/** Of a controller that has just begun: whatever it had before has ended with it. */
+export async function endStreamsOf(database: Database, controllerId: string): Promise<void> {
+  await database
+    .updateTable("machines")
+    .set({ controller_id: null })
     .where("controller_id", "=", controllerId)
-    .where("state", "<>", "revoked")
     .execute();
-  return new Map(rows.map(({ id, stream }) => [id, stream]));
+}
+
+/** What became of a machine that had a stream. */
+export interface MachineNow extends MachineHead {
+  readonly stream: number;
+  readonly instance: string;
+  readonly address: string;
+}
+
+/** Those among them that are still known. */
+export async function machinesNow(database: Database, ids: readonly string[]): Promise<Map<string, MachineNow>> {
+  const found = new Map<string, MachineNow>();
+  for (const part of inParts(ids, 1)) {
+    const rows = await database
+      .selectFrom("machines")
+      .select(["id", "name", "hostname", "state", "labels", "enrolled_ms", "stream", "instance", "address"])
+      .where("id", "in", part)
+      .execute();
+    for (const row of rows) {
+      const { stream, instance, address } = row;
+      found.set(row.id, { ...headOf(row), stream, instance, address });
+    }
+  }
+  return found;
 }
 
 export interface Seen {
@@ -261,13 +283,14 @@ export async function setSchedulesRevision(database: Database, machineId: string
 
 type Row = Selectable<Tables["machines"]>;
 
-function headOf(row: Pick<Row, "id" | "name" | "hostname" | "state" | "labels">): MachineHead {
+function headOf(row: Pick<Row, "id" | "name" | "hostname" | "state" | "labels" | "enrolled_ms">): MachineHead {
   return {
     id: row.id,
     name: row.name ?? undefined,
     hostname: row.hostname,
     state: row.state,
     labels: JSON.parse(row.labels),
+    enrolledMs: row.enrolled_ms,
   };
 }
 
@@ -276,7 +299,6 @@ function machineOf(row: Row): Machine {
     ...headOf(row),
     version: row.version,
     tokenId: row.token_id,
-    enrolledMs: row.enrolled_ms,
     lastSeenMs: row.last_seen_ms ?? undefined,
     clockSkewMs: row.clock_skew_ms,
     controllerId: row.controller_id ?? undefined,

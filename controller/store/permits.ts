@@ -105,6 +105,22 @@ export async function returnPermit(database: Database, key: PermitKey): Promise<
   return deleted.numDeletedRows > 0n;
 }
 
+/** Of a run that is over, whether or not its machine says so. @returns whether there was one */
+export async function returnPermitOfRun(
+  database: Database,
+  { schedule, occurrenceMs, machineId, job, volume }: PermitKey,
+): Promise<boolean> {
+  const deleted = await database
+    .deleteFrom("permits")
+    .where("schedule", "=", schedule)
+    .where("machine_id", "=", machineId)
+    .where("job", "in", ["", job])
+    .where("volume", "in", ["", volume])
+    .where("occurrence_ms", "=", occurrenceMs)
+    .executeTakeFirst();
+  return deleted.numDeletedRows > 0n;
+}
+
 /** All of a machine: its agent has been started anew, and knows of none. */
 export async function dropPermits(database: Database, machineId: string): Promise<boolean> {
   const deleted = await database.deleteFrom("permits").where("machine_id", "=", machineId).executeTakeFirst();

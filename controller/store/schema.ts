@@ -122,6 +122,8 @@ interface DispatchesTable {
   run_id: string | null;
   /** luksmith.v1.ErrorDetail. */
   error: Uint8Array | null;
+  /** Who wanted it no more; empty: nobody. */
+  cancelled_by: Generated<string>;
 }
 
 interface RunsTable {

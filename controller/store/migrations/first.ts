@@ -107,7 +107,8 @@ export async function first(database: Kysely<unknown>, kind: StoreKind): Promise
       .addColumn("expires_ms", whole, required)
       .addColumn("changed_ms", whole, required)
       .addColumn("run_id", "text")
-      .addColumn("error", sql.raw(bytes)),
+      .addColumn("error", sql.raw(bytes))
+      .addColumn("cancelled_by", "text", (column) => column.notNull().defaultTo("")),
   );
   await schema.createIndex("dispatches_of_batch").on("dispatches").columns(["batch"]).execute();
   await schema.createIndex("dispatches_of_machine").on("dispatches").columns(["machine_id", "state"]).execute();

@@ -124,6 +124,17 @@ export interface Inventory {
   volumes: MachineVolume[];
   /** What may be asked for, in the words of `controller.allow`. */
   allowed: string[];
+  /** Assignments of the schedules that the machine has which it does not go by. */
+  refused: RefusedAssignment[];
+}
+
+export interface RefusedAssignment {
+  schedule: string;
+  /** As in the assignment. */
+  job: string;
+  volume: string;
+  /** code "denied": the machine's own configuration; "not_found": no such job or volume; "usage": it cannot be understood. */
+  error: ErrorDetail | undefined;
 }
 
 export interface MachineJob {
@@ -190,7 +201,11 @@ export interface Dispatch {
     | Work
     | undefined;
   /** Not begun after that; unset: whenever. */
-  notAfter: Date | undefined;
+  notAfter:
+    | Date
+    | undefined;
+  /** Who asks, for the machine's own records. */
+  operator: string;
 }
 
 export interface Work {
@@ -228,6 +243,8 @@ export interface CancelOrder {
   /** Either. */
   runId: string;
   dispatchId: string;
+  /** Who asks, for the machine's own records. */
+  operator: string;
 }
 
 /** All of them; what is not among them is no schedule of this machine any more. Kept by the machine, which goes by them alone. */
@@ -333,10 +350,13 @@ export interface Goodbye {
 /** What an operator wants to see now. Answered by Reply messages with its id, the last of which says that it is the last. */
 export interface Query {
   id: string;
-  what: { $case: "watch"; value: WatchQuery } | { $case: "snapshots"; value: SnapshotsQuery } | {
-    $case: "files";
-    value: FilesQuery;
-  } | undefined;
+  what:
+    | { $case: "watch"; value: WatchQuery }
+    | { $case: "snapshots"; value: SnapshotsQuery }
+    | { $case: "files"; value: FilesQuery }
+    | undefined;
+  /** Who asks, for the machine's own records. */
+  operator: string;
 }
 
 export interface WatchQuery {
@@ -1602,7 +1622,7 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseInventory(): Inventory {
-  return { jobs: [], volumes: [], allowed: [] };
+  return { jobs: [], volumes: [], allowed: [], refused: [] };
 }
 
 export const Inventory: MessageFns<Inventory> = {
@@ -1615,6 +1635,9 @@ export const Inventory: MessageFns<Inventory> = {
     }
     for (const v of message.allowed) {
       writer.uint32(26).string(v!);
+    }
+    for (const v of message.refused) {
+      RefusedAssignment.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1656,6 +1679,14 @@ export const Inventory: MessageFns<Inventory> = {
             message.allowed.push(reader.string());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.refused.push(RefusedAssignment.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1675,6 +1706,9 @@ export const Inventory: MessageFns<Inventory> = {
         ? object.volumes.map((e: any) => MachineVolume.fromJSON(e))
         : [],
       allowed: globalThis.Array.isArray(object?.allowed) ? object.allowed.map((e: any) => globalThis.String(e)) : [],
+      refused: globalThis.Array.isArray(object?.refused)
+        ? object.refused.map((e: any) => RefusedAssignment.fromJSON(e))
+        : [],
     };
   },
 
@@ -1689,6 +1723,9 @@ export const Inventory: MessageFns<Inventory> = {
     if (message.allowed?.length) {
       obj.allowed = message.allowed;
     }
+    if (message.refused?.length) {
+      obj.refused = message.refused.map((e) => RefusedAssignment.toJSON(e));
+    }
     return obj;
   },
 
@@ -1700,6 +1737,126 @@ export const Inventory: MessageFns<Inventory> = {
     message.jobs = object.jobs?.map((e) => MachineJob.fromPartial(e)) || [];
     message.volumes = object.volumes?.map((e) => MachineVolume.fromPartial(e)) || [];
     message.allowed = object.allowed?.map((e) => e) || [];
+    message.refused = object.refused?.map((e) => RefusedAssignment.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRefusedAssignment(): RefusedAssignment {
+  return { schedule: "", job: "", volume: "", error: undefined };
+}
+
+export const RefusedAssignment: MessageFns<RefusedAssignment> = {
+  encode(message: RefusedAssignment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.schedule !== "") {
+      writer.uint32(10).string(message.schedule);
+    }
+    if (message.job !== "") {
+      writer.uint32(18).string(message.job);
+    }
+    if (message.volume !== "") {
+      writer.uint32(26).string(message.volume);
+    }
+    if (message.error !== undefined) {
+      ErrorDetail.encode(message.error, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefusedAssignment {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefusedAssignment();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.schedule = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.volume = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.error = ErrorDetail.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RefusedAssignment {
+    return {
+      schedule: isSet(object.schedule) ? globalThis.String(object.schedule) : "",
+      job: isSet(object.job) ? globalThis.String(object.job) : "",
+      volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
+      error: isSet(object.error) ? ErrorDetail.fromJSON(object.error) : undefined,
+    };
+  },
+
+  toJSON(message: RefusedAssignment): unknown {
+    const obj: any = {};
+    if (message.schedule !== "") {
+      obj.schedule = message.schedule;
+    }
+    if (message.job !== "") {
+      obj.job = message.job;
+    }
+    if (message.volume !== "") {
+      obj.volume = message.volume;
+    }
+    if (message.error !== undefined) {
+      obj.error = ErrorDetail.toJSON(message.error);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RefusedAssignment>): RefusedAssignment {
+    return RefusedAssignment.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RefusedAssignment>): RefusedAssignment {
+    const message = createBaseRefusedAssignment();
+    message.schedule = object.schedule ?? "";
+    message.job = object.job ?? "";
+    message.volume = object.volume ?? "";
+    message.error = (object.error !== undefined && object.error !== null)
+      ? ErrorDetail.fromPartial(object.error)
+      : undefined;
     return message;
   },
 };
@@ -2461,7 +2618,7 @@ export const Recorded: MessageFns<Recorded> = {
 };
 
 function createBaseDispatch(): Dispatch {
-  return { id: "", work: undefined, notAfter: undefined };
+  return { id: "", work: undefined, notAfter: undefined, operator: "" };
 }
 
 export const Dispatch: MessageFns<Dispatch> = {
@@ -2474,6 +2631,9 @@ export const Dispatch: MessageFns<Dispatch> = {
     }
     if (message.notAfter !== undefined) {
       Timestamp.encode(toTimestamp(message.notAfter), writer.uint32(26).fork()).join();
+    }
+    if (message.operator !== "") {
+      writer.uint32(34).string(message.operator);
     }
     return writer;
   },
@@ -2515,6 +2675,14 @@ export const Dispatch: MessageFns<Dispatch> = {
             message.notAfter = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2536,6 +2704,7 @@ export const Dispatch: MessageFns<Dispatch> = {
         : isSet(object.not_after)
         ? fromJsonTimestamp(object.not_after)
         : undefined,
+      operator: isSet(object.operator) ? globalThis.String(object.operator) : "",
     };
   },
 
@@ -2550,6 +2719,9 @@ export const Dispatch: MessageFns<Dispatch> = {
     if (message.notAfter !== undefined) {
       obj.notAfter = message.notAfter.toISOString();
     }
+    if (message.operator !== "") {
+      obj.operator = message.operator;
+    }
     return obj;
   },
 
@@ -2561,6 +2733,7 @@ export const Dispatch: MessageFns<Dispatch> = {
     message.id = object.id ?? "";
     message.work = (object.work !== undefined && object.work !== null) ? Work.fromPartial(object.work) : undefined;
     message.notAfter = object.notAfter ?? undefined;
+    message.operator = object.operator ?? "";
     return message;
   },
 };
@@ -2957,7 +3130,7 @@ export const DispatchAnswer: MessageFns<DispatchAnswer> = {
 };
 
 function createBaseCancelOrder(): CancelOrder {
-  return { runId: "", dispatchId: "" };
+  return { runId: "", dispatchId: "", operator: "" };
 }
 
 export const CancelOrder: MessageFns<CancelOrder> = {
@@ -2967,6 +3140,9 @@ export const CancelOrder: MessageFns<CancelOrder> = {
     }
     if (message.dispatchId !== "") {
       writer.uint32(18).string(message.dispatchId);
+    }
+    if (message.operator !== "") {
+      writer.uint32(26).string(message.operator);
     }
     return writer;
   },
@@ -3000,6 +3176,14 @@ export const CancelOrder: MessageFns<CancelOrder> = {
             message.dispatchId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3024,6 +3208,7 @@ export const CancelOrder: MessageFns<CancelOrder> = {
         : isSet(object.dispatch_id)
         ? globalThis.String(object.dispatch_id)
         : "",
+      operator: isSet(object.operator) ? globalThis.String(object.operator) : "",
     };
   },
 
@@ -3035,6 +3220,9 @@ export const CancelOrder: MessageFns<CancelOrder> = {
     if (message.dispatchId !== "") {
       obj.dispatchId = message.dispatchId;
     }
+    if (message.operator !== "") {
+      obj.operator = message.operator;
+    }
     return obj;
   },
 
@@ -3045,6 +3233,7 @@ export const CancelOrder: MessageFns<CancelOrder> = {
     const message = createBaseCancelOrder();
     message.runId = object.runId ?? "";
     message.dispatchId = object.dispatchId ?? "";
+    message.operator = object.operator ?? "";
     return message;
   },
 };
@@ -4379,7 +4568,7 @@ export const Goodbye: MessageFns<Goodbye> = {
 };
 
 function createBaseQuery(): Query {
-  return { id: "", what: undefined };
+  return { id: "", what: undefined, operator: "" };
 }
 
 export const Query: MessageFns<Query> = {
@@ -4397,6 +4586,9 @@ export const Query: MessageFns<Query> = {
       case "files":
         FilesQuery.encode(message.what.value, writer.uint32(34).fork()).join();
         break;
+    }
+    if (message.operator !== "") {
+      writer.uint32(42).string(message.operator);
     }
     return writer;
   },
@@ -4446,6 +4638,14 @@ export const Query: MessageFns<Query> = {
             message.what = { $case: "files", value: FilesQuery.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4468,6 +4668,7 @@ export const Query: MessageFns<Query> = {
         : isSet(object.files)
         ? { $case: "files", value: FilesQuery.fromJSON(object.files) }
         : undefined,
+      operator: isSet(object.operator) ? globalThis.String(object.operator) : "",
     };
   },
 
@@ -4482,6 +4683,9 @@ export const Query: MessageFns<Query> = {
       obj.snapshots = SnapshotsQuery.toJSON(message.what.value);
     } else if (message.what?.$case === "files") {
       obj.files = FilesQuery.toJSON(message.what.value);
+    }
+    if (message.operator !== "") {
+      obj.operator = message.operator;
     }
     return obj;
   },
@@ -4512,6 +4716,7 @@ export const Query: MessageFns<Query> = {
         break;
       }
     }
+    message.operator = object.operator ?? "";
     return message;
   },
 };

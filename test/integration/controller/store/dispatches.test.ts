@@ -4,12 +4,12 @@ import {
   addDispatches,
   answerDispatches,
   cancelDispatches,
-  cancelledAmong,
   claimDispatches,
   countDispatches,
   expireDispatches,
   followDispatches,
-  getDispatch,
+  getDispatches,
+  listCancelled,
   listDispatches,
   listSilent,
   type NewDispatch,
@@ -36,6 +36,10 @@ async function machineAt(database: Database, id: string, controller: string, sta
 
 const claim = (store: Store, controller: string, limit = 100) =>
   store.transaction((transaction) => claimDispatches(transaction, store.kind, controller, 2000, limit));
+
+async function getDispatch(database: Database, id: string) {
+  return (await getDispatches(database, [id]))[0];
+}
 
 const stateOf = async (database: Database, id: string) => (await getDispatch(database, id))?.state;
 
@@ -161,13 +165,20 @@ eachStore("the dispatches", (scene) => {
     const { database } = await scene.open();
     await addDispatches(database, [dispatch("d1", "m1"), dispatch("d2", "m1"), dispatch("d3", "m1")]);
     await answerDispatches(database, [answer("m1", "d2", "r2"), answer("m1", "d3", undefined)], 2000);
-    const cancelled = await cancelDispatches(database, ["d1", "d2", "d3"], 3000);
+    const cancelled = await cancelDispatches(database, ["d1", "d2", "d3"], "bob", 3000);
     assert.deepEqual(cancelled.map(({ id, runId }) => [id, runId]).sort(), [
       ["d1", undefined],
       ["d2", "r2"],
     ]);
-    assert.deepEqual((await cancelledAmong(database, "m1", ["d1", "d2", "d3"])).sort(), ["d1", "d2"]);
-    assert.deepEqual(await cancelledAmong(database, "m2", ["d1"]), []);
+    const listed = await listCancelled(database, { machineId: "m1" }, 3000);
+    assert.deepEqual(listed.map(({ id, cancelledBy }) => [id, cancelledBy]).sort(), [
+      ["d1", "bob"],
+      ["d2", "bob"],
+    ]);
+    assert.deepEqual(await listCancelled(database, { machineId: "m1" }, 3001), []);
+    await machineAt(database, "m1", "c1");
+    assert.equal((await listCancelled(database, { controllerId: "c1" }, 0)).length, 2);
+    assert.deepEqual(await listCancelled(database, { controllerId: "c2" }, 0), []);
     assert.deepEqual(await takeUnanswered(database, "m1", 4000), []);
     await followDispatches(database, [{ machineId: "m1", dispatchId: "d2", runId: "r2", isOver: false }], 4000);
     assert.equal(await stateOf(database, "d2"), "cancelled");
@@ -182,7 +193,7 @@ eachStore("the dispatches", (scene) => {
       dispatch("d2", "m2", { createdMs: 2000 }),
       dispatch("d3", "m2", { createdMs: 3000, batch: "c" }),
     ]);
-    await cancelDispatches(database, ["d3"], 4000);
+    await cancelDispatches(database, ["d3"], "bob", 4000);
     const ids = async (filter: object) => (await listDispatches(database, filter)).map(({ id }) => id);
     assert.deepEqual(await ids({}), ["d3", "d2", "d1"]);
     assert.deepEqual(await ids({ limit: 1 }), ["d3"]);

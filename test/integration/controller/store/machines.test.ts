@@ -6,16 +6,17 @@ import {
   changeMachine,
   countMachines,
   endStream,
+  endStreamsOf,
   findMachines,
   forgetMachine,
   getMachine,
   listMachineHeads,
   listMachines,
+  machinesNow,
   seeMachines,
   setInventory,
   setSchedulesRevision,
   setTrust,
-  streamsOf,
 } from "../../../../controller/store/machines.ts";
 import { recordRuns } from "../../../../controller/store/runs.ts";
 import type { Store } from "../../../../controller/store/store.ts";
@@ -91,8 +92,9 @@ eachStore("the machines", (scene) => {
     );
     // the older one ends later
     await endStream(database, "m1", 1);
-    assert.deepEqual([...(await streamsOf(database, "c2"))], [["m1", 2]]);
-    assert.deepEqual([...(await streamsOf(database, "c1"))], []);
+    const now = (await machinesNow(database, ["m1", "m7"])).get("m1");
+    assert.deepEqual([now?.stream, now?.instance, now?.address], [2, "i2", "192.0.2.1:5"]);
+    await endStreamsOf(database, "c1");
     const machine = await getMachine(database, "m1");
     assert.deepEqual(
       [machine?.controllerId, machine?.instance, machine?.address, machine?.hostname, machine?.version],

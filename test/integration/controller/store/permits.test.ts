@@ -9,6 +9,7 @@ import {
   listPermits,
   type Permit,
   returnPermit,
+  returnPermitOfRun,
 } from "../../../../controller/store/permits.ts";
 import type { Database } from "../../../../controller/store/schema.ts";
 import type { Store } from "../../../../controller/store/store.ts";
@@ -43,6 +44,7 @@ eachStore("the permits", (scene) => {
     assert.deepEqual(await grant(store, 2), []);
     assert.equal(await returnPermit(database, key("m2")), true);
     assert.equal(await returnPermit(database, key("m2")), false);
+    assert.equal(await returnPermitOfRun(database, { ...key("m1"), job: "etc", volume: "v" }), false);
     assert.deepEqual(await grant(store, 2), ["m3"]);
     assert.deepEqual(
       (await listPermits(database)).map(({ machineId, grantedMs }) => [machineId, grantedMs]),
@@ -78,6 +80,15 @@ eachStore("the permits", (scene) => {
       (await listPermits(database)).map(({ machineId }) => machineId),
       ["m3"],
     );
+  });
+
+  it("end with the run that they were for", async () => {
+    const { database } = await scene.open();
+    await ask(database, "m1", 1);
+    const run = { ...key("m1"), volume: "v" };
+    assert.equal(await returnPermitOfRun(database, { ...run, occurrenceMs: 101 }), false);
+    assert.equal(await returnPermitOfRun(database, run), true);
+    assert.equal((await listPermits(database)).length, 0);
   });
 
   it("are dropped with the agent that had them", async () => {

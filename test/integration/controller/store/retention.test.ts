@@ -83,8 +83,8 @@ eachStore("what is kept", (scene) => {
       database,
       ["d1", "d2", "d3"].map((id) => ({ ...dispatch(id), createdMs: 1, expiresMs: 9000 })),
     );
-    await cancelDispatches(database, ["d1"], 1000);
-    await cancelDispatches(database, ["d2"], 3000);
+    await cancelDispatches(database, ["d1"], "bob", 1000);
+    await cancelDispatches(database, ["d2"], "bob", 3000);
     await removeDispatches(database, 2000);
     assert.deepEqual((await listDispatches(database, {})).map(({ id }) => id).sort(), ["d2", "d3"]);
   });

@@ -1,0 +1,239 @@
+/**
+ * What machines have to say, written by one transaction for all of them that have come within a few milliseconds: a commit waits for
+ * the disk, whatever is in it. Nobody is told that something is stored before it is; while the database is away all wait.
+ */
+
+import type { Clock } from "../../common/clock.ts";
+import type { Log } from "../../common/log.ts";
+import type { RunReport } from "../../proto/gen/luksmith/v1/fleet.ts";
+import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
+import { type Answer, answerDispatches, followDispatches, getDispatches } from "../store/dispatches.ts";
+import { advanceJobs } from "../store/job-states.ts";
+import { returnPermitOfRun } from "../store/permits.ts";
+import { addEvents, type NewEvent } from "../store/run-events.ts";
+import { recordRuns } from "../store/runs.ts";
+import type { Database } from "../store/schema.ts";
+import type { Store } from "../store/store.ts";
+
+/** Long enough for others to join, and nothing beside a commit. */
+const lingerMs = 5;
+/** Of messages and events in one transaction: on SQLite whoever reads waits for its end, some ten milliseconds. */
+const mostWeight = 2000;
+/** Whoever watches looks by themselves as well. */
+const mostNotices = 50;
+
+/** Of one message of one machine. */
+export interface Recording {
+  readonly machineId: string;
+  readonly reports: readonly RunReport[];
+  readonly events: readonly NewEvent[];
+  readonly answers: readonly Answer[];
+  /** How long a run of this schedule may take; undefined: for ever, as far as is known. */
+  readonly deadlineOf: (schedule: string) => number | undefined;
+}
+
+/** Cancelled by an operator, and under way nevertheless: by dispatch, with who it was. */
+export type Unwanted = readonly { readonly dispatchId: string; readonly runId: string; readonly operator: string }[];
+
+type Part =
+  | { readonly kind: "recording"; readonly recording: Recording; readonly done: (unwanted: Unwanted) => void }
+  | { readonly kind: "work"; readonly work: (transaction: Database) => Promise<() => void> };
+
+interface Waiting {
+  readonly part: Part;
+  readonly weight: number;
+  readonly failed: (error: unknown) => void;
+}
+
+export class Journal {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #stopped = new AbortController();
+  #waiting: Waiting[] = [];
+  #writing: Promise<void> | undefined;
+
+  constructor(store: Store, clock: Clock, log: Log) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Resolves when it is stored. */
+  record(recording: Recording): Promise<Unwanted> {
+    return new Promise((resolve, reject) => {
+      const weight = 1 + recording.events.length;
+      this.#add({ part: { kind: "recording", recording, done: resolve }, weight, failed: reject });
+    });
+  }
+
+  /** Resolves when what `work` has done is stored. It may be done again, and waits for nothing but the database. */
+  run<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const part: Part = {
+        kind: "work",
+        work: async (transaction) => {
+          const result = await work(transaction);
+          return () => resolve(result);
+        },
+      };
+      this.#add({ part, weight: 5, failed: reject });
+    });
+  }
+
+  /** What waits is written, unless the database does not take it: then all that waits is refused. */
+  async close(hurry: AbortSignal): Promise<void> {
+    const stop = () => this.#stopped.abort();
+    hurry.addEventListener("abort", stop, { once: true });
+    if (hurry.aborted) stop();
+    await this.#writing;
+    hurry.removeEventListener("abort", stop);
+    stop();
+  }
+
+  #add(waiting: Waiting): void {
+    if (this.#stopped.signal.aborted) {
+      waiting.failed(this.#stopped.signal.reason);
+      return;
+    }
+    this.#waiting.push(waiting);
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  async #writeAll(): Promise<void> {
+    await this.#clock.sleep(lingerMs);
+    while (this.#waiting.length > 0) await this.#write(this.#next());
+  }
+
+  #next(): Waiting[] {
+    let weight = 0;
+    const beyond = this.#waiting.findIndex((waiting, index) => {
+      weight += waiting.weight;
+      return index > 0 && weight > mostWeight;
+    });
+    return this.#waiting.splice(0, beyond < 0 ? this.#waiting.length : beyond);
+  }
+
+  async #write(those: readonly Waiting[]): Promise<void> {
+    const { signal } = this.#stopped;
+    try {
+      const tell = await this.#store.patiently(
+        () => this.#store.transaction((transaction) => this.#apply(transaction, those)),
+        signal,
+      );
+      for (const each of tell) each();
+    } catch (error) {
+      const [only, ...others] = those;
+      if (others.length === 0 || signal.aborted) for (const { failed } of those) failed(error);
+      else {
+        // one of them is at fault, and the others are not to lose by it
+        if (only !== undefined) this.#log.warn({ err: error, parts: those.length }, "written one by one");
+        for (const each of those) await this.#write([each]);
+      }
+    }
+  }
+
+  async #apply(transaction: Database, those: readonly Waiting[]): Promise<(() => void)[]> {
+    const tell: (() => void)[] = [];
+    const recordings = those.flatMap(({ part }) => (part.kind === "recording" ? [part] : []));
+    if (recordings.length > 0) tell.push(await this.#applyRecordings(transaction, recordings));
+    for (const { part } of those) if (part.kind === "work") tell.push(await part.work(transaction));
+    return tell;
+  }
+
+  async #applyRecordings(
+    transaction: Database,
+    those: readonly { recording: Recording; done: (unwanted: Unwanted) => void }[],
+  ): Promise<() => void> {
+    const nowMs = this.#clock.now().getTime();
+    const recordings = those.map(({ recording }) => recording);
+    const reports = recordings.flatMap((recording) =>
+      recording.reports.map((report) => ({ machineId: recording.machineId, report, recording })),
+    );
+    const answers = recordings.flatMap((recording) => recording.answers);
+    const followed = reports.flatMap(({ machineId, report: { run, cause } }) =>
+      run === undefined || !cause?.dispatchId
+        ? []
+        : [{ machineId, dispatchId: cause.dispatchId, runId: run.id, isOver: run.state !== RunState.RUNNING }],
+    );
+    const underWay = [
+      ...followed.filter(({ isOver }) => !isOver),
+      ...answers.flatMap(({ runId, ...answer }) => (runId === undefined ? [] : [{ ...answer, runId }])),
+    ];
+    const dispatches = new Map(
+      (
+        await getDispatches(transaction, [...new Set([...followed, ...underWay].map(({ dispatchId }) => dispatchId))])
+      ).map((dispatch) => [dispatch.id, dispatch]),
+    );
+    const deadlineMs = ({ recording, report: { cause } }: (typeof reports)[number]) => {
+      const dispatch = dispatches.get(cause?.dispatchId ?? "");
+      if (dispatch !== undefined && dispatch.machineId === recording.machineId) return dispatch.work.deadlineMs;
+      return cause?.schedule ? recording.deadlineOf(cause.schedule) : undefined;
+    };
+    await recordRuns(
+      transaction,
+      reports.map((each) => ({
+        machineId: each.machineId,
+        report: each.report,
+        lateMs: lateMs(each.report, deadlineMs(each)),
+      })),
+    );
+    await addEvents(
+      transaction,
+      recordings.flatMap(({ events }) => events),
+    );
+    await advanceJobs(transaction, reports, nowMs);
+    const batches = [
+      ...(await answerDispatches(transaction, answers, nowMs)),
+      ...(await followDispatches(transaction, followed, nowMs)),
+    ];
+    const freed = await this.#returnPermits(transaction, reports);
+    return () => {
+      for (const { recording, done } of those) {
+        done(
+          underWay.flatMap(({ machineId, dispatchId, runId }) => {
+            const dispatch = dispatches.get(dispatchId);
+            if (machineId !== recording.machineId || dispatch?.machineId !== machineId) return [];
+            return dispatch.state === "cancelled" ? [{ dispatchId, runId, operator: dispatch.cancelledBy ?? "" }] : [];
+          }),
+        );
+      }
+      this.#tell(reports, batches, freed);
+    };
+  }
+
+  async #returnPermits(
+    transaction: Database,
+    reports: readonly { machineId: string; report: RunReport }[],
+  ): Promise<string[]> {
+    const freed: string[] = [];
+    for (const { machineId, report } of reports) {
+      const { run, cause } = report;
+      if (run === undefined || run.state === RunState.RUNNING || !cause?.schedule || !cause.occurrence) continue;
+      const { job, volume } = run;
+      const key = { machineId, job, volume, schedule: cause.schedule, occurrenceMs: cause.occurrence.getTime() };
+      if (await returnPermitOfRun(transaction, key)) freed.push(cause.schedule);
+    }
+    return freed;
+  }
+
+  #tell(
+    reports: readonly { machineId: string; report: RunReport }[],
+    batches: readonly string[],
+    freed: readonly string[],
+  ): void {
+    const { notices } = this.#store;
+    const runs = new Set(reports.map(({ machineId, report }) => `${machineId}/${report.run?.id}`));
+    for (const id of [...runs].slice(0, mostNotices)) notices.tell("run", id);
+    for (const batch of new Set(batches)) notices.tell("dispatch", batch);
+    // somebody else may have one now
+    if (freed.length > 0) notices.tell("permit", "");
+  }
+}
+
+function lateMs({ run }: RunReport, deadlineMs: number | undefined): number | undefined {
+  if (run?.startedAt === undefined || deadlineMs === undefined || deadlineMs === 0) return undefined;
+  return run.startedAt.getTime() + deadlineMs;
+}
