@@ -4,11 +4,6 @@ import { isIPv6 } from "node:net";
 import * as z from "zod";
 import { hostSchema } from "../../common/config/names.ts";
 
-export interface HostAndPort {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** Where to listen; `host` undefined: on every address of this machine. */
 export interface ListenAddress {
   readonly host: string | undefined;

@@ -7,8 +7,8 @@ import { durationSchema } from "../../common/config/quantity.ts";
 import { type SecretSource, secretSourceSchema } from "./secret-source.ts";
 import { urlSchema } from "./url.ts";
 
-export const smtpEncryptions = ["starttls", "implicit", "none"] as const;
-export type SmtpEncryption = (typeof smtpEncryptions)[number];
+const smtpEncryptions = ["starttls", "implicit", "none"] as const;
+type SmtpEncryption = (typeof smtpEncryptions)[number];
 
 /** Source: RFC 6409 (submission), RFC 8314 (implicit TLS), RFC 5321. */
 const usualPorts: Readonly<Record<SmtpEncryption, number>> = { starttls: 587, implicit: 465, none: 25 };
@@ -127,7 +127,7 @@ export const alertsFileSchema = z
     remind: durationSchema({ min: 60_000, max: 30 * dayMs })
       .prefault("1d")
       .describe("What is still so is told again"),
-    atMostEvery: durationSchema({ min: 0, max: dayMs })
+    atMostEvery: durationSchema({ min: 0, max: dayMs / 2 })
       .prefault("5m")
       .describe("What comes up within so much time after a message waits for the next"),
     deadManPing: urlSchema

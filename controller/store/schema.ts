@@ -189,9 +189,16 @@ interface AlertsTable {
   machine_id: string;
   job: string;
   state: "pending" | "firing" | "resolved";
+  /** Since when it is so. */
   since_ms: number;
+  /** Since when it was seen each time that somebody looked. */
+  seen_ms: number;
   fired_ms: number | null;
+  /** Since when it is not so any more; null: it is. */
+  clear_ms: number | null;
   resolved_ms: number | null;
+  /** How often it had come back before, each time within a day. */
+  flaps: number;
   message: string;
   notified: number;
   notified_ms: number | null;

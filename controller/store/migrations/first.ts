@@ -175,8 +175,11 @@ export async function first(database: Kysely<unknown>, kind: StoreKind): Promise
       .addColumn("job", "text", required)
       .addColumn("state", "text", required)
       .addColumn("since_ms", whole, required)
+      .addColumn("seen_ms", whole, required)
       .addColumn("fired_ms", whole)
+      .addColumn("clear_ms", whole)
       .addColumn("resolved_ms", whole)
+      .addColumn("flaps", whole, required)
       .addColumn("message", "text", required)
       .addColumn("notified", whole, required)
       .addColumn("notified_ms", whole),

@@ -1,0 +1,132 @@
+/** Messages that are to leave: they stay here until they have, or are given up. */
+
+import type { Selectable } from "kysely";
+import type { StoreKind } from "./kind.ts";
+import type { Database, Tables } from "./schema.ts";
+
+export interface NewDelivery {
+  /** The same message is not stored twice. */
+  readonly id: string;
+  readonly channel: string;
+  /** JSON. */
+  readonly payload: string;
+  readonly createdMs: number;
+  /** Not before. */
+  readonly dueMs: number;
+}
+
+export interface Delivery {
+  readonly id: string;
+  readonly channel: string;
+  readonly payload: string;
+  readonly createdMs: number;
+  /** The one that is made now included. */
+  readonly attempts: number;
+}
+
+const rowsAtOnce = 500;
+
+export async function addDeliveries(database: Database, deliveries: readonly NewDelivery[]): Promise<void> {
+  for (let from = 0; from < deliveries.length; from += rowsAtOnce) {
+    await database
+      .insertInto("deliveries")
+      .values(
+        deliveries.slice(from, from + rowsAtOnce).map(({ id, channel, payload, createdMs, dueMs }) => ({
+          id,
+          channel,
+          payload,
+          created_ms: createdMs,
+          attempts: 0,
+          next_ms: dueMs,
+          error: "",
+        })),
+      )
+      .onConflict((conflict) => conflict.column("id").doNothing())
+      .execute();
+  }
+}
+
+/**
+ * Takes those that are due, the oldest first: nobody else gets them for `leaseMs`. Whoever has taken some and dies has them sent
+ * again after that.
+ */
+export async function claimDeliveries(
+  database: Database,
+  kind: StoreKind,
+  { nowMs, leaseMs, limit }: { nowMs: number; leaseMs: number; limit: number },
+): Promise<Delivery[]> {
+  const due = database
+    .selectFrom("deliveries")
+    .select("id")
+    .where("next_ms", "<=", nowMs)
+    .orderBy("next_ms")
+    .limit(limit)
+    .$if(kind === "postgres", (query) => query.forUpdate().skipLocked());
+  const rows = await database
+    .updateTable("deliveries")
+    .set(({ eb }) => ({ next_ms: nowMs + leaseMs, attempts: eb("attempts", "+", 1) }))
+    .where("id", "in", due)
+    .returningAll()
+    .execute();
+  return rows.map(deliveryOf).toSorted((a, b) => a.createdMs - b.createdMs);
+}
+
+/** It has left. */
+export async function finishDelivery(database: Database, id: string): Promise<void> {
+  await database.updateTable("deliveries").set({ next_ms: null, error: "" }).where("id", "=", id).execute();
+}
+
+/** @param nextMs undefined: given up */
+export async function failDelivery(
+  database: Database,
+  id: string,
+  error: string,
+  nextMs: number | undefined,
+): Promise<void> {
+  await database
+    .updateTable("deliveries")
+    .set({ next_ms: nextMs ?? null, error })
+    .where("id", "=", id)
+    .execute();
+}
+
+/** That it is not to be sent any more, if it has not been yet. */
+export async function withdrawDelivery(database: Database, id: string): Promise<void> {
+  await database.updateTable("deliveries").set({ next_ms: null }).where("id", "=", id).execute();
+}
+
+/** When the next one is due. */
+export async function nextDeliveryMs(database: Database): Promise<number | undefined> {
+  const row = await database
+    .selectFrom("deliveries")
+    .select(({ fn }) => fn.min<number | null>("next_ms").as("next"))
+    .executeTakeFirst();
+  return row?.next ?? undefined;
+}
+
+/** How many wait, by channel; and when the oldest of them was made. */
+export async function countDeliveries(
+  database: Database,
+): Promise<{ channel: string; count: number; oldestMs: number }[]> {
+  const rows = await database
+    .selectFrom("deliveries")
+    .select(({ fn }) => ["channel", fn.countAll<number>().as("count"), fn.min<number>("created_ms").as("oldest")])
+    .where("next_ms", "is not", null)
+    .groupBy("channel")
+    .execute();
+  return rows.map(({ channel, count, oldest }) => ({ channel, count: Number(count), oldestMs: oldest }));
+}
+
+/** Those that have left, or were given up. @returns how many */
+export async function forgetDeliveries(database: Database, createdBeforeMs: number): Promise<number> {
+  const gone = await database
+    .deleteFrom("deliveries")
+    .where("next_ms", "is", null)
+    .where("created_ms", "<", createdBeforeMs)
+    .executeTakeFirst();
+  return Number(gone.numDeletedRows);
+}
+
+function deliveryOf({ id, channel, payload, created_ms, attempts }: Selectable<Tables["deliveries"]>): Delivery {
+  return { id, channel, payload, createdMs: created_ms, attempts };
+}
