@@ -23,8 +23,12 @@ import { limited } from "./rpc/limited.ts";
 import { agentService } from "./rpc/service.ts";
 import { RunManager } from "./runs/run-manager.ts";
 import { RunStore } from "./runs/run-store.ts";
+import { OccurrenceStore } from "./schedule/occurrence-store.ts";
+import { Scheduler } from "./schedule/scheduler.ts";
 import { releaseLeftovers } from "./stack/leftovers.ts";
+import { machineSeed } from "./system/machine-seed.ts";
 import { traced } from "./system/traced-exec.ts";
+import { startWork } from "./verbs/start-work.ts";
 import { PinStore } from "./volume/pin.ts";
 
 /** What is left to say is one small message a watcher. */
@@ -58,6 +62,15 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   const users = new UserDatabase(exec, systemClock);
   const access = new Access(config, users, audit);
   const pins = new PinStore(config.stateDir);
+  const scheduler = new Scheduler({
+    config,
+    clock: systemClock,
+    log,
+    runs,
+    store: new OccurrenceStore(store),
+    seed: await machineSeed(),
+    start: (work, asked) => startWork({ config, host, pins, runs, users }, work, asked),
+  });
   const server = new Server(serverOptions);
   const service = agentService({
     browses: new Browses(),
@@ -69,12 +82,14 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
     access,
     audit,
     users,
+    scheduler,
     startedAt: systemClock.now(),
   });
   server.addService(AgentServiceService, limited(service, new Places(callsEach), access));
   let connections = async () => 0;
   up.own("end the calls", () => endCalls(server, () => connections()));
   up.own("end the runs", () => runs.close(up.hurry));
+  up.own("end the schedules", () => scheduler.close());
   const gid = await users.groupId(config.socket.group);
   if (gid === undefined) log.warn({ group: config.socket.group }, "there is no such group: only root can connect");
   const socket = await serveUnix({
@@ -89,6 +104,7 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   up.own("stop listening", () => socket.close());
   log.info({ version, socket: config.socket.path, config: configPath }, "ready");
   recallPastBackups({ config, host, pins, runs, store });
+  scheduler.begin();
 }
 
 /**

@@ -112,6 +112,9 @@ export function statusJson(status: GetStatusResponse): JsonObject {
       lastGood: orNull(job.lastGood, runFields),
       last: orNull(job.last, runFields),
       lastDrill: orNull(job.lastDrill, runFields),
+      nextStart: time(job.nextStart),
+      nextSchedule: textOrNull(job.nextSchedule),
+      waitsFor: textOrNull(job.waitsFor),
     })),
   };
 }

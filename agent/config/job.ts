@@ -5,9 +5,9 @@ import { deadlineSchema } from "../../common/config/deadline.ts";
 import { absolutePathSchema, accountSchema, nameSchema } from "../../common/config/names.ts";
 import { durationSchema, sizeSchema } from "../../common/config/quantity.ts";
 import { timezoneSchema } from "../../common/config/timezone.ts";
+import { type Schedule, scheduleSchema } from "../../common/schedule/schedule.ts";
 import { type Argv, commandSchema } from "./command.ts";
 import { type KeepPolicy, keepSchema, toKeepPolicy } from "./keep.ts";
-import { notYet } from "./not-yet.ts";
 import { uniqueList } from "./unique-list.ts";
 
 export interface JobConfig {
@@ -34,6 +34,8 @@ export interface JobConfig {
   readonly keep: KeepPolicy | undefined;
   /** An IANA name: where the days of `keep` begin; undefined: where the machine is. */
   readonly timezone: string | undefined;
+  /** Undefined: a backup begins when somebody asks for it. Without a time zone of its own it goes by the job's. */
+  readonly schedule: Schedule | undefined;
 }
 
 /** A day more than any dump takes, and within what a timer of Node's can hold (2^31 ms). */
@@ -89,7 +91,7 @@ export const jobFileSchema = z
     timezone: timezoneSchema
       .optional()
       .describe("Where the hours, days, weeks, months and years of keep begin; left out: the machine's own time zone"),
-    schedule: notYet("no backup would ever start by itself; call luksmith backup from a systemd timer"),
+    schedule: scheduleSchema.optional().describe("When the job is backed up by itself; left out: only when asked for"),
   })
   .superRefine((job, context) => {
     const { sources, sourcesBelow, user } = job;
@@ -107,16 +109,7 @@ export const jobFileSchema = z
 
 export function toJobConfig(
   name: string,
-  {
-    hookTimeout,
-    bandwidthLimit,
-    deadline,
-    keep,
-    timezone,
-    user,
-    schedule: _schedule,
-    ...rest
-  }: z.output<typeof jobFileSchema>,
+  { hookTimeout, bandwidthLimit, deadline, keep, timezone, user, schedule, ...rest }: z.output<typeof jobFileSchema>,
 ): JobConfig {
   return {
     name,
@@ -127,5 +120,6 @@ export function toJobConfig(
     deadlineMs: deadline,
     keep: keep && toKeepPolicy(keep),
     timezone,
+    schedule,
   };
 }

@@ -3,24 +3,17 @@
 import type { Command } from "../../common/exec.ts";
 import type { Run } from "../../proto/gen/luksmith/v1/types.ts";
 import type { Access, AuthorizedCaller } from "../access/access.ts";
-import type { UserDatabase } from "../access/user-database.ts";
 import type { AuditLog } from "../audit/audit-log.ts";
 import type { Browses } from "../browse/browses.ts";
-import type { AgentConfig } from "../config/agent-config.ts";
 import type { Requester } from "../runs/context.ts";
-import type { RunManager } from "../runs/run-manager.ts";
-import type { Host } from "../system/host.ts";
-import type { PinStore } from "../volume/pin.ts";
+import type { Scheduler } from "../schedule/scheduler.ts";
+import type { Machine } from "../verbs/machine.ts";
 
-export interface Agent {
-  readonly config: AgentConfig;
+export interface Agent extends Machine {
   readonly configPath: string;
-  readonly host: Host;
-  readonly pins: PinStore;
-  readonly runs: RunManager;
   readonly access: Access;
   readonly audit: AuditLog;
-  readonly users: UserDatabase;
+  readonly scheduler: Pick<Scheduler, "nextBackup">;
   readonly browses: Browses;
   readonly startedAt: Date;
 }

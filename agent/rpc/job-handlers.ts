@@ -4,20 +4,15 @@ import { unary } from "../../common/grpc-call.ts";
 import { type AgentServiceServer, VerifyLevel } from "../../proto/gen/luksmith/v1/agent.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { requireNamable } from "../backup/named-sources.ts";
-import { backupSources } from "../backup/own-backup.ts";
-import { asItsUser } from "../backup/sourced-job.ts";
-import { drill } from "../drill/drill.ts";
 import { pinSnapshot, requireNote } from "../prune/pin.ts";
-import { PruneBegun, prune, requirePruneRequest } from "../prune/prune.ts";
 import { snapshotPath } from "../restore/paths.ts";
 import { RestoreBegun, requireDeletableTarget, requireTarget } from "../restore/request.ts";
 import { restore } from "../restore/restore.ts";
-import { verifyAt } from "../verify/levels.ts";
+import { startBackup, startDrill, startPrune, startVerify } from "../verbs/job-verbs.ts";
+import { startOnVolume } from "../verbs/start-on-volume.ts";
 import { requireNoSnapshot } from "../verify/scrub.ts";
-import { requireSampleOptions } from "../verify/spot.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
 import { authorizedJob } from "./authorized.ts";
-import { startOnVolume } from "./start-on-volume.ts";
 
 /** What luksmith lives by on this machine. */
 function ownFiles({ config, configPath, host }: Agent): string[] {
@@ -33,7 +28,7 @@ type Handlers = Pick<
 >;
 
 export function jobHandlers(agent: Agent): Handlers {
-  const { access, config, host, pins, users } = agent;
+  const { access, config, host, pins } = agent;
   const { log } = host;
   return {
     listJobs: unary(log, async (_request, peer) => {
@@ -52,11 +47,8 @@ export function jobHandlers(agent: Agent): Handlers {
       const named = requireNamable(job, sources);
       const { volume } = job;
       if (acceptRollback) await access.authorize(peer, "check", { volume });
-      const deadline = job.deadlineMs === undefined ? {} : { deadlineMs: job.deadlineMs };
-      const request = { verb: Verb.BACKUP, volume, job: name, dryRun, caller: toCaller(caller), ...deadline };
-      return startOnVolume(agent, request, (target, run) =>
-        backupSources(host, pins, users, job, named, target, { dryRun, acceptRollback }, run),
-      );
+      const options = { named, dryRun, acceptRollback };
+      return startBackup(agent, job, options, { caller: toCaller(caller) });
     }),
 
     restore: unary(log, async ({ job: name, ...options }, peer) => {
@@ -80,12 +72,8 @@ export function jobHandlers(agent: Agent): Handlers {
       // it names files of all jobs of the volume
       const isOfVolume = options.level === VerifyLevel.SCRUB;
       if (options.acceptRollback || isOfVolume) await access.authorize(peer, "check", { volume });
-      requireSampleOptions(options);
       if (isOfVolume) requireNoSnapshot(name, options);
-      const request = { verb: Verb.VERIFY, volume, job: name, caller: toCaller(caller) };
-      return startOnVolume(agent, request, async (target, run) =>
-        verifyAt(host, pins, await asItsUser(users, job), target, options, run),
-      );
+      return startVerify(agent, job, options, { caller: toCaller(caller) });
     }),
 
     drill: unary(log, async ({ job: name, scratch, ...options }, peer) => {
@@ -94,23 +82,14 @@ export function jobHandlers(agent: Agent): Handlers {
       if (options.acceptRollback) await access.authorize(peer, "check", { volume });
       // what is made there, and removed again, is root's
       if (scratch.length > 0) access.requireRoot(caller, "drill", { volume, job: name });
-      requireSampleOptions(options);
       snapshotPath(options.path);
       const where = scratch.length === 0 ? undefined : requireTarget(scratch);
-      const request = { verb: Verb.DRILL, volume, job: name, caller: toCaller(caller) };
-      return startOnVolume(agent, request, async (target, run) =>
-        drill(host, pins, await asItsUser(users, job), target, { ...options, scratch: where }, run),
-      );
+      return startDrill(agent, job, { ...options, scratch: where }, { caller: toCaller(caller) });
     }),
 
     prune: unary(log, async ({ job: name, ...options }, peer) => {
       const { job, caller } = await authorizedJob(agent, peer, "prune", name);
-      requirePruneRequest(job, options);
-      const { volume } = job;
-      const { dryRun } = options;
-      const request = { verb: Verb.PRUNE, volume, job: name, dryRun, caller: toCaller(caller) };
-      const begun = new PruneBegun();
-      return startOnVolume(agent, request, (target, run) => prune(host, pins, job, target, { ...options, begun }, run));
+      return startPrune(agent, job, options, { caller: toCaller(caller) });
     }),
 
     pinSnapshot: unary(log, async ({ job: name, snapshot, note }, peer) => {

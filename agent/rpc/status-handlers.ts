@@ -10,7 +10,7 @@ type Handlers = Pick<AgentServiceServer, "getStatus">;
 /** How far back a job's last good backup is looked for. */
 const runsLookedAt = 1000;
 
-export function statusHandlers({ access, config, configPath, host, runs, startedAt }: Agent): Handlers {
+export function statusHandlers({ access, config, configPath, host, runs, scheduler, startedAt }: Agent): Handlers {
   return {
     getStatus: unary(host.log, async (_request, peer) => {
       const caller = await access.authorize(peer, "status");
@@ -27,7 +27,12 @@ export function statusHandlers({ access, config, configPath, host, runs, started
         const backups = ended.filter((run) => run.verb === Verb.BACKUP && !run.dryRun);
         const good = backups.find((run) => run.state === RunState.DONE || run.state === RunState.INCOMPLETE);
         const lastDrill = ended.find((run) => run.verb === Verb.DRILL);
-        return { job, volume, last: backups[0], lastGood: good, lastDrill };
+        const next = scheduler.nextBackup(job);
+        const { schedule = "", waitsFor = "" } = next ?? {};
+        return {
+          ...{ job, volume, last: backups[0], lastGood: good, lastDrill },
+          ...{ nextStart: next?.at, nextSchedule: schedule, waitsFor },
+        };
       });
       return {
         version,

@@ -1,15 +1,14 @@
 import { unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
-import { checkVolume } from "../volume/check.ts";
+import { startOnVolume } from "../verbs/start-on-volume.ts";
+import { startCheck, startTrim } from "../verbs/volume-verbs.ts";
 import { createVolume } from "../volume/create.ts";
 import { describeVolume } from "../volume/describe.ts";
 import { makeRecoveryPassphrase } from "../volume/recovery-passphrase.ts";
 import { resizeVolume } from "../volume/resize.ts";
 import { findVolume } from "../volume/target.ts";
-import { trimVolume } from "../volume/trim.ts";
 import { type Agent, toCaller } from "./agent.ts";
-import { startOnVolume } from "./start-on-volume.ts";
 
 type Handlers = Pick<
   AgentServiceServer,
@@ -52,11 +51,8 @@ export function volumeHandlers(agent: Agent): Handlers {
       const { volume } = request;
       // it may cost files of everybody who has a job there
       if (request.repair) access.requireRoot(caller, "check", { volume }, "repair");
-      const jobs = [...config.jobs.values()].filter((job) => job.volume === volume).map((job) => job.name);
       const { acceptRollback, repair } = request;
-      const options = { acceptRollback, repair, jobs };
-      const checking = { verb: Verb.CHECK_VOLUME, volume, caller: toCaller(caller) };
-      return startOnVolume(agent, checking, (target, run) => checkVolume(host, pins, target, options, run));
+      return startCheck(agent, volume, { acceptRollback, repair }, { caller: toCaller(caller) });
     }),
 
     resizeVolume: unary(log, async (request, peer) => {
@@ -70,8 +66,7 @@ export function volumeHandlers(agent: Agent): Handlers {
 
     trimVolume: unary(log, async ({ volume, dryRun }, peer) => {
       const caller = await access.authorize(peer, "trim", { volume });
-      const trimming = { verb: Verb.TRIM, volume, dryRun, caller: toCaller(caller) };
-      return startOnVolume(agent, trimming, (target, run) => trimVolume(host, pins, target, { dryRun }, run));
+      return startTrim(agent, volume, { dryRun }, { caller: toCaller(caller) });
     }),
   };
 }

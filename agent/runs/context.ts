@@ -55,4 +55,6 @@ export interface RunRequest {
   readonly retry?: RetryPolicy;
   /** From its start to its end. Default: as long as it takes. */
   readonly deadlineMs?: number;
+  /** Told of the run before it is on record, and before anything of it happens. */
+  readonly registered?: (run: Run) => void;
 }

@@ -36,6 +36,37 @@ export const migrations: readonly string[] = [
   `create table volumes_to_recall (
      volume text primary key
    ) strict, without rowid;`,
+  // For which occurrences of schedules something was begun, in the order (rowid) in which that was written down: a clock may have been
+  // wrong meanwhile. moment_ms is the occurrence, state "running", "ended" or "refused" (there was no run then).
+  // Since when a schedule is this machine's, and by which times that is so. And why a run began, which outlives the occurrence:
+  // a schedule's occurrence, or somebody's wish, dispatch_id.
+  `create table occurrences (
+     schedule text not null,
+     verb text not null,
+     job text not null,
+     volume text not null,
+     moment_ms integer not null,
+     begun_ms integer not null,
+     run_id text not null,
+     tries integer not null,
+     state text not null,
+     unique (schedule, verb, job, volume, moment_ms)
+   ) strict;
+   create table schedules_seen (
+     schedule text not null,
+     verb text not null,
+     job text not null,
+     volume text not null,
+     times text not null,
+     since_ms integer not null,
+     unique (schedule, verb, job, volume)
+   ) strict;
+   create table run_causes (
+     run_id text primary key,
+     schedule text not null,
+     moment_ms integer,
+     dispatch_id text not null
+   ) strict, without rowid;`,
 ];
 
 /**

@@ -90,6 +90,7 @@ export class RunManager {
     };
     const log = this.#log.child({ run: run.id, verb: verbWords(run.verb), volume: run.volume });
     log.info({ job: run.job, caller, dryRun: run.dryRun }, "run started");
+    request.registered?.(run);
     this.#onStarted(run, request.caller);
     const record = new EventRecord(run, this.#store, this.#clock);
     record.record({ $case: "started", value: { run } });
@@ -165,7 +166,7 @@ export class RunManager {
   }
 
   /** Until the volume may be free; undefined when it is. */
-  #busy(volume: string): Promise<unknown> | undefined {
+  busy(volume: string): Promise<unknown> | undefined {
     const holder = this.#holderOf(volume);
     if (holder !== undefined) return Promise.race([holder.ended, holder.run.restBegins]);
     return this.#reservations.get(volume)?.catch(() => undefined);
@@ -233,7 +234,7 @@ export class RunManager {
       const late = () => active.cancel(tooLong(deadlineMs, active.run));
       this.#clock.sleep(deadlineMs, over.signal).then(late, () => undefined);
     }
-    const outcome = await active.execute(work, () => this.#busy(active.run.volume));
+    const outcome = await active.execute(work, () => this.busy(active.run.volume));
     over.abort();
     // both at once: who has seen the run end finds its volume free
     const written = active.end(outcome);

@@ -55,7 +55,20 @@ const pruneStep = 20;
 /** What `luksmith runs` shows when nothing else is asked for. */
 export const defaultListed = 20;
 
-export class RunStore {
+/** The same file, for those who keep tables of their own in it. */
+export interface HistoryTables {
+  /** Why it lives in memory only, if it does. */
+  readonly notKeptBecause: LuksmithError | undefined;
+  /** It was begun in the place of a damaged one. */
+  readonly isReplacement: boolean;
+  /** @throws {LuksmithError} as all of these: when the file is damaged or cannot be read or written */
+  prepare(sql: string): StatementSync;
+  reading<T>(read: () => T): T;
+  /** All or nothing, and on the disk when it returns. One may be part of another. */
+  writing(write: () => void): void;
+}
+
+export class RunStore implements HistoryTables {
   /** Why the history lives in memory only, if it does. */
   readonly notKeptBecause: LuksmithError | undefined;
   /** It was begun in the place of a damaged one. */
@@ -116,12 +129,12 @@ export class RunStore {
 
   /** Volumes whose past backups are still to be read out of them: {@link recalled}. */
   volumesToRecall(): string[] {
-    return this.#reading(() => this.#queries.volumesToRecall.all().map((row) => text(row.volume)));
+    return this.reading(() => this.#queries.volumesToRecall.all().map((row) => text(row.volume)));
   }
 
   /** @throws {LuksmithError} when it cannot be written */
   recallLater(volumes: readonly string[]): void {
-    this.#writing(() => {
+    this.writing(() => {
       for (const volume of volumes) this.#queries.recallLater.run(volume);
     });
   }
@@ -132,7 +145,7 @@ export class RunStore {
    */
   recalled(volume: string, runs: readonly PastRun[]): number {
     let added = 0;
-    this.#writing(() => {
+    this.writing(() => {
       for (const { run, events } of runs) {
         if (this.#queries.run.get(run.id) !== undefined) continue;
         this.#queries.putRun.run(...rowOf(run));
@@ -145,7 +158,7 @@ export class RunStore {
   }
 
   get(id: string): Run | undefined {
-    return this.#reading(() => {
+    return this.reading(() => {
       const row = this.#queries.run.get(id);
       return row === undefined ? undefined : runOf(row);
     });
@@ -154,11 +167,11 @@ export class RunStore {
   /** Ids that begin like this, oldest first, three at most: enough to tell none, one and several apart. */
   /** Oldest first. */
   idsLike(prefix: string, limit: number): string[] {
-    return this.#reading(() => this.#queries.idsLike.all(prefix, limit).map((row) => text(row.id)));
+    return this.reading(() => this.#queries.idsLike.all(prefix, limit).map((row) => text(row.id)));
   }
 
   newestId(): string | undefined {
-    return this.#reading(() => {
+    return this.reading(() => {
       const row = this.#queries.newestId.get();
       return row === undefined ? undefined : text(row.id);
     });
@@ -166,7 +179,7 @@ export class RunStore {
 
   /** Newest first. */
   list(filter: RunFilter): Run[] {
-    return this.#reading(() =>
+    return this.reading(() =>
       this.#queries.list
         .all({
           job: filter.job ?? null,
@@ -182,11 +195,11 @@ export class RunStore {
 
   /** Events that come after `seq`, in their order. */
   eventsAfter(runId: string, seq: number, limit: number): RunEvent[] {
-    return this.#reading(() => this.#queries.eventsAfter.all(runId, seq, limit).map((row) => eventOf(row.event)));
+    return this.reading(() => this.#queries.eventsAfter.all(runId, seq, limit).map((row) => eventOf(row.event)));
   }
 
   lastEvent(runId: string): RunEvent | undefined {
-    return this.#reading(() => {
+    return this.reading(() => {
       const row = this.#queries.lastEvent.get(runId);
       return row === undefined ? undefined : eventOf(row.event);
     });
@@ -213,6 +226,10 @@ export class RunStore {
   }
 
   #transaction(work: () => void): void {
+    if (this.#database.isTransaction) {
+      work();
+      return;
+    }
     this.#database.exec("begin immediate");
     try {
       work();
@@ -232,11 +249,19 @@ export class RunStore {
     this.#log.error({ err: error, hint: error.hint }, "the history of runs cannot be written; runs go on without it");
   }
 
-  #writing(write: () => void): void {
-    this.#reading(() => this.#transaction(write));
+  prepare(sql: string): StatementSync {
+    return this.reading(() => this.#database.prepare(sql));
   }
 
-  #reading<T>(read: () => T): T {
+  writing(write: () => void): void {
+    this.reading(() => {
+      // it outlives a power cut; within a transaction the pragma would do nothing
+      if (!this.#database.isTransaction) this.#database.exec("pragma synchronous = full");
+      this.#transaction(write);
+    });
+  }
+
+  reading<T>(read: () => T): T {
     try {
       return read();
     } catch (thrown) {

@@ -38,14 +38,15 @@ export function statusText(status: GetStatusResponse, now: Date, paint: Paint): 
     status.jobs.length === 0
       ? "no job is configured\n"
       : table(
-          ["JOB", "VOLUME", "LAST GOOD BACKUP", "LAST RUN", "LAST DRILL"],
+          ["JOB", "VOLUME", "LAST GOOD BACKUP", "LAST RUN", "NEXT START", "LAST DRILL"],
           status.jobs.map((job) => jobRow(job, now)),
           paint,
         );
   return `${lines.join("\n")}\n${running}\n${jobs}`;
 }
 
-function jobRow({ job, volume, last, lastGood, lastDrill }: JobStatus, now: Date): Cell[] {
+function jobRow(status: JobStatus, now: Date): Cell[] {
+  const { job, volume, last, lastGood, lastDrill } = status;
   const good: Cell = lastGood === undefined ? { text: "never", style: "yellow" } : ago(lastGood, now);
   const lastCell: Cell =
     last === undefined
@@ -54,7 +55,15 @@ function jobRow({ job, volume, last, lastGood, lastDrill }: JobStatus, now: Date
           text: `${stateText(last.state)}${last.id === lastGood?.id ? "" : ` ${ago(last, now)}`}`,
           style: stateStyle(last.state),
         };
-  return [job, volume, good, lastCell, drillCell(lastDrill, now)];
+  return [job, volume, good, lastCell, nextCell(status, now), drillCell(lastDrill, now)];
+}
+
+/** When it begins by itself, or why it has not. */
+function nextCell({ nextStart, waitsFor }: JobStatus, now: Date): Cell {
+  if (nextStart === undefined) return "no schedule";
+  if (nextStart > now) return `${localTime(nextStart)} (in ${formatDuration(nextStart.getTime() - now.getTime())})`;
+  const why = waitsFor === "volume" ? ": the volume is in use" : waitsFor === "permit" ? ": waits for its turn" : "";
+  return { text: `due${why}`, style: "yellow" };
 }
 
 /** Did it work, when, and how long would everything take? */

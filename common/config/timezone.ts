@@ -17,7 +17,7 @@ export function localTimezone(): string {
   return new Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
-function isTimezone(name: string): boolean {
+export function isTimezone(name: string): boolean {
   // an offset is one for Intl as well, and would be wrong for half of the year
   if (/^[+-]/.test(name)) return false;
   try {

@@ -3,7 +3,7 @@ import type { Clock } from "../../../common/clock.ts";
 /** Time passes when it is told to. */
 export class ManualClock implements Clock {
   #ms = 0;
-  readonly #startMs: number;
+  #startMs: number;
   readonly #sleepers = new Set<{ readonly untilMs: number; readonly wake: () => void }>();
 
   constructor(start: Date = new Date("2026-11-23T02:00:00Z")) {
@@ -37,6 +37,11 @@ export class ManualClock implements Clock {
       this.#sleepers.delete(sleeper);
       sleeper.wake();
     }
+  }
+
+  /** Somebody sets the clock; no time passes by that. */
+  set(to: Date): void {
+    this.#startMs = to.getTime() - this.#ms;
   }
 
   get sleeping(): number {

@@ -19,6 +19,7 @@ const job: SourcedJob = {
   deadlineMs: undefined,
   keep: undefined,
   timezone: "UTC",
+  schedule: undefined,
 };
 
 const runtimeDir = "/run/luksmith";

@@ -57,6 +57,7 @@ import {
   sampleSnapshot,
   sampleStatus,
   sampleVolume,
+  unscheduled,
 } from "./samples.ts";
 
 interface DocumentedField {
@@ -137,7 +138,9 @@ const samples: Record<JsonType, JsonObject[]> = {
     statusJson(
       sampleStatus({
         startedAt: undefined,
-        jobs: [{ job: "home", volume: "home", last: undefined, lastGood: undefined, lastDrill: undefined }],
+        jobs: [
+          { job: "home", volume: "home", last: undefined, lastGood: undefined, lastDrill: undefined, ...unscheduled },
+        ],
       }),
     ),
   ],

@@ -136,13 +136,18 @@ export function sampleJob(changes: Partial<Job> = {}): Job {
   };
 }
 
+/** Of a job that nothing begins by itself. */
+export const unscheduled = { nextStart: undefined, nextSchedule: "", waitsFor: "" };
+
 export function sampleStatus(changes: Partial<GetStatusResponse> = {}): GetStatusResponse {
   return {
     version: "0.1.0",
     hostname: "web01",
     startedAt: start,
     running: [],
-    jobs: [{ job: "home", volume: "home", lastGood: sampleRun(), last: sampleRun(), lastDrill: undefined }],
+    jobs: [
+      { job: "home", volume: "home", lastGood: sampleRun(), last: sampleRun(), lastDrill: undefined, ...unscheduled },
+    ],
     configPath: "/etc/luksmith/agent.yaml",
     memoryBytes: 62 * 2 ** 20,
     ...changes,

@@ -25,6 +25,7 @@ import {
   sampleSnapshot,
   sampleStatus,
   sampleVolume,
+  unscheduled,
 } from "./samples.ts";
 
 // times are shown in the local zone
@@ -39,8 +40,11 @@ test("status", () => {
   const status = sampleStatus({
     running: [runningRun()],
     jobs: [
-      { job: "home", volume: "home", lastGood: sampleRun(), last: failed, lastDrill: sampleDrill },
-      { job: "srv", volume: "home", lastGood: undefined, last: undefined, lastDrill: undefined },
+      {
+        ...{ job: "home", volume: "home", lastGood: sampleRun(), last: failed, lastDrill: sampleDrill },
+        ...{ nextStart: after(24 * 3600), nextSchedule: "jobs.home", waitsFor: "" },
+      },
+      { job: "srv", volume: "home", lastGood: undefined, last: undefined, lastDrill: undefined, ...unscheduled },
     ],
   });
   assert.equal(
@@ -51,12 +55,24 @@ configuration /etc/luksmith/agent.yaml
 RUN       VERB    OF    STATE    STARTED              DURATION  SUMMARY
 7f3a9c21  backup  home  running  2026-11-23 02:00:00       1 h
 
-JOB   VOLUME  LAST GOOD BACKUP               LAST RUN                                      LAST DRILL
-home  home    2026-11-23 02:00:31 (1 h ago)  failed 2026-11-23 02:01:00 (59 min 31 s ago)  done 2026-11-23 02:00:31 (1 h ago); all in about 2 h
-srv   home    never                          -                                             never
+JOB   VOLUME  LAST GOOD BACKUP               LAST RUN                                      NEXT START                            LAST DRILL
+home  home    2026-11-23 02:00:31 (1 h ago)  failed 2026-11-23 02:01:00 (59 min 31 s ago)  2026-11-24 02:00:00 (in 22 h 59 min)  done 2026-11-23 02:00:31 (1 h ago); all in about 2 h
+srv   home    never                          -                                             no schedule                           never
 `,
   );
 });
+
+for (const [waitsFor, shown] of [
+  ["volume", "due: the volume is in use"],
+  ["permit", "due: waits for its turn"],
+  ["", "due"],
+] as const) {
+  test(`status of a backup that is due: ${shown}`, () => {
+    const next = { nextStart: after(0), nextSchedule: "jobs.home", waitsFor };
+    const job = { job: "home", volume: "home", lastGood: undefined, last: undefined, lastDrill: undefined, ...next };
+    assert.match(statusText(sampleStatus({ jobs: [job] }), after(0), plain), new RegExp(`  ${shown} +never$`, "m"));
+  });
+}
 
 test("status of an agent that has nothing to do", () => {
   const text = statusText(sampleStatus({ jobs: [], hostname: "a\x1b]0;b" }), after(1), plain);

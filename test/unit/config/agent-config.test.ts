@@ -45,6 +45,13 @@ jobs:
     deadline: 12h
     keep: { last: 2, hourly: 24, within: 14d, minAge: 6h, afterBackup: false }
     timezone: Asia/Tokyo
+    schedule:
+      cron: 0 2 * * *
+      splay: 30m
+      windows: [{ days: [sat, sun], from: "22:00", to: "06:00" }]
+      maxAge: 8d
+      retry: { attempts: 2 }
+      deadline: 6h
 access:
   - { users: [alice, 'EXAMPLE\\bob'], groups: [wheel, domain users], volumes: [home], jobs: ["*"], allow: [backup] }
 `,
@@ -108,6 +115,15 @@ access:
           deadlineMs: 43_200_000,
           keep: { counts: { last: 2, hourly: 24 }, withinMs: 1_209_600_000, minAgeMs: 21_600_000, afterBackup: false },
           timezone: "Asia/Tokyo",
+          schedule: {
+            cron: "0 2 * * *",
+            timezone: undefined,
+            splayMs: 1_800_000,
+            windows: [{ days: [6, 7], fromMinute: 1320, toMinute: 360 }],
+            maxAgeMs: 691_200_000,
+            retry: { attempts: 2, firstWaitMs: undefined, longestWaitMs: undefined },
+            deadlineMs: 21_600_000,
+          },
         },
       ],
     ]),
@@ -179,6 +195,7 @@ test("what is left out", () => {
     deadlineMs: undefined,
     keep: undefined,
     timezone: undefined,
+    schedule: undefined,
   });
 });
 
@@ -332,14 +349,34 @@ jobs:
   home:
     volume: a
     sources: [/home]
-    schedule: { cron: "0 2 * * *" }
 controller: { address: "backup.example.net:7443" }
 `;
   const notYet = "not in this version yet: it would be ignored, and";
   assert.deepEqual(faultsOf(text), [
-    `agent.yaml:9:5: jobs.home.schedule: ${notYet} no backup would ever start by itself; call luksmith backup from a systemd timer`,
-    `agent.yaml:10:1: controller: ${notYet} no controller would know of this machine, nor miss its backups`,
+    `agent.yaml:9:1: controller: ${notYet} no controller would know of this machine, nor miss its backups`,
   ]);
+});
+
+test("a schedule that can never begin anything is refused where it stands", () => {
+  const scheduled = (schedule: string) => `
+remotes: { vault: { host: vault, user: u } }
+volumes:
+  a: { remote: vault, image: a, size: 64M }
+jobs:
+  home:
+    volume: a
+    sources: [/home]
+    schedule: ${schedule}
+`;
+  for (const [schedule, faults] of [
+    ['{ cron: "0 0 31 2 *" }', ["agent.yaml:9:23: jobs.home.schedule.cron: never comes: there is no such date"]],
+    [
+      '{ cron: "@hourly", splay: 2h }',
+      ["agent.yaml:9:41: jobs.home.schedule.splay: must not be longer than the shortest time between two starts, 1 h"],
+    ],
+  ] as const) {
+    assert.deepEqual(faultsOf(scheduled(schedule)), faults);
+  }
 });
 
 test("a key comes from a file, a command or a credential, and from one of them", () => {

@@ -130,7 +130,17 @@ export interface JobStatus {
     | Run
     | undefined;
   /** The newest restore drill that has ended. */
-  lastDrill: Run | undefined;
+  lastDrill:
+    | Run
+    | undefined;
+  /** When a backup next begins by itself; unset: no schedule has the job. Not after now: it is due, and waits. */
+  nextStart:
+    | Date
+    | undefined;
+  /** The schedule that says so: "jobs.NAME" of the configuration, or one of the fleet. */
+  nextSchedule: string;
+  /** Why it has not begun although it is due: "volume" (in use), "permit" (of the fleet's controller), or empty. */
+  waitsFor: string;
 }
 
 export interface ListVolumesRequest {
@@ -1174,7 +1184,16 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
 };
 
 function createBaseJobStatus(): JobStatus {
-  return { job: "", volume: "", lastGood: undefined, last: undefined, lastDrill: undefined };
+  return {
+    job: "",
+    volume: "",
+    lastGood: undefined,
+    last: undefined,
+    lastDrill: undefined,
+    nextStart: undefined,
+    nextSchedule: "",
+    waitsFor: "",
+  };
 }
 
 export const JobStatus: MessageFns<JobStatus> = {
@@ -1193,6 +1212,15 @@ export const JobStatus: MessageFns<JobStatus> = {
     }
     if (message.lastDrill !== undefined) {
       Run.encode(message.lastDrill, writer.uint32(42).fork()).join();
+    }
+    if (message.nextStart !== undefined) {
+      Timestamp.encode(toTimestamp(message.nextStart), writer.uint32(50).fork()).join();
+    }
+    if (message.nextSchedule !== "") {
+      writer.uint32(58).string(message.nextSchedule);
+    }
+    if (message.waitsFor !== "") {
+      writer.uint32(66).string(message.waitsFor);
     }
     return writer;
   },
@@ -1250,6 +1278,30 @@ export const JobStatus: MessageFns<JobStatus> = {
             message.lastDrill = Run.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.nextStart = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.nextSchedule = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.waitsFor = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1277,6 +1329,21 @@ export const JobStatus: MessageFns<JobStatus> = {
         : isSet(object.last_drill)
         ? Run.fromJSON(object.last_drill)
         : undefined,
+      nextStart: isSet(object.nextStart)
+        ? fromJsonTimestamp(object.nextStart)
+        : isSet(object.next_start)
+        ? fromJsonTimestamp(object.next_start)
+        : undefined,
+      nextSchedule: isSet(object.nextSchedule)
+        ? globalThis.String(object.nextSchedule)
+        : isSet(object.next_schedule)
+        ? globalThis.String(object.next_schedule)
+        : "",
+      waitsFor: isSet(object.waitsFor)
+        ? globalThis.String(object.waitsFor)
+        : isSet(object.waits_for)
+        ? globalThis.String(object.waits_for)
+        : "",
     };
   },
 
@@ -1297,6 +1364,15 @@ export const JobStatus: MessageFns<JobStatus> = {
     if (message.lastDrill !== undefined) {
       obj.lastDrill = Run.toJSON(message.lastDrill);
     }
+    if (message.nextStart !== undefined) {
+      obj.nextStart = message.nextStart.toISOString();
+    }
+    if (message.nextSchedule !== "") {
+      obj.nextSchedule = message.nextSchedule;
+    }
+    if (message.waitsFor !== "") {
+      obj.waitsFor = message.waitsFor;
+    }
     return obj;
   },
 
@@ -1314,6 +1390,9 @@ export const JobStatus: MessageFns<JobStatus> = {
     message.lastDrill = (object.lastDrill !== undefined && object.lastDrill !== null)
       ? Run.fromPartial(object.lastDrill)
       : undefined;
+    message.nextStart = object.nextStart ?? undefined;
+    message.nextSchedule = object.nextSchedule ?? "";
+    message.waitsFor = object.waitsFor ?? "";
     return message;
   },
 };

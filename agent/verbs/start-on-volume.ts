@@ -5,7 +5,7 @@ import type { RunContext, RunRequest, RunResult } from "../runs/context.ts";
 import type { Target } from "../stack/stack.ts";
 import { endReencryption } from "../volume/reencryption.ts";
 import { targetOf } from "../volume/target.ts";
-import type { Agent } from "./agent.ts";
+import type { Machine } from "./machine.ts";
 
 /** They go on with a re-encryption that was interrupted; whoever only looks is told who does. */
 const writing: readonly Verb[] = [Verb.BACKUP, Verb.PRUNE, Verb.TRIM, Verb.RESIZE_VOLUME, Verb.CHECK_VOLUME];
@@ -17,7 +17,7 @@ const writing: readonly Verb[] = [Verb.BACKUP, Verb.PRUNE, Verb.TRIM, Verb.RESIZ
  *   {@link RunManager.start}
  */
 export async function startOnVolume(
-  { config, host, pins, runs }: Agent,
+  { config, host, pins, runs }: Omit<Machine, "users">,
   request: RunRequest,
   work: (target: Target, run: RunContext) => Promise<RunResult>,
 ): Promise<{ run: Run }> {
