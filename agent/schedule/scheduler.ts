@@ -20,12 +20,14 @@ import type { Asked } from "../verbs/machine.ts";
 import { retryPolicyOf } from "../verbs/start-work.ts";
 import { type Assignment, ownAssignments, readAssignment } from "./assignment.ts";
 import type { Begun, OccurrenceStore } from "./occurrence-store.ts";
-import { ScheduledTask, type TaskPast } from "./scheduled-task.ts";
+import { ScheduledTask, type SharedTimes, sharedTimes, type TaskPast } from "./scheduled-task.ts";
 import { describeTask, type TaskName, taskKey, tasksOf } from "./task.ts";
 
 const longestSleepMs = 60_000;
 /** What is interrupted so often is not begun again. */
 const mostTries = 2;
+/** They come from elsewhere, and each costs some time to read and to look at. */
+const mostGiven = 200;
 /** Dry runs among the good ones are passed over. */
 const runsLookedAt = 20;
 
@@ -88,7 +90,9 @@ export class Scheduler {
    */
   setAssignments(given: readonly ScheduleAssignment[]): string[] {
     const faults: string[] = [];
-    const assignments = given.flatMap((each) => {
+    const tooMany = `there are more than ${mostGiven} schedules, and the others are not followed`;
+    if (given.length > mostGiven) faults.push(tooMany);
+    const assignments = given.slice(0, mostGiven).flatMap((each) => {
       try {
         return [readAssignment(each)];
       } catch (error) {
@@ -140,9 +144,13 @@ export class Scheduler {
       this.#tasks.delete(key);
       task.stopAsking();
     }
+    const shared = new Map<Assignment, SharedTimes>();
     for (const [key, { name, assignment }] of wanted) {
       if (this.#tasks.has(key)) continue;
-      this.#tasks.set(key, new ScheduledTask(name, assignment, this.#parts.seed, this.#past(name, assignment)));
+      const times = shared.get(assignment) ?? sharedTimes(assignment);
+      shared.set(assignment, times);
+      const past = this.#past(name, assignment);
+      this.#tasks.set(key, new ScheduledTask(name, assignment, times, this.#parts.seed, past));
     }
   }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { migrations } from "../../../agent/runs/migrations.ts";
+import { RunCauses } from "../../../agent/runs/run-causes.ts";
 import { LuksmithError } from "../../../common/errors.ts";
 import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
 import { AgentLife, backupOfHome, collect, stateDirectory } from "./agent-life.ts";
@@ -64,6 +65,28 @@ test("a newer schema stops the agent with a hint, and is left as it is", async (
   );
   assert.deepEqual(readFileSync(file), before);
   assert.deepEqual(readdirSync(directory), ["agent.db"]);
+});
+
+test("a history of before there were schedules is gone on with", async (t) => {
+  const directory = stateDirectory(t);
+  const before = new DatabaseSync(join(directory, "agent.db"));
+  for (const step of migrations.slice(0, 2)) before.exec(step);
+  before.exec("pragma user_version = 2");
+  before.exec(`insert into runs values ('0123456789', 'VERB_BACKUP', 'home', 'home', '', 'RUN_STATE_DONE', 0, 1, 2, 0, 'root', null, null,
+    null, '', '{}')`);
+  before.close();
+  const life = new AgentLife(directory);
+  assert.equal(life.runs.get("0123456789").state, RunState.DONE);
+  const causes = new RunCauses(life.store);
+  assert.equal(causes.get("0123456789"), undefined);
+  const cause = { schedule: "", occurrence: undefined, dispatchId: "d1" };
+  causes.put("0123456789", cause);
+  causes.put("0000000001", cause);
+  causes.put("zzzzzzzzz0", cause);
+  assert.deepEqual(causes.get("0123456789"), cause);
+  assert.deepEqual(causes.get("zzzzzzzzz0"), cause, "its run is about to be on record");
+  assert.equal(causes.get("0000000001"), undefined, "its run is forgotten");
+  await life.end();
 });
 
 test("a migration that fails is undone as a whole", async (t) => {

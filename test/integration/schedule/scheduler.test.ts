@@ -288,6 +288,9 @@ test("what no schedule can say is refused in words, whatever the controller has 
     assert.deepEqual(life.scheduler.setAssignments([ofFleet(changes as never), ofFleet()]), [fault]);
     assert.equal(life.scheduler.nextBackup("srv")?.schedule, "nightly", "the others are followed");
   }
+  const many = Array.from({ length: 201 }, (_, n) => ofFleet({ schedule: `s${n}` }));
+  const tooMany = "there are more than 200 schedules, and the others are not followed";
+  assert.deepEqual(life.scheduler.setAssignments(many), [tooMany]);
   await quiet();
   await life.end();
 });
