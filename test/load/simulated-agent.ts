@@ -100,6 +100,7 @@ export class SimulatedAgent {
         inventory: {
           jobs: [{ name: job, volume, lastGood: undefined }],
           volumes: [{ name: volume, backupHost: `vault${this.#number % backupHosts}:22` }],
+          refused: [],
           allowed: ["status", "log", "backup", "verify", "cancel"],
         },
         trust: undefined,
