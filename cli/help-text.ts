@@ -7,6 +7,7 @@ export const groups = {
   setup: "Setting up:",
   backup: "Backing up and restoring:",
   watching: "Watching:",
+  fleet: "Many machines:",
   more: "More:",
 } as const;
 

@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import type { FleetSession } from "./fleet/fleet-session.ts";
 import type { Session } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -15,6 +16,8 @@ export interface Invocation {
 interface GlobalOptions {
   readonly json?: true;
   readonly socket?: string;
+  /** Those below `fleet`. */
+  readonly fleet?: string;
 }
 
 export const defaultSocket = "/run/luksmith/agent.sock";
@@ -38,5 +41,23 @@ export async function withSession(
     await work(session);
   } finally {
     session.close();
+  }
+}
+
+/** Runs `work` with the way to a controller, which is closed afterwards. */
+export async function withFleet(
+  invocation: Invocation,
+  command: Command,
+  work: (session: FleetSession) => Promise<void>,
+): Promise<void> {
+  const options: GlobalOptions = command.optsWithGlobals();
+  const { openFleetSession } = await import("./fleet/fleet-session.ts");
+  const { credentialPath } = await import("./fleet/credential.ts");
+  const path = credentialPath(options.fleet, invocation.environment);
+  const session = await openFleetSession(invocation, path, options.json === true);
+  try {
+    await work(session);
+  } finally {
+    await session.close();
   }
 }

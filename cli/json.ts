@@ -33,6 +33,7 @@ import {
   type FileEntry,
   FileEntry_Type,
   Item_Action,
+  type Progress,
   type Retry,
   type Run,
   type RunEvent,
@@ -78,6 +79,23 @@ export const jsonTypes = [
   "browse",
   "access",
   "audit",
+  "fleet",
+  "fleet_token",
+  "fleet_machine",
+  "fleet_machine_forgotten",
+  "fleet_schedule",
+  "fleet_schedule_change",
+  "fleet_apply",
+  "fleet_dispatch",
+  "fleet_skipped",
+  "fleet_run",
+  "fleet_view",
+  "fleet_alert",
+  "fleet_channel",
+  "fleet_operator",
+  "fleet_authorities",
+  "fleet_controller",
+  "fleet_audit",
   "error",
 ] as const;
 
@@ -159,20 +177,8 @@ export function eventJson(runId: string, event: RunEvent): JsonObject | undefine
       const { step, durationMs, error } = kind.value;
       return { type: "step_ended", ...common, step, durationMs, error: orNull(error, errorFields) };
     }
-    case "progress": {
-      const { step, bytesDone, bytesTotal, filesDone, filesTotal, bytesPerSecond, remainingMs } = kind.value;
-      return {
-        type: "progress",
-        ...common,
-        step,
-        bytesDone,
-        bytesTotal: bytesTotal || null,
-        filesDone,
-        filesTotal: filesTotal || null,
-        bytesPerSecond,
-        remainingMs: remainingMs || null,
-      };
-    }
+    case "progress":
+      return { type: "progress", ...common, ...progressFields(kind.value) };
     case "warning":
       return { type: "warning", ...common, message: kind.value.message, ...name("path", kind.value.path) };
     case "note":
@@ -411,7 +417,7 @@ export function errorJson(error: LuksmithError): JsonObject {
   };
 }
 
-function runFields(run: Run) {
+export function runFields(run: Run) {
   return {
     id: run.id,
     verb: enumName(Verb, run.verb),
@@ -449,8 +455,21 @@ function totalsFields(totals: RunTotals) {
   };
 }
 
-function errorFields(error: ErrorDetail) {
+export function errorFields(error: ErrorDetail) {
   return { code: error.code, message: error.message, hint: textOrNull(error.hint) };
+}
+
+export function progressFields(progress: Progress) {
+  const { step, bytesDone, bytesTotal, filesDone, filesTotal, bytesPerSecond, remainingMs } = progress;
+  return {
+    step,
+    bytesDone,
+    bytesTotal: bytesTotal || null,
+    filesDone,
+    filesTotal: filesTotal || null,
+    bytesPerSecond,
+    remainingMs: remainingMs || null,
+  };
 }
 
 function fileFields(entry: FileEntry) {
@@ -480,14 +499,14 @@ function name(field: "path" | "target", bytes: Uint8Array): Record<string, strin
   return { [field]: showName(bytes), [`${field}Base64`]: Buffer.from(bytes).toString("base64") };
 }
 
-function time(date: Date | undefined): string | null {
+export function time(date: Date | undefined): string | null {
   return date === undefined ? null : date.toISOString();
 }
 
-function textOrNull(text: string): string | null {
+export function textOrNull(text: string): string | null {
   return text === "" ? null : text;
 }
 
-function orNull<In, Out>(value: In | undefined, fields: (value: In) => Out): Out | null {
+export function orNull<In, Out>(value: In | undefined, fields: (value: In) => Out): Out | null {
   return value === undefined ? null : fields(value);
 }

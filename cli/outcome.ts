@@ -6,10 +6,12 @@ import { plural } from "../common/units.ts";
 import { type Run, RunState } from "../proto/gen/luksmith/v1/types.ts";
 import { runTitle } from "./run-text.ts";
 
-/** The error that a run ended with; undefined when it was done, or had nothing to do. */
-export function outcomeError(run: Run): LuksmithError | undefined {
+/**
+ * The error that a run ended with; undefined when it was done, or had nothing to do.
+ * @param hint the command that shows its log
+ */
+export function outcomeError(run: Run, hint = `luksmith log ${run.id}`): LuksmithError | undefined {
   const { error, state } = run;
-  const hint = `luksmith log ${run.id}`;
   switch (state) {
     case RunState.DONE:
     case RunState.SKIPPED:

@@ -13,6 +13,7 @@ import { addDoctorCommand } from "./commands/doctor.ts";
 import { addDrillCommand } from "./commands/drill.ts";
 import { addDuCommand } from "./commands/du.ts";
 import { addFindCommand } from "./commands/find.ts";
+import { addFleetCommand } from "./commands/fleet.ts";
 import { addHelpCommand } from "./commands/help.ts";
 import { addJobsCommand } from "./commands/jobs.ts";
 import { addKeyCommand } from "./commands/key.ts";
@@ -113,6 +114,7 @@ export function makeProgram(invocation: Invocation, output: ProgramOutput): Comm
   addCancelCommand(program, invocation);
   addAccessCommand(program, invocation);
   addAuditCommand(program, invocation);
+  addFleetCommand(program, invocation);
   addCompletionCommand(program, invocation);
   addHelpCommand(program);
   return program;

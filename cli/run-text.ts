@@ -61,7 +61,7 @@ export function stateStyle(state: RunState): Style {
   return state === RunState.INCOMPLETE || state === RunState.SKIPPED ? "yellow" : "red";
 }
 
-function stateCell({ state, retry }: Run): Cell {
+export function stateCell({ state, retry }: Run): Cell {
   if (retry?.nextAt !== undefined) return { text: "waiting", style: "yellow" };
   return { text: stateText(state), style: stateStyle(state) };
 }

@@ -30,6 +30,10 @@ export class StandardStream implements Screen {
     return this.isTTY ? this.#opened().columns : undefined;
   }
 
+  get rows(): number | undefined {
+    return this.isTTY ? this.#opened().rows : undefined;
+  }
+
   /** From now on Node's stream takes what there is no room for yet, and the program goes on meanwhile. */
   open(): void {
     this.#opened();

@@ -1,6 +1,6 @@
 /**
  * Where everything that the program says goes: results to standard output, progress and messages to standard error,
- * and one live line that is taken off the screen before anything else is written.
+ * and a live line, or several, that are taken off the screen before anything else is written.
  */
 
 import { styleText } from "node:util";
@@ -11,6 +11,7 @@ export type Style = "bold" | "dim" | "red" | "yellow" | "green";
 export interface Screen {
   readonly isTTY?: boolean;
   readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
   write(data: string | Uint8Array): boolean;
   open?(): void;
   drained?(): Promise<void>;
@@ -24,8 +25,11 @@ export interface Environment {
 }
 
 const defaultColumns = 80;
+const defaultRows = 24;
 /** Back to the first column, and erase to the end of the line (ECMA-48 EL). */
 const eraseLine = "\r\x1b[K";
+/** Erase to the end of the screen (ECMA-48 ED). */
+const eraseBelow = "\x1b[J";
 
 export class Terminal {
   /** Whether the live line can be shown. */
@@ -34,17 +38,18 @@ export class Terminal {
   readonly stderrIsTerminal: boolean;
   readonly #stdout: Screen;
   readonly #stderr: Screen;
+  readonly #isDumb: boolean;
   readonly #colour: boolean;
-  #shown = "";
+  #shown: readonly string[] = [];
 
   constructor(stdout: Screen, stderr: Screen, environment: Environment) {
     this.#stdout = stdout;
     this.#stderr = stderr;
-    const dumb = environment.TERM === "dumb";
+    this.#isDumb = environment.TERM === "dumb";
     this.stdoutIsTerminal = stdout.isTTY === true;
     this.stderrIsTerminal = stderr.isTTY === true;
-    this.live = this.stderrIsTerminal && !dumb;
-    this.#colour = !dumb && (environment.NO_COLOR ?? "") === "";
+    this.live = this.stderrIsTerminal && !this.#isDumb;
+    this.#colour = !this.#isDumb && (environment.NO_COLOR ?? "") === "";
   }
 
   /** Before something goes on beside the writing. */
@@ -80,21 +85,50 @@ export class Terminal {
     this.#stderr.write(text);
   }
 
-  /** Shows `line` in place of the live line before, cut so that it never wraps. Nothing where there is no terminal. */
-  showLive(line: string): void {
-    if (!this.live) return;
-    // the last column stays free: a terminal may wrap as soon as it is written to
-    const cut = fitColumns(line, (this.#stderr.columns || defaultColumns) - 1);
-    if (cut === this.#shown) return;
-    this.#shown = cut;
-    this.#stderr.write(eraseLine + cut);
+  /** Whether standard output can be drawn on anew. */
+  get canRedraw(): boolean {
+    return this.stdoutIsTerminal && !this.#isDumb;
   }
 
-  /** Takes the live line off the screen. */
+  /** Of standard output. */
+  get size(): { readonly rows: number; readonly columns: number } {
+    return { rows: this.#stdout.rows || defaultRows, columns: this.#stdout.columns || defaultColumns };
+  }
+
+  /** How many live lines there is room for. */
+  get liveRows(): number {
+    return (this.#stderr.rows || defaultRows) - 1;
+  }
+
+  /** Shows `line` in place of what was live before, cut so that it never wraps. Nothing where there is no terminal. */
+  showLive(line: string): void {
+    this.showPicture(line === "" ? [] : [line]);
+  }
+
+  /** The same with several lines, as many as there is room for. */
+  showPicture(lines: readonly string[]): void {
+    if (!this.live) return;
+    // the last column stays free: a terminal may wrap as soon as it is written to
+    const columns = (this.#stderr.columns || defaultColumns) - 1;
+    const cut = lines.slice(0, this.liveRows).map((line) => fitColumns(line, columns));
+    if (cut.length === this.#shown.length && cut.every((line, index) => line === this.#shown[index])) return;
+    const start = this.#toStart();
+    this.#shown = cut;
+    this.#stderr.write(start + cut.join("\n"));
+  }
+
+  /** Takes what is live off the screen. */
   clear(): void {
-    if (this.#shown === "") return;
-    this.#shown = "";
-    this.#stderr.write(eraseLine);
+    if (this.#shown.length === 0) return;
+    const start = this.#toStart();
+    this.#shown = [];
+    this.#stderr.write(start);
+  }
+
+  /** Back to where the first live line begins, with nothing left behind it. Source: ECMA-48, CUU. */
+  #toStart(): string {
+    const above = this.#shown.length - 1;
+    return above < 1 ? eraseLine : `\r\x1b[${above}A${eraseBelow}`;
   }
 
   /** For text on standard output. */

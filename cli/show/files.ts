@@ -4,6 +4,7 @@ import { showName } from "../../common/file-name.ts";
 import { escapeControls } from "../../common/quote.ts";
 import type { ListFilesRequest } from "../../proto/gen/luksmith/v1/agent.ts";
 import { type FileEntry, FileEntry_Type } from "../../proto/gen/luksmith/v1/types.ts";
+import type { BaseSession } from "../base-session.ts";
 import { fileJson } from "../json.ts";
 import { localTime } from "../local-time.ts";
 import type { Session } from "../session.ts";
@@ -18,7 +19,47 @@ const nul = Buffer.of(0);
 const mostSorted = 10_000;
 
 export async function showFiles(session: Session, request: ListFilesRequest, format: FileFormat): Promise<void> {
-  const show = (entry: FileEntry) => {
+  const list = new FileList(session, format, !request.recursive);
+  try {
+    await showStream(session, session.agent.listFiles(request, session.stop), (entry: FileEntry) => list.take(entry));
+  } finally {
+    list.end();
+  }
+}
+
+/** Files as they come, or sorted where that is possible. */
+export class FileList {
+  readonly #session: BaseSession;
+  readonly #format: FileFormat;
+  #gathered: FileEntry[] | undefined;
+
+  /** @param isSorted they are of one directory */
+  constructor(session: BaseSession, format: FileFormat, isSorted: boolean) {
+    this.#session = session;
+    this.#format = format;
+    this.#gathered = isSorted ? [] : undefined;
+  }
+
+  take(entry: FileEntry): void {
+    if (this.#gathered === undefined) {
+      this.#show(entry);
+      return;
+    }
+    this.#gathered.push(entry);
+    if (this.#gathered.length <= mostSorted) return;
+    for (const each of this.#gathered) this.#show(each);
+    this.#gathered = undefined;
+  }
+
+  end(): void {
+    const sorted = this.#gathered?.sort((one, other) => Buffer.compare(one.path, other.path)) ?? [];
+    this.#gathered = undefined;
+    for (const each of sorted) this.#show(each);
+  }
+
+  #show(entry: FileEntry): void {
+    const session = this.#session;
+    const format = this.#format;
     if (format === "names0" && !session.json) session.terminal.out(Buffer.concat([entry.path, nul]));
     else {
       session.result(
@@ -26,22 +67,6 @@ export async function showFiles(session: Session, request: ListFilesRequest, for
         () => `${format === "names" ? showName(entry.path) : longText(entry, format === "numeric")}\n`,
       );
     }
-  };
-  let gathered: FileEntry[] | undefined = request.recursive ? undefined : [];
-  const onEntry = (entry: FileEntry) => {
-    if (gathered === undefined) {
-      show(entry);
-      return;
-    }
-    gathered.push(entry);
-    if (gathered.length <= mostSorted) return;
-    gathered.forEach(show);
-    gathered = undefined;
-  };
-  try {
-    await showStream(session, session.agent.listFiles(request, session.stop), onEntry);
-  } finally {
-    gathered?.sort((one, other) => Buffer.compare(one.path, other.path)).forEach(show);
   }
 }
 

@@ -1,7 +1,7 @@
 /** How the events of a run are shown while it goes on. */
 
 import type { RunEvent } from "../../proto/gen/luksmith/v1/types.ts";
-import type { Session } from "../session.ts";
+import type { BaseSession } from "../base-session.ts";
 import { JsonView } from "./json-view.ts";
 import { LiveView } from "./live-view.ts";
 import { PlainView } from "./plain-view.ts";
@@ -12,7 +12,7 @@ export interface RunView {
   close(): void;
 }
 
-export function makeRunView(session: Session): RunView {
+export function makeRunView(session: BaseSession): RunView {
   if (session.json) return new JsonView(session.terminal);
   return session.terminal.live
     ? new LiveView(session.terminal, session.clock)

@@ -25,7 +25,7 @@ export function fleetCredentials({ authorities, own }: ClientTls): ChannelCreden
 }
 
 /** As tls.checkServerIdentity: what is wrong with the server. The authority is private, so host names prove nothing more. */
-function controllerFault(_host: string, certificate: PeerCertificate): Error | undefined {
+export function controllerFault(_host: string, certificate: PeerCertificate): Error | undefined {
   if (identityIn(certificate.subjectaltname)?.kind === "controller") return undefined;
   return new Error("the certificate is not a controller's");
 }

@@ -2,6 +2,25 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
+  fleetAlertJson,
+  fleetApplyJson,
+  fleetAuditJson,
+  fleetAuthoritiesJson,
+  fleetChannelJson,
+  fleetControllerJson,
+  fleetDispatchJson,
+  fleetJson,
+  fleetMachineJson,
+  fleetOperatorJson,
+  fleetRunJson,
+  fleetScheduleJson,
+  fleetSkippedJson,
+  fleetTokenJson,
+  fleetViewJson,
+  machineForgottenJson,
+  scheduleChangeJson,
+} from "../../../cli/fleet/json.ts";
+import {
   accessJson,
   auditJson,
   browseJson,
@@ -39,8 +58,31 @@ import {
   KeySlot_Role,
   RemoteFinding_Level,
 } from "../../../proto/gen/luksmith/v1/agent.ts";
+import {
+  AlertState,
+  DispatchState,
+  MachineState,
+  Role,
+  RotationPhase,
+  ScheduleChange_Kind,
+} from "../../../proto/gen/luksmith/v1/controller.ts";
 import { Difference, FoundPath, FoundVersion } from "../../../proto/gen/luksmith/v1/looking.ts";
 import { FileEntry_Type, Item_Action, type RunEvent, RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
+import {
+  sampleAlert,
+  sampleAuthorities,
+  sampleController,
+  sampleDispatch,
+  sampleFleet,
+  sampleFleetAudit,
+  sampleFleetRun,
+  sampleMachine,
+  sampleOperator,
+  sampleSchedule,
+  sampleToken,
+  sampleView,
+  sampleWork,
+} from "./fleet-samples.ts";
 import {
   after,
   ed25519Key,
@@ -270,6 +312,78 @@ const samples: Record<JsonType, JsonObject[]> = {
     auditJson(sampleAudit({ decision: AuditEntry_Decision.STARTED, run: "7f3a9c21", reason: "" })),
     auditJson(sampleAudit({ decision: AuditEntry_Decision.REFUSED, uid: undefined, pid: undefined, user: "" })),
   ],
+  fleet: [fleetJson(sampleFleet()), fleetJson(sampleFleet({ operator: undefined, time: undefined }))],
+  fleet_token: [
+    fleetTokenJson(sampleToken(), { secret: "s", line: "luksmith enroll" }),
+    fleetTokenJson(sampleToken({ name: "db01", namePattern: "", labels: [] })),
+    fleetTokenJson(sampleToken({ namePattern: "web-*" })),
+  ],
+  fleet_machine: [
+    fleetMachineJson(sampleMachine()),
+    fleetMachineJson(
+      sampleMachine({
+        name: "",
+        controller: "",
+        inventory: undefined,
+        trust: undefined,
+        jobs: [{ job: "srv", lastGood: undefined, last: undefined, maxAgeMs: 0, overdue: false, next: undefined }],
+        notice: "two agents have this identity",
+      }),
+    ),
+  ],
+  fleet_machine_forgotten: [machineForgottenJson("web01")],
+  fleet_schedule: [
+    fleetScheduleJson(sampleSchedule()),
+    fleetScheduleJson(
+      sampleSchedule({
+        work: sampleWork({ deadlineMs: 5, level: "quick", retry: { attempts: 3, waitMs: 1, longestWaitMs: 2 } }),
+        timezone: "",
+        maxAgeMs: 0,
+        maxConcurrent: 0,
+        maxConcurrentPerBackupHost: 0,
+        windows: [],
+        next: undefined,
+      }),
+    ),
+  ],
+  fleet_schedule_change: [
+    scheduleChangeJson({
+      schedule: "nightly",
+      kind: ScheduleChange_Kind.CHANGED,
+      fields: [{ field: "cron", before: "", after: "0 3 * * *" }],
+      machines: 3,
+    }),
+  ],
+  fleet_apply: [fleetApplyJson({ changes: [], warnings: ["matches nothing"], applied: true })],
+  fleet_dispatch: [
+    fleetDispatchJson(sampleDispatch({ run: sampleFleetRun(), error: detail })),
+    fleetDispatchJson(sampleDispatch({ work: undefined })),
+  ],
+  fleet_skipped: [fleetSkippedJson({ machine: "web02", reason: "is revoked" })],
+  fleet_run: [
+    fleetRunJson(sampleFleetRun({ progress: sampleProgress() })),
+    fleetRunJson(sampleFleetRun({ cause: { dispatchId: "d1", schedule: "", occurrence: undefined } })),
+    fleetRunJson(sampleFleetRun({ run: undefined, cause: undefined })),
+  ],
+  fleet_view: [
+    fleetViewJson(sampleView({ failing: [sampleFleetRun()] })),
+    fleetViewJson(sampleView({ fleet: undefined })),
+  ],
+  fleet_alert: [
+    fleetAlertJson(sampleAlert({ resolvedAt: after(1) })),
+    fleetAlertJson(sampleAlert({ machine: "", job: "", firedAt: undefined })),
+  ],
+  fleet_channel: [
+    fleetChannelJson({ channel: "mail", delivered: true, detail: "" }),
+    fleetChannelJson({ channel: "hook", delivered: false, detail: "status 500" }),
+  ],
+  fleet_operator: [fleetOperatorJson(sampleOperator({ scope: "env=prod" }), "/o"), fleetOperatorJson(sampleOperator())],
+  fleet_authorities: [fleetAuthoritiesJson(sampleAuthorities())],
+  fleet_controller: [fleetControllerJson(sampleController())],
+  fleet_audit: [
+    fleetAuditJson(sampleFleetAudit({ detail: "x" })),
+    fleetAuditJson(sampleFleetAudit({ operator: "", target: "" })),
+  ],
   error: [
     errorJson(new LuksmithError("locked", "in use", { hint: "wait" })),
     errorJson(new LuksmithError("internal", "oh")),
@@ -299,6 +413,15 @@ test("every section of the documentation is about something that is printed", ()
     "Key slot",
     "Job status",
     "Found version",
+    "Machine job",
+    "Work",
+    "Retry rule",
+    "Schedule window",
+    "Field change",
+    "Run cause",
+    "Progress",
+    "Authority",
+    "Machine phase",
   ];
   const prose = ["Results", "Events", "Objects inside others", "Error codes"];
   assert.deepEqual([...documentation.keys()].sort(), [...jsonTypes, ...inner, ...prose].sort());
@@ -306,7 +429,20 @@ test("every section of the documentation is about something that is printed", ()
 
 test("every word of every enumeration is documented", () => {
   const text = readFileSync(new URL("../../../docs/cli-json.md", import.meta.url), "utf8");
-  for (const names of [Verb, RunState, Item_Action, FileEntry_Type, Finding_Level, RemoteFinding_Level]) {
+  for (const names of [
+    Verb,
+    RunState,
+    Item_Action,
+    FileEntry_Type,
+    Finding_Level,
+    RemoteFinding_Level,
+    AlertState,
+    DispatchState,
+    MachineState,
+    Role,
+    RotationPhase,
+    ScheduleChange_Kind,
+  ]) {
     for (const name of Object.keys(names)) {
       if (name === "UNSPECIFIED" || name === "UNRECOGNIZED") continue;
       assert.ok(text.includes(`\`${name.toLowerCase()}\``), name);
