@@ -55,6 +55,6 @@ export interface RunRequest {
   readonly retry?: RetryPolicy;
   /** From its start to its end. Default: as long as it takes. */
   readonly deadlineMs?: number;
-  /** Told of the run before it is on record, and before anything of it happens. */
+  /** Told of the run before it is on record, and before anything of it happens. When it throws there is no run. */
   readonly registered?: (run: Run) => void;
 }

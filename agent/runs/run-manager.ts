@@ -88,9 +88,9 @@ export class RunManager {
       totals: undefined,
       retry: undefined,
     };
+    request.registered?.(run);
     const log = this.#log.child({ run: run.id, verb: verbWords(run.verb), volume: run.volume });
     log.info({ job: run.job, caller, dryRun: run.dryRun }, "run started");
-    request.registered?.(run);
     this.#onStarted(run, request.caller);
     const record = new EventRecord(run, this.#store, this.#clock);
     record.record({ $case: "started", value: { run } });

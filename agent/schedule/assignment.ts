@@ -1,7 +1,9 @@
 /** What a schedule asks of this machine, wherever it comes from: the configuration, or the controller of its fleet. */
 
+import { isName } from "../../common/config/names.ts";
 import { isTimezone, localTimezone } from "../../common/config/timezone.ts";
 import { LuksmithError } from "../../common/errors.ts";
+import { quoteText } from "../../common/quote.ts";
 import { cronFault } from "../../common/schedule/occurrences.ts";
 import type { RetryRule } from "../../common/schedule/retry-rule.ts";
 import { type ScheduleTimes, timesFaults } from "../../common/schedule/times-faults.ts";
@@ -21,9 +23,8 @@ export interface Assignment {
   readonly sinceMs: number | undefined;
 }
 
-/** A schedule of the fleet cannot be called like one of the configuration. */
+/** A schedule of the fleet cannot be called like one of the configuration: no name has a dot. */
 const ownPrefix = "jobs.";
-const longestName = 128;
 const dayMinutes = 24 * 60;
 const mostWindows = 100;
 
@@ -51,10 +52,8 @@ function retryOnWire(rule: RetryRule | undefined): Work["retry"] {
 /** @throws {LuksmithError} "config" for what no schedule can say, whatever the controller has let pass */
 export function readAssignment(given: ScheduleAssignment): Assignment {
   const { schedule, work, cron, splayMs, maxAgeMs, needsPermit, since } = given;
-  const refuse = (why: string) => new LuksmithError("config", `schedule ${JSON.stringify(schedule)}: ${why}`);
-  if (schedule === "" || schedule.length > longestName || schedule.startsWith(ownPrefix) || /\p{Cc}/u.test(schedule)) {
-    throw refuse("cannot be called so");
-  }
+  const refuse = (why: string) => new LuksmithError("config", `schedule ${quoteText(schedule)}: ${why}`);
+  if (!isName(schedule)) throw refuse("cannot be called so");
   if (work === undefined || !isVerbOfSchedules(work.verb)) throw refuse("asks for nothing that can be scheduled");
   const fault = cronFault(cron);
   if (fault !== undefined) throw refuse(`cron ${fault}`);

@@ -8,7 +8,7 @@
  */
 
 import type { Clock } from "../../common/clock.ts";
-import { asLuksmithError, type LuksmithError } from "../../common/errors.ts";
+import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
 import type { ScheduleAssignment, Work } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { type Run, RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
@@ -79,7 +79,7 @@ export class Scheduler {
     this.#assign(this.#own);
   }
 
-  /** From now on. What asks for no permit is not asked for one. */
+  /** Before anything is given that asks for permits: until then they are all granted. */
   usePermits(permit: Permit): void {
     this.#permit = permit;
   }
@@ -239,13 +239,21 @@ export class Scheduler {
     if (busy !== undefined) return this.#waitForVolume(task, busy);
     const giveBack = assignment.needsPermit ? await this.#ask(task) : () => undefined;
     if (giveBack === undefined) return;
+    let isLocked = false;
     try {
       // permits take their time: the window may have closed, or a newer occurrence have come
       const due = this.#due(task);
-      if (due !== undefined && !this.#closed.signal.aborted) await this.#run(task, due);
+      if (due !== undefined && this.#isCurrent(task)) isLocked = (await this.#run(task, due)) === "locked";
     } finally {
       giveBack();
     }
+    // somebody was quicker, or a run like this waits for another attempt
+    if (isLocked) await this.#waitForVolume(task, this.#parts.runs.busy(name.volume));
+  }
+
+  /** One that is not is begun by the task in its place, if at all, which would know nothing of what this one does. */
+  #isCurrent(task: ScheduledTask): boolean {
+    return !this.#closed.signal.aborted && this.#tasks.get(taskKey(task.name)) === task;
   }
 
   async #ask(task: ScheduledTask): Promise<(() => void) | undefined> {
@@ -263,30 +271,34 @@ export class Scheduler {
     }
   }
 
-  async #run(task: ScheduledTask, momentMs: number): Promise<void> {
+  async #run(task: ScheduledTask, momentMs: number): Promise<"locked" | undefined> {
     const { name, assignment } = task;
     const { job, volume } = name;
     const work = { ...assignment.work, job, volume: job === "" ? volume : "" };
     const caller = { uid: 0, name: `schedule ${name.schedule}` };
-    const registered = (run: Run) => this.#write(task, momentMs, run.id);
+    const registered = (run: Run) => {
+      if (!this.#isCurrent(task)) throw new LuksmithError("cancelled", "the schedule is no more");
+      this.#write(task, momentMs, run.id);
+    };
     let run: Run;
     try {
       ({ run } = await this.#parts.start(work, { caller, registered }));
     } catch (thrown) {
-      if (this.#closed.signal.aborted) return;
+      if (!this.#isCurrent(task)) return undefined;
       const error = asLuksmithError(thrown);
-      if (error.code === "locked") return this.#waitForVolume(task, this.#parts.runs.busy(volume));
+      if (error.code === "locked") return "locked";
       this.#refused(task, momentMs, error);
-      return;
+      return undefined;
     }
     await this.#parts.runs.wait(run.id);
     // one that ends because the agent stops is for the next agent
-    if (this.#closed.signal.aborted) return;
+    if (this.#closed.signal.aborted) return undefined;
     try {
       this.#parts.store.end(name, momentMs);
     } catch (error) {
       this.#complain(error, name);
     }
+    return undefined;
   }
 
   #refused(task: ScheduledTask, momentMs: number, error: LuksmithError): void {

@@ -117,11 +117,13 @@ test("an agent that was stopped in the run begins it again when it is back, as o
     await until(() => life.running() === 1);
     await life.end();
   }
-  const life = new ScheduledLife(directory, "2026-03-10T05:00:00Z").begin();
-  await until(() => states(life).length === 4 && life.running() === 0);
+  // a kill after that is the first one
+  await killAgent(t, directory, { at: "2026-03-10T05:00:00Z", where: "begun" });
+  const life = new ScheduledLife(directory, "2026-03-10T06:00:00Z").begin();
+  await until(() => states(life).length === 5 && life.running() === 0);
   await life.pass(30);
   const cancelled = RunState.CANCELLED;
-  assert.deepEqual(states(life), [cancelled, cancelled, cancelled, RunState.DONE]);
+  assert.deepEqual(states(life), [cancelled, cancelled, cancelled, RunState.INTERRUPTED, RunState.DONE]);
   await life.end();
 });
 

@@ -268,10 +268,32 @@ test("a schedule of the fleet that was given while the machine was off begins wi
   await life.end();
 });
 
+test("a schedule that changes while its backup is about to begin has it begun once", async (t) => {
+  const directory = stateDirectory(t);
+  const life: ScheduledLife = new ScheduledLife(directory, "2026-03-10T09:00:00Z", {
+    config: configText({}),
+    start: async (work, asked) => {
+      const isFirst = life.asked.push(work) === 1;
+      const since = new Date("2026-03-09T00:00:00Z");
+      const changed = ofFleet({ work: { verb: Verb.BACKUP, job: "srv", deadlineMs: 3_600_000 }, since });
+      if (isFirst) life.scheduler.setAssignments([changed]);
+      return { run: life.runs.start({ verb: work.verb, job: work.job, volume: "srv", ...asked }, life.work) };
+    },
+  }).begin();
+  const since = new Date("2026-03-09T00:00:00Z");
+  life.scheduler.setAssignments([ofFleet({ work: { verb: Verb.BACKUP, job: "srv" }, since })]);
+  await quiet();
+  await life.pass(5);
+  assert.equal(life.asked.length, 2);
+  assert.deepEqual(life.begun(), ["backup srv 03-10T09:00"]);
+  await life.end();
+});
+
 test("what no schedule can say is refused in words, whatever the controller has let pass", async (t) => {
   const life = new ScheduledLife(stateDirectory(t), "2026-03-10T01:00:00Z");
   for (const [changes, fault] of [
     [{ schedule: "" }, 'schedule "": cannot be called so'],
+    [{ schedule: "a\u202eb" }, 'schedule "a\\u{202e}b": cannot be called so'],
     [{ schedule: "jobs.home" }, 'schedule "jobs.home": cannot be called so'],
     [{ work: undefined }, 'schedule "nightly": asks for nothing that can be scheduled'],
     [{ work: { verb: Verb.REMOVE_KEY } }, 'schedule "nightly": asks for nothing that can be scheduled'],
