@@ -18,6 +18,7 @@ import { UserDatabase } from "./access/user-database.ts";
 import { AuditLog } from "./audit/audit-log.ts";
 import { Browses } from "./browse/browses.ts";
 import type { AgentConfig } from "./config/agent-config.ts";
+import { IdentityFile } from "./fleet/identity-file.ts";
 import { recallPastBackups, rememberToRecall } from "./recall/recall.ts";
 import { limited } from "./rpc/limited.ts";
 import { agentService } from "./rpc/service.ts";
@@ -83,6 +84,7 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
     audit,
     users,
     scheduler,
+    identity: new IdentityFile(config.stateDir),
     startedAt: systemClock.now(),
   });
   server.addService(AgentServiceService, limited(service, new Places(callsEach), access));

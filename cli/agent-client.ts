@@ -19,6 +19,7 @@ import {
   type EndBrowseRequest,
   type ExportRecoveryKitRequest,
   type GetRunRequest,
+  type JoinFleetRequest,
   type ListAuditRequest,
   type ListFilesRequest,
   type ListKeysRequest,
@@ -111,6 +112,8 @@ export class AgentClient {
   browse = (request: BrowseRequest) => this.#calls.unary(methods.browse, request, slowMs);
   endBrowse = (request: EndBrowseRequest) => this.#calls.unary(methods.endBrowse, request, slowMs);
   checkAccess = (request: CheckAccessRequest) => this.#calls.unary(methods.checkAccess, request, slowMs);
+  joinFleet = (request: JoinFleetRequest) => this.#calls.unary(methods.joinFleet, request, slowMs);
+  leaveFleet = () => this.#calls.unary(methods.leaveFleet, {}, quickMs);
 
   listAudit = (request: ListAuditRequest, signal: AbortSignal) =>
     this.#calls.stream(methods.listAudit, request, signal);

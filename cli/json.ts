@@ -19,8 +19,10 @@ import {
   type GetStatusResponse,
   type HostKey,
   type Job,
+  type JoinFleetResponse,
   type KeySlot,
   KeySlot_Role,
+  type LeaveFleetResponse,
   type ListKeysResponse,
   type RemoteFinding,
   RemoteFinding_Level,
@@ -96,6 +98,8 @@ export const jsonTypes = [
   "fleet_authorities",
   "fleet_controller",
   "fleet_audit",
+  "enrolled",
+  "left",
   "error",
 ] as const;
 
@@ -337,6 +341,14 @@ export function remoteJson(scan: ScanRemoteResponse): JsonObject {
 /** @param changed false when this very key was trusted before */
 export function remoteTrustedJson(remote: string, key: HostKey, changed: boolean): JsonObject {
   return { type: "remote_trusted", name: remote, changed, key: hostKeyFields(key) };
+}
+
+export function enrolledJson({ machineId, name, address }: JoinFleetResponse): JsonObject {
+  return { type: "enrolled", machine: machineId, name: name || null, address };
+}
+
+export function leftJson({ machineId }: LeaveFleetResponse): JsonObject {
+  return { type: "left", machine: machineId || null };
 }
 
 export function setupReportJson(report: SetupReport): JsonObject {

@@ -12,6 +12,7 @@ import { addDiffCommand } from "./commands/diff.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addDrillCommand } from "./commands/drill.ts";
 import { addDuCommand } from "./commands/du.ts";
+import { addEnrollCommand, addLeaveCommand } from "./commands/enroll.ts";
 import { addFindCommand } from "./commands/find.ts";
 import { addFleetCommand } from "./commands/fleet.ts";
 import { addHelpCommand } from "./commands/help.ts";
@@ -115,6 +116,8 @@ export function makeProgram(invocation: Invocation, output: ProgramOutput): Comm
   addAccessCommand(program, invocation);
   addAuditCommand(program, invocation);
   addFleetCommand(program, invocation);
+  addEnrollCommand(program, invocation);
+  addLeaveCommand(program, invocation);
   addCompletionCommand(program, invocation);
   addHelpCommand(program);
   return program;

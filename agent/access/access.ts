@@ -24,8 +24,11 @@ export interface AuthorizedCaller extends PolicyCaller, PeerCredentials {
 /** Looking root up would only add a way to fail. */
 const root: Account = { name: "root", groups: ["root"] };
 
-/** What is decided about beside the verbs that rules can grant: questions about rights, and whether there is room for one more. */
-export const otherDecidedVerbs = ["access", "connect", "call"] as const;
+/**
+ * What is decided about beside the verbs that rules can grant: questions about rights, whether there is room for one more, and what root
+ * alone may do.
+ */
+export const otherDecidedVerbs = ["access", "connect", "call", "enroll", "leave"] as const;
 type DecidedVerb = AccessVerb | (typeof otherDecidedVerbs)[number];
 
 /** What a decision is about, as it is written down. */
@@ -98,17 +101,17 @@ export class Access {
    * @throws {LuksmithError} "denied"
    */
   requireRoot(caller: AuthorizedCaller, verb: AccessVerb, target: AccessTarget = {}, wants?: string): AuthorizedCaller {
-    const what = wants === undefined ? "" : `: ${wants}`;
-    const decision: Decision =
-      caller.uid === 0
-        ? { allowed: true, because: `root may do everything${what}` }
-        : {
-            allowed: false,
-            reason: "only root may do this",
-            hint: "sudo luksmith ...",
-            because: `only root may do this, whatever the rules say${what}`,
-          };
-    return this.#insist(caller, verb, target, decision);
+    return this.#insist(caller, verb, target, rootAlone(caller, wants));
+  }
+
+  /**
+   * For a verb that rules do not know.
+   * @param wants what is asked for, as it is written down
+   * @throws {LuksmithError} "denied"
+   */
+  async authorizeRoot(peer: string, verb: "enroll" | "leave", wants: string): Promise<AuthorizedCaller> {
+    const caller = await this.#identify(peer, verb, {});
+    return this.#insist(caller, verb, {}, rootAlone(caller, wants));
   }
 
   /**
@@ -233,9 +236,21 @@ export class Access {
   }
 }
 
+function rootAlone({ uid }: PolicyCaller, wants: string | undefined): Decision {
+  const what = wants === undefined ? "" : `: ${wants}`;
+  if (uid === 0) return { allowed: true, because: `root may do everything${what}` };
+  return {
+    allowed: false,
+    reason: "only root may do this",
+    hint: "sudo luksmith ...",
+    because: `only root may do this, whatever the rules say${what}`,
+  };
+}
+
 /** What changes something is to leave a trace even when the power goes in the next moment. */
 function weightOf(verb: DecidedVerb, decision: "allowed" | "refused"): LineWeight {
-  if (decision === "refused" || !isAccessVerb(verb)) return "looks";
+  if (decision === "refused") return "looks";
+  if (!isAccessVerb(verb)) return verb === "enroll" || verb === "leave" ? "changes" : "looks";
   if (verb === "ls" || verb === "log" || verb === "audit") return "looks";
   return accessVerbs[verb].target === "listing" ? "looks" : "changes";
 }

@@ -6,6 +6,7 @@ import { adoptHandlers } from "./adopt-handlers.ts";
 import type { Agent } from "./agent.ts";
 import { browseHandlers } from "./browse-handlers.ts";
 import { doctorHandlers } from "./doctor-handlers.ts";
+import { fleetHandlers } from "./fleet-handlers.ts";
 import { jobHandlers } from "./job-handlers.ts";
 import { keyHandlers } from "./key-handlers.ts";
 import { listingHandlers } from "./listing-handlers.ts";
@@ -29,5 +30,6 @@ export function agentService(agent: Agent): AgentServiceServer {
     ...doctorHandlers(agent),
     ...accessHandlers(agent),
     ...browseHandlers(agent),
+    ...fleetHandlers(agent),
   };
 }

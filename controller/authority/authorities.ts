@@ -153,7 +153,7 @@ export class Authorities {
     await this.#store.transaction(async (database) => {
       if (!(await changeAuthoritySettings(database, phase, after))) {
         throw new LuksmithError("locked", "somebody else has just changed the authority", {
-          hint: "luksmith fleet authority shows how it is now",
+          hint: "luksmith fleet ca status shows how it is now",
         });
       }
       if (made !== undefined) await insertAuthority(database, made);

@@ -116,13 +116,13 @@ const moves: Readonly<Record<RotationPhase, Partial<Record<RotationStep, Move>>>
 function noSuchStep(phase: RotationPhase, step: RotationStep): LuksmithError {
   if (step === "start") {
     return new LuksmithError("exists", "the authority is being changed already", {
-      hint: "luksmith fleet authority shows how far that is; luksmith fleet authority rotate --next goes on",
+      hint: "luksmith fleet ca status shows how far that is; luksmith fleet ca rotate next goes on",
     });
   }
   const reason =
     step === "back" ? "the old authority is gone: there is no way back to it" : "no change of the authority has begun";
   return new LuksmithError("usage", phase === "none" ? reason : `nothing comes after ${phase}`, {
-    hint: "luksmith fleet authority rotate --start begins one",
+    hint: "luksmith fleet ca rotate start begins one",
   });
 }
 

@@ -16,17 +16,25 @@ export class Allowances {
     this.#rate = rate;
   }
 
-  /** @returns whether it may be done once more */
+  /** Whether it may be done once more. */
+  has(key: string): boolean {
+    return this.#now(key).left >= 1;
+  }
+
+  /** @returns whether it may be done once more, which then counts as done */
   take(key: string): boolean {
-    const nowMs = this.#clock.monotonicMs();
-    const before = this.#left.get(key) ?? { left: this.#rate.atOnce, sinceMs: nowMs };
-    const now = earned(before, this.#rate, nowMs);
+    const now = this.#now(key);
     const isAdmitted = now.left >= 1;
     // the newest last: whose turn is longest ago is forgotten first
     this.#left.delete(key);
     this.#left.set(key, isAdmitted ? { ...now, left: now.left - 1 } : now);
     if (this.#left.size > keysMax) this.#forgetOldest();
     return isAdmitted;
+  }
+
+  #now(key: string): Allowance {
+    const nowMs = this.#clock.monotonicMs();
+    return earned(this.#left.get(key) ?? { left: this.#rate.atOnce, sinceMs: nowMs }, this.#rate, nowMs);
   }
 
   #forgetOldest(): void {

@@ -26,6 +26,7 @@ import {
   browseJson,
   detachedJson,
   differenceJson,
+  enrolledJson,
   errorJson,
   eventJson,
   fileJson,
@@ -38,6 +39,7 @@ import {
   jsonTypes,
   keysJson,
   kitJson,
+  leftJson,
   recoveryPassphraseJson,
   remoteFindingJson,
   remoteJson,
@@ -384,6 +386,11 @@ const samples: Record<JsonType, JsonObject[]> = {
     fleetAuditJson(sampleFleetAudit({ detail: "x" })),
     fleetAuditJson(sampleFleetAudit({ operator: "", target: "" })),
   ],
+  enrolled: [
+    enrolledJson({ machineId: "4f0a9c", name: "web1", address: "fleet.example.net:7443" }),
+    enrolledJson({ machineId: "4f0a9c", name: "", address: "fleet.example.net:7443" }),
+  ],
+  left: [leftJson({ machineId: "4f0a9c" }), leftJson({ machineId: "" })],
   error: [
     errorJson(new LuksmithError("locked", "in use", { hint: "wait" })),
     errorJson(new LuksmithError("internal", "oh")),

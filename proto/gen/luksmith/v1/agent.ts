@@ -954,6 +954,32 @@ export interface EndBrowseResponse {
   run: Run | undefined;
 }
 
+export interface JoinFleetRequest {
+  /** As "host:port", in the order in which they are to be tried. */
+  addresses: string[];
+  token: string;
+  /** "sha256:" and the fingerprint of an authority: any of them is believed. */
+  authorities: string[];
+  /** The machine may be in a fleet already. */
+  replace: boolean;
+}
+
+export interface JoinFleetResponse {
+  machineId: string;
+  /** Empty while no operator has confirmed one. */
+  name: string;
+  /** Of the controller that has answered. */
+  address: string;
+}
+
+export interface LeaveFleetRequest {
+}
+
+export interface LeaveFleetResponse {
+  /** As which the fleet still knows it; empty when that could not be read any more. */
+  machineId: string;
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
@@ -9627,6 +9653,357 @@ export const EndBrowseResponse: MessageFns<EndBrowseResponse> = {
   },
 };
 
+function createBaseJoinFleetRequest(): JoinFleetRequest {
+  return { addresses: [], token: "", authorities: [], replace: false };
+}
+
+export const JoinFleetRequest: MessageFns<JoinFleetRequest> = {
+  encode(message: JoinFleetRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.addresses) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.token !== "") {
+      writer.uint32(18).string(message.token);
+    }
+    for (const v of message.authorities) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.replace !== false) {
+      writer.uint32(32).bool(message.replace);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JoinFleetRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJoinFleetRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.authorities.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.replace = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): JoinFleetRequest {
+    return {
+      addresses: globalThis.Array.isArray(object?.addresses)
+        ? object.addresses.map((e: any) => globalThis.String(e))
+        : [],
+      token: isSet(object.token) ? globalThis.String(object.token) : "",
+      authorities: globalThis.Array.isArray(object?.authorities)
+        ? object.authorities.map((e: any) => globalThis.String(e))
+        : [],
+      replace: isSet(object.replace) ? globalThis.Boolean(object.replace) : false,
+    };
+  },
+
+  toJSON(message: JoinFleetRequest): unknown {
+    const obj: any = {};
+    if (message.addresses?.length) {
+      obj.addresses = message.addresses;
+    }
+    if (message.token !== "") {
+      obj.token = message.token;
+    }
+    if (message.authorities?.length) {
+      obj.authorities = message.authorities;
+    }
+    if (message.replace !== false) {
+      obj.replace = message.replace;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<JoinFleetRequest>): JoinFleetRequest {
+    return JoinFleetRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<JoinFleetRequest>): JoinFleetRequest {
+    const message = createBaseJoinFleetRequest();
+    message.addresses = object.addresses?.map((e) => e) || [];
+    message.token = object.token ?? "";
+    message.authorities = object.authorities?.map((e) => e) || [];
+    message.replace = object.replace ?? false;
+    return message;
+  },
+};
+
+function createBaseJoinFleetResponse(): JoinFleetResponse {
+  return { machineId: "", name: "", address: "" };
+}
+
+export const JoinFleetResponse: MessageFns<JoinFleetResponse> = {
+  encode(message: JoinFleetResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.machineId !== "") {
+      writer.uint32(10).string(message.machineId);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.address !== "") {
+      writer.uint32(26).string(message.address);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JoinFleetResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJoinFleetResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.machineId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): JoinFleetResponse {
+    return {
+      machineId: isSet(object.machineId)
+        ? globalThis.String(object.machineId)
+        : isSet(object.machine_id)
+        ? globalThis.String(object.machine_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+    };
+  },
+
+  toJSON(message: JoinFleetResponse): unknown {
+    const obj: any = {};
+    if (message.machineId !== "") {
+      obj.machineId = message.machineId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<JoinFleetResponse>): JoinFleetResponse {
+    return JoinFleetResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<JoinFleetResponse>): JoinFleetResponse {
+    const message = createBaseJoinFleetResponse();
+    message.machineId = object.machineId ?? "";
+    message.name = object.name ?? "";
+    message.address = object.address ?? "";
+    return message;
+  },
+};
+
+function createBaseLeaveFleetRequest(): LeaveFleetRequest {
+  return {};
+}
+
+export const LeaveFleetRequest: MessageFns<LeaveFleetRequest> = {
+  encode(_: LeaveFleetRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaveFleetRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaveFleetRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): LeaveFleetRequest {
+    return {};
+  },
+
+  toJSON(_: LeaveFleetRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<LeaveFleetRequest>): LeaveFleetRequest {
+    return LeaveFleetRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<LeaveFleetRequest>): LeaveFleetRequest {
+    const message = createBaseLeaveFleetRequest();
+    return message;
+  },
+};
+
+function createBaseLeaveFleetResponse(): LeaveFleetResponse {
+  return { machineId: "" };
+}
+
+export const LeaveFleetResponse: MessageFns<LeaveFleetResponse> = {
+  encode(message: LeaveFleetResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.machineId !== "") {
+      writer.uint32(10).string(message.machineId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaveFleetResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaveFleetResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.machineId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LeaveFleetResponse {
+    return {
+      machineId: isSet(object.machineId)
+        ? globalThis.String(object.machineId)
+        : isSet(object.machine_id)
+        ? globalThis.String(object.machine_id)
+        : "",
+    };
+  },
+
+  toJSON(message: LeaveFleetResponse): unknown {
+    const obj: any = {};
+    if (message.machineId !== "") {
+      obj.machineId = message.machineId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LeaveFleetResponse>): LeaveFleetResponse {
+    return LeaveFleetResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LeaveFleetResponse>): LeaveFleetResponse {
+    const message = createBaseLeaveFleetResponse();
+    message.machineId = object.machineId ?? "";
+    return message;
+  },
+};
+
 export type AgentServiceService = typeof AgentServiceService;
 export const AgentServiceService = {
   getStatus: {
@@ -10001,6 +10378,26 @@ export const AgentServiceService = {
     responseSerialize: (value: EndBrowseResponse): Buffer => Buffer.from(EndBrowseResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): EndBrowseResponse => EndBrowseResponse.decode(value),
   },
+  /** Makes the machine one of a fleet: the agent makes a key, and has a controller issue a certificate. Root's alone, as the next. */
+  joinFleet: {
+    path: "/luksmith.v1.AgentService/JoinFleet" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: JoinFleetRequest): Buffer => Buffer.from(JoinFleetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): JoinFleetRequest => JoinFleetRequest.decode(value),
+    responseSerialize: (value: JoinFleetResponse): Buffer => Buffer.from(JoinFleetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): JoinFleetResponse => JoinFleetResponse.decode(value),
+  },
+  /** Removes the machine's key and certificate. What the controller knows of it stays there. */
+  leaveFleet: {
+    path: "/luksmith.v1.AgentService/LeaveFleet" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LeaveFleetRequest): Buffer => Buffer.from(LeaveFleetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LeaveFleetRequest => LeaveFleetRequest.decode(value),
+    responseSerialize: (value: LeaveFleetResponse): Buffer => Buffer.from(LeaveFleetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LeaveFleetResponse => LeaveFleetResponse.decode(value),
+  },
   /** What the rules say of a user and a verb, and why. */
   checkAccess: {
     path: "/luksmith.v1.AgentService/CheckAccess" as const,
@@ -10079,6 +10476,10 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   /** Shows a job's snapshots as a directory that the caller alone can enter, until the run ends. */
   browse: handleUnaryCall<BrowseRequest, BrowseResponse>;
   endBrowse: handleUnaryCall<EndBrowseRequest, EndBrowseResponse>;
+  /** Makes the machine one of a fleet: the agent makes a key, and has a controller issue a certificate. Root's alone, as the next. */
+  joinFleet: handleUnaryCall<JoinFleetRequest, JoinFleetResponse>;
+  /** Removes the machine's key and certificate. What the controller knows of it stays there. */
+  leaveFleet: handleUnaryCall<LeaveFleetRequest, LeaveFleetResponse>;
   /** What the rules say of a user and a verb, and why. */
   checkAccess: handleUnaryCall<CheckAccessRequest, CheckAccessResponse>;
   /** The audit log, oldest first. */
@@ -10612,6 +11013,38 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: EndBrowseResponse) => void,
+  ): ClientUnaryCall;
+  /** Makes the machine one of a fleet: the agent makes a key, and has a controller issue a certificate. Root's alone, as the next. */
+  joinFleet(
+    request: JoinFleetRequest,
+    callback: (error: ServiceError | null, response: JoinFleetResponse) => void,
+  ): ClientUnaryCall;
+  joinFleet(
+    request: JoinFleetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: JoinFleetResponse) => void,
+  ): ClientUnaryCall;
+  joinFleet(
+    request: JoinFleetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: JoinFleetResponse) => void,
+  ): ClientUnaryCall;
+  /** Removes the machine's key and certificate. What the controller knows of it stays there. */
+  leaveFleet(
+    request: LeaveFleetRequest,
+    callback: (error: ServiceError | null, response: LeaveFleetResponse) => void,
+  ): ClientUnaryCall;
+  leaveFleet(
+    request: LeaveFleetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: LeaveFleetResponse) => void,
+  ): ClientUnaryCall;
+  leaveFleet(
+    request: LeaveFleetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: LeaveFleetResponse) => void,
   ): ClientUnaryCall;
   /** What the rules say of a user and a verb, and why. */
   checkAccess(

@@ -1,0 +1,169 @@
+/**
+ * What the machine shows to a controller and whom it believes, in one file: key and certificate are replaced together or not at all, so
+ * that whatever is interrupted leaves a pair that works.
+ */
+
+import { createPrivateKey, type X509Certificate } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import * as z from "zod";
+import { syncDirectory, writeFileDurably } from "../../common/durable-file.ts";
+import { LuksmithError } from "../../common/errors.ts";
+import { parseAddress } from "../../common/fleet/address.ts";
+import { certificatesIn, issuerAmong, readCertificate } from "../../common/fleet/certificate.ts";
+import { readIfThere } from "../../common/if-there.ts";
+import { parseJson } from "../../common/parse-json.ts";
+import type { Credentials } from "../../proto/gen/luksmith/v1/fleet.ts";
+
+const identitySchema = z.strictObject({
+  format: z.literal(1),
+  machineId: z.string().min(1),
+  /** PEM, as the next two. */
+  certificate: z.string(),
+  /** PKCS #8. */
+  key: z.string(),
+  /** All that are trusted. */
+  authorities: z.string(),
+  /** "host:port", in the order in which they are to be tried. */
+  addresses: z.array(z.string()),
+});
+
+type StoredIdentity = z.infer<typeof identitySchema>;
+export type MachineIdentity = Readonly<Omit<StoredIdentity, "format">>;
+
+/** More are none that anybody would try. */
+const addressesMax = 32;
+
+export class IdentityFile {
+  readonly path: string;
+  readonly #onChange: () => void;
+  /** What changes the file reads it first: one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** @param onChange hears when the machine is enrolled, has another certificate, or has left */
+  constructor(stateDir: string, onChange: () => void = () => undefined) {
+    this.path = join(stateDir, "fleet", "identity.json");
+    this.#onChange = onChange;
+  }
+
+  /** @returns undefined when the machine is not enrolled @throws {LuksmithError} "config" when what is there cannot be used */
+  async read(): Promise<MachineIdentity | undefined> {
+    const text = await readIfThere(this.path);
+    if (text === undefined) return undefined;
+    const parsed = identitySchema.safeParse(parseJson(text));
+    if (parsed.success) {
+      const { format: _format, ...identity } = parsed.data;
+      return identity;
+    }
+    throw new LuksmithError("config", `the machine's identity in ${this.path} is damaged`, {
+      hint: "enrol again: luksmith enroll ADDRESS --token ... --ca ... --replace",
+    });
+  }
+
+  /**
+   * After the machine has enrolled.
+   * @param key that the request was made with
+   * @throws {LuksmithError} "refused" when what was issued does not fit
+   */
+  async enrolled(machineId: string, key: string, credentials: Credentials): Promise<void> {
+    const identity = issuedTo(machineId, key, credentials);
+    await this.#inTurn(() => this.#write(identity));
+    this.#onChange();
+  }
+
+  /**
+   * Another key and certificate for the same machine.
+   * @param ask gives the request (PKCS #10, DER) to a controller
+   * @throws what `ask` throws; {LuksmithError} "refused" when what it brings does not fit, "not_found" when the machine has left meanwhile
+   */
+  async renew(ask: (request: Uint8Array) => Promise<Credentials | undefined>): Promise<void> {
+    const before = await this.#required();
+    // the library that makes requests is large, and needed once in weeks
+    const { makeKeyAndRequest } = await import("../../common/fleet/certificate-request.ts");
+    const { key, request } = await makeKeyAndRequest();
+    const credentials = await ask(request);
+    if (credentials === undefined) throw new LuksmithError("refused", "the controller has issued no certificate");
+    const identity = issuedTo(before.machineId, key, credentials);
+    await this.#inTurn(async () => {
+      const now = await this.#required();
+      if (now.machineId === before.machineId) return this.#write(identity);
+      throw new LuksmithError("not_found", "the machine has been enrolled anew meanwhile");
+    });
+    this.#onChange();
+  }
+
+  /** What is left out stays as it is. @throws {LuksmithError} "refused" for what are no authorities or addresses */
+  async keepTrust(trust: { readonly authorities?: string; readonly addresses?: readonly string[] }): Promise<void> {
+    const { authorities, addresses } = trust;
+    if (authorities !== undefined) requireAuthorities(authorities);
+    await this.#inTurn(async () => {
+      const before = await this.#required();
+      await this.#write({
+        ...before,
+        authorities: authorities ?? before.authorities,
+        addresses: addresses === undefined ? before.addresses : requireAddresses(addresses),
+      });
+    });
+  }
+
+  /** The key goes with it. @returns the machine's id, empty if it could not be read; undefined when there was nothing */
+  async forget(): Promise<string | undefined> {
+    const machineId = await this.#inTurn(async () => {
+      const before = await this.read().catch(() => ({ machineId: "" }));
+      if (before === undefined) return undefined;
+      await rm(this.path, { force: true });
+      await syncDirectory(dirname(this.path));
+      return before.machineId;
+    });
+    if (machineId !== undefined) this.#onChange();
+    return machineId;
+  }
+
+  async #required(): Promise<MachineIdentity> {
+    const identity = await this.read();
+    if (identity !== undefined) return identity;
+    throw new LuksmithError("not_found", "the machine is in no fleet", {
+      hint: "luksmith enroll ADDRESS --token ... --ca ...",
+    });
+  }
+
+  async #write(identity: MachineIdentity): Promise<void> {
+    const stored: StoredIdentity = { format: 1, ...identity, addresses: [...identity.addresses] };
+    await writeFileDurably(this.path, `${JSON.stringify(stored, null, 2)}\n`, 0o600);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+}
+
+/** @throws {LuksmithError} "refused" unless it is this machine's, of this key, and by one of the authorities that come with it */
+function issuedTo(machineId: string, key: string, credentials: Credentials): MachineIdentity {
+  const { certificate, authorities, addresses } = credentials;
+  const [own] = certificatesIn(certificate);
+  const { identity } = readCertificate(own);
+  if (identity?.kind !== "machine" || identity.name !== machineId) throw unfit("it is another's");
+  if (!own.checkPrivateKey(createPrivateKey(key))) throw unfit("it is of another key");
+  if (issuerAmong(own, requireAuthorities(authorities)) === undefined)
+    throw unfit("no authority of the fleet signed it");
+  return { machineId, certificate, key, authorities, addresses: requireAddresses(addresses) };
+}
+
+function requireAuthorities(pem: string): readonly X509Certificate[] {
+  const authorities = certificatesIn(pem);
+  if (authorities.every(({ ca }) => ca)) return authorities;
+  throw new LuksmithError("refused", "the controller names an authority that is none");
+}
+
+function requireAddresses(addresses: readonly string[]): string[] {
+  if (addresses.length <= addressesMax && addresses.every((address) => parseAddress(address) !== undefined)) {
+    return [...addresses];
+  }
+  throw new LuksmithError("refused", "the controller names addresses that are none");
+}
+
+function unfit(why: string): LuksmithError {
+  return new LuksmithError("refused", `the certificate that the controller has issued cannot be used: ${why}`);
+}
