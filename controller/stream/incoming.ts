@@ -45,36 +45,42 @@ export function readRequest(bytes: Uint8Array, now: Date): Said {
 function check(said: Said, now: Date): void {
   switch (said.$case) {
     case "hello":
-      return checkHello(said.value);
+      checkHello(said.value);
+      break;
     case "heartbeat":
       said.value.running = said.value.running.slice(0, most.running);
-      return require(said.value.running.every(({ runId }) => runIdPattern.test(runId)), "the id of a run is none");
+      require(said.value.running.every(({ runId }) => runIdPattern.test(runId)), "the id of a run is none");
+      break;
     case "inventory":
-      return checkInventory(said.value);
+      checkInventory(said.value);
+      break;
     case "runReport":
       said.value.run = checkRun(said.value.run, now);
-      return require((said.value.cause?.schedule ?? "").length <= most.name &&
+      require((said.value.cause?.schedule ?? "").length <= most.name &&
         isIdOrNone(said.value.cause?.dispatchId), "the cause of a run is none");
+      break;
     case "runEvents":
       require(runIdPattern.test(said.value.runId), "the id of a run is none");
       require(said.value.events.length <= most.events, "too many events at once");
-      return require(said.value.events.every(
-        ({ seq }) => seq >= 1 && seq <= most.seq,
-      ), "the number of an event is none");
+      require(said.value.events.every(({ seq }) => seq >= 1 && seq <= most.seq), "the number of an event is none");
+      break;
     case "dispatchAnswer":
       require(idPattern.test(said.value.id), "the id of a dispatch is none");
-      return require(said.value.runId === "" || runIdPattern.test(said.value.runId), "the id of a run is none");
+      require(said.value.runId === "" || runIdPattern.test(said.value.runId), "the id of a run is none");
+      break;
     case "permitRequest":
     case "permitReturn": {
       const { schedule, occurrence, job, volume } = said.value;
       require(occurrence !== undefined, "a permit is for a moment");
       require(schedule !== "", "a permit is for a schedule");
-      return require([schedule, job, volume].every((name) => name.length <= most.name), "a name is too long");
+      require([schedule, job, volume].every((name) => name.length <= most.name), "a name is too long");
+      break;
     }
     case "reply":
-      return require(idPattern.test(said.value.id), "the id of a query is none");
+      require(idPattern.test(said.value.id), "the id of a query is none");
+      break;
     case "trust":
-      return checkTrust(said.value);
+      checkTrust(said.value);
   }
 }
 

@@ -1,0 +1,154 @@
+/**
+ * From the table of dispatches to the machines. What is in the table is all that counts: a controller that dies in the middle has
+ * another one send the same again, and the machine goes by the id.
+ */
+
+import type { Clock } from "../../common/clock.ts";
+import type { Log } from "../../common/log.ts";
+import {
+  cancelDispatches,
+  claimDispatches,
+  expireDispatches,
+  listCancelled,
+  listSilent,
+  type StoredDispatch,
+  takeUnanswered,
+} from "../store/dispatches.ts";
+import { News } from "../store/news.ts";
+import type { Store } from "../store/store.ts";
+import type { AgentSession } from "../stream/agent-session.ts";
+import type { Sessions } from "../stream/sessions.ts";
+
+/** A notice can be lost; and what is not begun in time has to be said so in time. */
+const lookEveryMs = 3000;
+/** In one transaction: the first are on their way while the others are claimed. */
+const claimAtOnce = 500;
+/** A machine writes a dispatch down before it answers. */
+const silentMs = 30_000;
+/** A machine that is away for longer has its order to cancel no more; the run is over by then, or has a deadline. */
+const cancelledForMs = 24 * 3_600_000;
+/** Clocks of several controllers, and transactions that were long in the making. */
+const marginMs = 60_000;
+
+export class Dispatcher {
+  readonly #store: Store;
+  readonly #sessions: Sessions;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #stopped = new AbortController();
+  /** Cancel orders that were sent, by dispatch, with when that was. */
+  readonly #cancelled = new Map<string, number>();
+  #cancelledSinceMs: number;
+  #repeatedMs = 0;
+  #following: Promise<void> = Promise.resolve();
+
+  constructor(store: Store, sessions: Sessions, clock: Clock, log: Log) {
+    this.#store = store;
+    this.#sessions = sessions;
+    this.#clock = clock;
+    this.#log = log;
+    this.#cancelledSinceMs = clock.now().getTime();
+  }
+
+  follow(): void {
+    this.#following = this.#follow();
+  }
+
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    await this.#following;
+  }
+
+  /** All that the machine has not answered, and what it has begun in vain. */
+  async begin(session: AgentSession): Promise<void> {
+    const nowMs = this.#clock.now().getTime();
+    const { machineId } = session;
+    const { unanswered, cancelled } = await this.#sessions.journal.run(async (transaction) => ({
+      unanswered: await takeUnanswered(transaction, machineId, nowMs),
+      cancelled: await listCancelled(transaction, { machineId }, nowMs - cancelledForMs),
+    }));
+    for (const dispatch of unanswered) send(session, dispatch);
+    for (const dispatch of cancelled) sendCancel(session, dispatch);
+  }
+
+  /**
+   * Wanted no more: what is queued is not sent, what runs is told to end, wherever the machine is connected.
+   * @returns those that this has changed, as they are now
+   */
+  async cancel(ids: readonly string[], operator: string): Promise<StoredDispatch[]> {
+    const nowMs = this.#clock.now().getTime();
+    const cancelled = await cancelDispatches(this.#store.database, ids, operator, nowMs);
+    for (const batch of new Set(cancelled.map((dispatch) => dispatch.batch)))
+      this.#store.notices.tell("dispatch", batch);
+    return cancelled;
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#stopped;
+    using news = new News(this.#store.notices, "dispatch", this.#clock);
+    while (!signal.aborted) {
+      try {
+        await this.#look();
+      } catch (error) {
+        this.#log.warn({ err: error }, "dispatches wait for the database");
+      }
+      await news.next(lookEveryMs, signal);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { database } = this.#store;
+    const nowMs = this.#clock.now().getTime();
+    const expired = await expireDispatches(database, nowMs);
+    for (const batch of expired) this.#store.notices.tell("dispatch", batch);
+    if (this.#sessions.count === 0) return;
+    await this.#claim(nowMs);
+    await this.#cancelWhatRuns(nowMs);
+    if (nowMs - this.#repeatedMs < silentMs) return;
+    this.#repeatedMs = nowMs;
+    const silent = await listSilent(database, this.#sessions.controllerId, nowMs - silentMs, nowMs);
+    for (const dispatch of silent) this.#send(dispatch);
+  }
+
+  async #claim(nowMs: number): Promise<void> {
+    for (;;) {
+      const claimed = await this.#store.transaction((transaction) =>
+        claimDispatches(transaction, this.#store.kind, this.#sessions.controllerId, nowMs, claimAtOnce),
+      );
+      for (const dispatch of claimed) this.#send(dispatch);
+      for (const batch of new Set(claimed.map((dispatch) => dispatch.batch)))
+        this.#store.notices.tell("dispatch", batch);
+      if (claimed.length < claimAtOnce || this.#stopped.signal.aborted) return;
+    }
+  }
+
+  async #cancelWhatRuns(nowMs: number): Promise<void> {
+    const whose = { controllerId: this.#sessions.controllerId };
+    const cancelled = await listCancelled(this.#store.database, whose, this.#cancelledSinceMs - marginMs);
+    for (const dispatch of cancelled) {
+      if (this.#cancelled.has(dispatch.id)) continue;
+      this.#cancelled.set(dispatch.id, nowMs);
+      const session = this.#sessions.of(dispatch.machineId);
+      if (session !== undefined) sendCancel(session, dispatch);
+    }
+    this.#cancelledSinceMs = nowMs;
+    for (const [id, sentMs] of this.#cancelled) if (nowMs - sentMs > 2 * marginMs) this.#cancelled.delete(id);
+  }
+
+  /** A machine that has gone since is sent it when it comes again. */
+  #send(dispatch: StoredDispatch): void {
+    const session = this.#sessions.of(dispatch.machineId);
+    if (session !== undefined) send(session, dispatch);
+  }
+}
+
+function send(session: AgentSession, { id, work, expiresMs, createdBy }: StoredDispatch): void {
+  session.send({ $case: "dispatch", value: { id, work, notAfter: new Date(expiresMs), operator: createdBy } });
+}
+
+function sendCancel(session: AgentSession, { id, runId, cancelledBy }: StoredDispatch): void {
+  session.send({
+    $case: "cancelOrder",
+    value: { dispatchId: id, runId: runId ?? "", operator: cancelledBy ?? "" },
+  });
+}

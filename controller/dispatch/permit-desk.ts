@@ -1,0 +1,123 @@
+/** Gives machines leave to begin scheduled runs, as far as the schedules' limits go, and takes it back. */
+
+import type { Clock } from "../../common/clock.ts";
+import type { Log } from "../../common/log.ts";
+import type { PermitRequest, PermitReturn } from "../../proto/gen/luksmith/v1/fleet.ts";
+import { News } from "../store/news.ts";
+import { askPermit, grantPermits, keepPermits, listPermits, type PermitKey, returnPermit } from "../store/permits.ts";
+import type { Store } from "../store/store.ts";
+import type { AgentSession } from "../stream/agent-session.ts";
+import type { FleetRules } from "../stream/fleet-rules.ts";
+import type { Sessions } from "../stream/sessions.ts";
+import { grantable } from "./grantable.ts";
+
+/** A notice can be lost. */
+const lookEveryMs = 10_000;
+/** A machine that is not heard of for so long has its permits no more; one whose connection broke is back by then. */
+const keptMs = 5 * 60_000;
+const keepEveryMs = 60_000;
+/** Whatever a machine says: it would hold up the others for ever. */
+const longestMs = 24 * 3_600_000;
+/** News come in crowds. */
+const gatherMs = 20;
+/** One each for its jobs and schedules; more are asked for by nobody who means them. */
+const mostEach = 1000;
+
+export class PermitDesk {
+  readonly #store: Store;
+  readonly #sessions: Sessions;
+  readonly #rules: FleetRules;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #stopped = new AbortController();
+  #keptMs = 0;
+  #following: Promise<void> = Promise.resolve();
+
+  constructor(store: Store, sessions: Sessions, rules: FleetRules, clock: Clock, log: Log) {
+    this.#store = store;
+    this.#sessions = sessions;
+    this.#rules = rules;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  follow(): void {
+    this.#following = this.#follow();
+  }
+
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    await this.#following;
+  }
+
+  /** It is told when it may, which may be at once. */
+  async ask(session: AgentSession, request: PermitRequest): Promise<void> {
+    const key = keyOf(session, request);
+    if (key === undefined || session.machine?.state !== "active") return;
+    const askedMs = this.#clock.now().getTime();
+    const { backupHost } = request;
+    // a machine that asks again has not heard of its permit
+    session.ungrant(key);
+    const isTooMany = await this.#sessions.journal.run(async (transaction) => {
+      if ((await listPermits(transaction, session.machineId)).length >= mostEach) return true;
+      await askPermit(transaction, { ...key, backupHost, askedMs, expiresMs: askedMs + keptMs });
+      return false;
+    });
+    if (isTooMany) this.#log.warn({ machine: session.machineId }, "a machine asks for more permits than there can be");
+    else this.#store.notices.tell("permit", session.machineId);
+  }
+
+  async giveBack(session: AgentSession, permit: PermitReturn): Promise<void> {
+    const key = keyOf(session, permit);
+    if (key === undefined) return;
+    session.ungrant(key);
+    const wasThere = await this.#sessions.journal.run((transaction) => returnPermit(transaction, key));
+    if (wasThere) this.#store.notices.tell("permit", session.machineId);
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#stopped;
+    using news = new News(this.#store.notices, "permit", this.#clock);
+    while (!signal.aborted) {
+      try {
+        await this.#look();
+      } catch (error) {
+        this.#log.warn({ err: error }, "permits wait for the database");
+      }
+      await news.next(lookEveryMs, signal);
+      await this.#clock.sleep(gatherMs, signal).catch(() => undefined);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const nowMs = this.#clock.now().getTime();
+    const { database } = this.#store;
+    const { controllerId } = this.#sessions;
+    if (nowMs - this.#keptMs > keepEveryMs) {
+      await keepPermits(database, controllerId, nowMs + keptMs, nowMs - longestMs);
+      this.#keptMs = nowMs;
+    }
+    const waiting = await listPermits(database);
+    if (waiting.some(({ grantedMs, expiresMs }) => grantedMs === undefined || expiresMs <= nowMs)) {
+      const limits = await this.#rules.permitLimits();
+      const granted = await this.#store.transaction((transaction) =>
+        grantPermits(transaction, nowMs, (those, has) => grantable(those, has, limits)),
+      );
+      // whose streams other controllers have
+      for (const { machineId } of granted) {
+        if (this.#sessions.of(machineId) === undefined) this.#store.notices.tell("permit", machineId);
+      }
+    }
+    for (const permit of await listPermits(database)) {
+      if (permit.grantedMs !== undefined) this.#sessions.of(permit.machineId)?.grant(permit);
+    }
+  }
+}
+
+function keyOf(
+  { machineId }: AgentSession,
+  { schedule, occurrence, job, volume }: PermitReturn,
+): PermitKey | undefined {
+  if (occurrence === undefined) return undefined;
+  return { schedule, occurrenceMs: occurrence.getTime(), machineId, job, volume };
+}

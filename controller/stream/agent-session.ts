@@ -1,0 +1,429 @@
+/**
+ * One agent's stream, from its Hello to its end. What it says is taken one message after another, and the next is not read before
+ * the last is stored: an agent that is faster than the database waits.
+ */
+
+import type { Clock } from "../../common/clock.ts";
+import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
+import type { Log } from "../../common/log.ts";
+import {
+  type DispatchAnswer,
+  type Heartbeat,
+  type Hello,
+  Inventory,
+  type NewTrust,
+  type PermitRequest,
+  type PermitReturn,
+  type Query,
+  type Reply,
+  type RunEvents,
+  type RunProgress,
+  type RunReport,
+  type Schedules,
+  Trust,
+} from "../../proto/gen/luksmith/v1/fleet.ts";
+import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
+import { setJobs } from "../store/job-states.ts";
+import {
+  type BegunStream,
+  beginStream,
+  changeMachine,
+  endStream,
+  type MachineHead,
+  type MachineNow,
+  type Seen,
+  setInventory,
+  setSchedulesRevision,
+  setTrust,
+} from "../store/machines.ts";
+import { dropPermits, type Permit, type PermitKey } from "../store/permits.ts";
+import type { Database } from "../store/schema.ts";
+import { type AgentCall, AgentWire, type ToAgent } from "./agent-wire.ts";
+import type { FlowAllowance } from "./flow-allowance.ts";
+import { isOtherInterval, isSilent } from "./heartbeat.ts";
+import { encodeEvent, readRequest, type Said } from "./incoming.ts";
+import type { Journal, Recording } from "./journal.ts";
+import { Queries } from "./queries.ts";
+
+/** Who the agent is, as its certificate says, and where its connection comes from. */
+export interface AgentPeer {
+  readonly machineId: string;
+  readonly address: string;
+}
+
+export type GoodbyeReason = "revoked" | "replaced" | "stopping" | "limit" | "protocol";
+
+/** What a session does not decide itself. */
+export interface SessionHost {
+  readonly controllerId: string;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Log;
+  heartbeatMs(): number;
+  seen(seen: Seen): void;
+  assignmentsFor(machine: MachineHead): Promise<Schedules>;
+  /** What it is to be told of the fleet's trust; undefined: nothing. */
+  trustFor(trust: Trust): Promise<NewTrust | undefined>;
+  begun(session: AgentSession, begun: BegunStream): void;
+  ended(session: AgentSession): void;
+  /** Ends the connections of a machine, whatever they are for. */
+  cut(machineId: string): void;
+  /** It can be given work from now on. */
+  ready(session: AgentSession): Promise<void>;
+  permitAsked(session: AgentSession, request: PermitRequest): Promise<void>;
+  permitReturned(session: AgentSession, permit: PermitReturn): Promise<void>;
+  /** Something about a machine has changed that others may want to know of. */
+  changed(machineId: string): void;
+}
+
+/** Runs of which is remembered how far they are recorded; an agent has a few under way. */
+const mostRuns = 256;
+/** Two agents with one identity would take the stream from one another all the time. */
+const replacedRetryMs = 60_000;
+const failedRetryMs = 10_000;
+
+/** greeting -> open -> ending; or greeting -> ending. */
+type State =
+  | { readonly name: "greeting" }
+  | { readonly name: "open"; readonly stream: number; readonly machine: MachineHead }
+  | { readonly name: "ending"; readonly stream: number | undefined };
+
+export class AgentSession {
+  readonly machineId: string;
+  readonly address: string;
+  readonly #wire: AgentWire;
+  readonly #host: SessionHost;
+  readonly #allowance: FlowAllowance;
+  readonly #log: Log;
+  readonly #queries: Queries;
+  readonly #recordedSeqs = new Map<string, number>();
+  /** Permits that it has been told of. */
+  readonly #granted = new Set<string>();
+  #state: State = { name: "greeting" };
+  #instance = "";
+  #toldMs: number;
+  #running: readonly RunProgress[] = [];
+  #inventory = Inventory.create();
+  #schedules: Schedules | undefined;
+  #revision = "";
+  #pushing: Promise<void> = Promise.resolve();
+  #trust = Trust.create();
+  #toldTrust = "";
+
+  constructor(call: AgentCall, { machineId, address }: AgentPeer, allowance: FlowAllowance, host: SessionHost) {
+    this.machineId = machineId;
+    this.address = address;
+    this.#wire = new AgentWire(call, host.clock);
+    this.#host = host;
+    this.#allowance = allowance;
+    this.#log = host.log.child({ machine: machineId, address });
+    this.#toldMs = host.heartbeatMs();
+    this.#queries = new Queries((kind) => this.send(kind), host.clock);
+  }
+
+  get instance(): string {
+    return this.#instance;
+  }
+
+  get inventory(): Inventory {
+    return this.#inventory;
+  }
+
+  /** Its newest word on each run under way. */
+  get running(): readonly RunProgress[] {
+    return this.#running;
+  }
+
+  /** undefined: it has not said Hello, or is ending. */
+  get machine(): MachineHead | undefined {
+    return this.#state.name === "open" ? this.#state.machine : undefined;
+  }
+
+  isSilent(nowMs: number): boolean {
+    const { waitingSinceMs } = this.#wire;
+    return waitingSinceMs !== undefined && isSilent(waitingSinceMs, this.#toldMs, nowMs);
+  }
+
+  send(kind: ToAgent): void {
+    this.#wire.send(kind);
+  }
+
+  /** As {@link Queries.ask}. */
+  ask(query: Query, signal: AbortSignal): AsyncGenerator<Reply, void, undefined> {
+    return this.#queries.ask(query, signal);
+  }
+
+  /** Until the stream has ended. Never rejects. */
+  async run(): Promise<void> {
+    await this.#wire.read((bytes) => this.#take(bytes).catch((thrown: unknown) => this.#fail(thrown)));
+    const { stream } = this.#state.name === "greeting" ? { stream: undefined } : this.#state;
+    this.#state = { name: "ending", stream };
+    this.#wire.close();
+    this.#queries.close();
+    this.#host.ended(this);
+    if (stream === undefined) return;
+    const ending = this.#host.journal.run((transaction) => endStream(transaction, this.machineId, stream));
+    await ending.catch((error: unknown) => this.#log.debug({ err: error }, "the end of a stream was not written down"));
+  }
+
+  /** @returns whether the agent was still there */
+  end(reason: GoodbyeReason, message: string, retryAfterMs = 0): Promise<boolean> {
+    const stream = this.#state.name === "greeting" ? undefined : this.#state.stream;
+    this.#state = { name: "ending", stream };
+    return this.#wire.sayGoodbye({ reason, message, retryAfterMs });
+  }
+
+  /** Another agent with this identity has come, or the same one again. */
+  async replacedBy(other: { readonly instance: string; readonly address: string }): Promise<void> {
+    const mine = { instance: this.#instance, address: this.address };
+    const names = `${nameOf(mine)}, cut off, and ${nameOf(other)}`;
+    const isSame = other.instance === mine.instance;
+    const message = isSame ? "the agent has connected again" : `two agents have this identity: ${names}`;
+    const wasThere = await this.end("replaced", message, replacedRetryMs);
+    // one that was lost without a word is no second one
+    if (isSame || !wasThere) return;
+    this.#log.warn({ mine, other }, "two agents have the identity of one machine");
+    const notice = `two agents have this machine's identity: ${names}`;
+    await this.#write((transaction) => changeMachine(transaction, this.machineId, { notice }));
+    this.#host.changed(this.machineId);
+  }
+
+  /** What the store says of the machine by now. */
+  async review(now: MachineNow | undefined): Promise<void> {
+    if (this.#state.name !== "open") return;
+    if (now === undefined || now.state === "revoked") {
+      await this.end("revoked", "this machine is not of the fleet any more");
+      this.#host.cut(this.machineId);
+      return;
+    }
+    if (now.stream !== this.#state.stream) {
+      await this.replacedBy(now);
+      return;
+    }
+    const before = this.#state.machine;
+    const { id, name, hostname, state, labels, enrolledMs } = now;
+    this.#state = { ...this.#state, machine: { id, name, hostname, state, labels, enrolledMs } };
+    if (before.name !== name || before.state !== state) this.#welcome();
+    await this.pushSchedules();
+    if (before.state !== "active" && state === "active") await this.#host.ready(this);
+  }
+
+  /** Unless the agent has those already. */
+  pushSchedules(): Promise<void> {
+    const pushing = this.#pushing.then(() => this.#pushSchedules());
+    this.#pushing = pushing.catch(() => undefined);
+    return pushing;
+  }
+
+  async pushTrust(): Promise<void> {
+    const order = await this.#host.trustFor(this.#trust);
+    const told = order === undefined ? "" : JSON.stringify(order);
+    if (order !== undefined && told !== this.#toldTrust) this.send({ $case: "newTrust", value: order });
+    this.#toldTrust = told;
+  }
+
+  /** Once for each that it has asked for. */
+  grant(permit: Permit): void {
+    const key = keyOf(permit);
+    if (this.#granted.has(key)) return;
+    this.#granted.add(key);
+    const { schedule, occurrenceMs, job, volume } = permit;
+    this.send({ $case: "permitGrant", value: { schedule, occurrence: new Date(occurrenceMs), job, volume } });
+  }
+
+  /** It may be told again. */
+  ungrant(permit: PermitKey): void {
+    this.#granted.delete(keyOf(permit));
+  }
+
+  async #take(bytes: Uint8Array): Promise<void> {
+    const said = readRequest(bytes, this.#host.clock.now());
+    await this.#hear(said);
+    const waitMs = this.#allowance.take(said.$case === "runEvents" ? said.value.events.length : 1, bytes.length);
+    if (waitMs > 0) await this.#host.clock.sleep(waitMs, this.#wire.over);
+  }
+
+  async #hear(said: Said): Promise<void> {
+    if (said.$case === "hello") return this.#greet(said.value);
+    if (this.#state.name === "greeting") throw new LuksmithError("usage", "the first message is Hello");
+    switch (said.$case) {
+      case "heartbeat":
+        return this.#beat(said.value);
+      case "inventory":
+        return this.#takeInventory(said.value);
+      case "runReport":
+        return this.#report(said.value);
+      case "runEvents":
+        return this.#events(said.value);
+      case "dispatchAnswer":
+        return this.#answer(said.value);
+      case "permitRequest":
+        return this.#host.permitAsked(this, said.value);
+      case "permitReturn":
+        return this.#host.permitReturned(this, said.value);
+      case "reply":
+        return this.#queries.deliver(said.value);
+      case "trust":
+        this.#trust = said.value;
+        await this.#write((transaction) => setTrust(transaction, this.machineId, said.value));
+        return this.pushTrust();
+    }
+  }
+
+  async #greet(hello: Hello): Promise<void> {
+    if (this.#state.name !== "greeting") throw new LuksmithError("usage", "Hello comes once");
+    const { machineId, address } = this;
+    const { controllerId, clock } = this.#host;
+    this.#instance = hello.instance;
+    this.#inventory = hello.inventory ?? Inventory.create();
+    this.#trust = hello.trust ?? Trust.create();
+    this.#revision = hello.schedulesRevision;
+    const nowMs = clock.now().getTime();
+    const { instance, version, hostname, schedulesRevision } = hello;
+    const facts = { instance, version, hostname, schedulesRevision, inventory: this.#inventory, trust: this.#trust };
+    const clockSkewMs = skewOf(hello.time, nowMs);
+    const begun = await this.#write(async (transaction) => {
+      const begin = await beginStream(transaction, { machineId, controllerId, address, nowMs, clockSkewMs, ...facts });
+      if (begin === undefined) return undefined;
+      await setJobs(transaction, machineId, facts.inventory.jobs, nowMs);
+      // an agent that was started anew has none of the runs that they were for
+      if (begin.isAnew) await dropPermits(transaction, machineId);
+      return begin;
+    });
+    if (begun === undefined) {
+      this.#leave("revoked", "this machine is not of the fleet any more");
+      return;
+    }
+    if (this.#state.name !== "greeting") {
+      // it was told to end meanwhile
+      this.#state = { name: "ending", stream: begun.stream };
+      return;
+    }
+    this.#state = { name: "open", stream: begun.stream, machine: begun.machine };
+    this.#host.begun(this, begun);
+    this.#welcome();
+    await this.pushTrust();
+    await this.pushSchedules();
+    if (begun.machine.state === "active") await this.#host.ready(this);
+  }
+
+  #welcome(): void {
+    if (this.#state.name !== "open") return;
+    this.#toldMs = this.#host.heartbeatMs();
+    this.send({
+      $case: "welcome",
+      value: {
+        machineId: this.machineId,
+        name: this.#state.machine.name ?? "",
+        time: this.#host.clock.now(),
+        heartbeatEvery: { intervalMs: this.#toldMs },
+        controller: this.#host.controllerId,
+      },
+    });
+  }
+
+  async #beat({ time, running }: Heartbeat): Promise<void> {
+    const seenMs = this.#host.clock.now().getTime();
+    this.#host.seen({ machineId: this.machineId, seenMs, clockSkewMs: skewOf(time, seenMs) });
+    this.#running = running;
+    const wantedMs = this.#host.heartbeatMs();
+    if (!isOtherInterval(this.#toldMs, wantedMs)) return;
+    this.#toldMs = wantedMs;
+    this.send({ $case: "heartbeatEvery", value: { intervalMs: wantedMs } });
+  }
+
+  async #takeInventory(inventory: Inventory): Promise<void> {
+    this.#inventory = inventory;
+    const nowMs = this.#host.clock.now().getTime();
+    await this.#write(async (transaction) => {
+      await setInventory(transaction, this.machineId, inventory);
+      await setJobs(transaction, this.machineId, inventory.jobs, nowMs);
+    });
+  }
+
+  async #report(report: RunReport): Promise<void> {
+    const run = report.run;
+    if (run === undefined) return;
+    const ended = run.state !== RunState.RUNNING;
+    await this.#record({ reports: [report] });
+    this.send({ $case: "recorded", value: { runId: run.id, seq: this.#recordedSeqs.get(run.id) ?? 0, ended } });
+    if (!ended) return;
+    this.#recordedSeqs.delete(run.id);
+    this.#running = this.#running.filter(({ runId }) => runId !== run.id);
+  }
+
+  async #events({ runId, events }: RunEvents): Promise<void> {
+    const { machineId } = this;
+    const rows = events.map((event) => ({ machineId, runId, seq: event.seq, event: encodeEvent(event) }));
+    await this.#record({ events: rows });
+    const seq = Math.max(this.#recordedSeqs.get(runId) ?? 0, ...events.map((event) => event.seq));
+    this.#remember(runId, seq);
+    this.send({ $case: "recorded", value: { runId, seq, ended: false } });
+  }
+
+  async #answer({ id, runId, error }: DispatchAnswer): Promise<void> {
+    const answer = { machineId: this.machineId, dispatchId: id, runId: runId || undefined, error };
+    await this.#record({ answers: [answer] });
+    this.send({ $case: "recorded", value: { runId: id, seq: 0, ended: false } });
+  }
+
+  async #record(what: Partial<Pick<Recording, "reports" | "events" | "answers">>): Promise<void> {
+    const { machineId } = this;
+    const deadlineOf = (schedule: string) =>
+      this.#schedules?.assignments.find((each) => each.schedule === schedule)?.work?.deadlineMs;
+    const nothing = { reports: [], events: [], answers: [] };
+    const unwanted = await this.#host.journal.record({ machineId, deadlineOf, ...nothing, ...what });
+    for (const value of unwanted) this.send({ $case: "cancelOrder", value });
+  }
+
+  #remember(runId: string, seq: number): void {
+    this.#recordedSeqs.delete(runId);
+    this.#recordedSeqs.set(runId, seq);
+    const [oldest] = this.#recordedSeqs.keys();
+    if (this.#recordedSeqs.size > mostRuns && oldest !== undefined) this.#recordedSeqs.delete(oldest);
+  }
+
+  async #pushSchedules(): Promise<void> {
+    const { machine } = this;
+    if (machine === undefined) return;
+    const schedules = await this.#host.assignmentsFor(machine);
+    this.#schedules = schedules;
+    if (schedules.revision === this.#revision) return;
+    this.#revision = schedules.revision;
+    this.send({ $case: "schedules", value: schedules });
+    await this.#write((transaction) => setSchedulesRevision(transaction, this.machineId, schedules.revision));
+  }
+
+  #write<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+    return this.#host.journal.run(work);
+  }
+
+  #fail(thrown: unknown): void {
+    if (this.#wire.over.aborted) return;
+    const error = asLuksmithError(thrown);
+    if (error.code === "usage") {
+      this.#log.warn({ err: error }, "an agent does not keep to the protocol");
+      this.#leave("protocol", error.message);
+      return;
+    }
+    this.#log.error({ err: error.cause ?? error }, "an agent's stream failed");
+    this.#leave("stopping", "the controller cannot go on with this stream", failedRetryMs);
+  }
+
+  /** Not waited for: that the agent ends the stream is read by whoever would wait. */
+  #leave(reason: GoodbyeReason, message: string, retryAfterMs = 0): void {
+    void this.end(reason, message, retryAfterMs);
+  }
+}
+
+function skewOf(time: Date | undefined, nowMs: number): number {
+  return time === undefined ? 0 : time.getTime() - nowMs;
+}
+
+function nameOf({ instance, address }: { readonly instance: string; readonly address: string }): string {
+  return `${instance} from ${address}`;
+}
+
+function keyOf({ schedule, occurrenceMs, job, volume }: PermitKey): string {
+  return JSON.stringify([schedule, occurrenceMs, job, volume]);
+}

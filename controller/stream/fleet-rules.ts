@@ -1,0 +1,20 @@
+/** What others decide about machines, and the streams go by. */
+
+import type { NewTrust, Schedules, Trust } from "../../proto/gen/luksmith/v1/fleet.ts";
+import type { MachineHead } from "../store/machines.ts";
+
+export interface PermitLimits {
+  /** Of one schedule's runs at once, on all machines; undefined: any number. */
+  readonly fleet: number | undefined;
+  /** Of runs at once on one backup host. */
+  readonly perBackupHost: number | undefined;
+}
+
+export interface FleetRules {
+  /** The schedules as they are now, read once for many machines; what it returns is pure. */
+  assignments(): Promise<(machine: MachineHead) => Schedules>;
+  /** By name of the schedule; what is not in it has no limits. */
+  permitLimits(): Promise<ReadonlyMap<string, PermitLimits>>;
+  /** What a machine that trusts these is to be told; undefined: nothing. */
+  trustOrder(trust: Trust): Promise<NewTrust | undefined>;
+}

@@ -1,0 +1,271 @@
+/** The agents that are connected to this controller, and what concerns all of them: silence, news, the end. */
+
+import { rejectsWhenAborted } from "../../common/aborted.ts";
+import type { Clock } from "../../common/clock.ts";
+import type { Log } from "../../common/log.ts";
+import type { NewTrust, PermitRequest, PermitReturn, Schedules, Trust } from "../../proto/gen/luksmith/v1/fleet.ts";
+import {
+  type BegunStream,
+  endStreamsOf,
+  type MachineHead,
+  type MachineNow,
+  machinesNow,
+  type Seen,
+} from "../store/machines.ts";
+import type { Topic } from "../store/notices.ts";
+import type { Store } from "../store/store.ts";
+import type { AgentPeer, AgentSession as Session, SessionHost } from "./agent-session.ts";
+import { AgentSession } from "./agent-session.ts";
+import type { AgentCall } from "./agent-wire.ts";
+import type { FleetRules } from "./fleet-rules.ts";
+import { FlowAllowance } from "./flow-allowance.ts";
+import { heartbeatEveryMs, retryAfterMs } from "./heartbeat.ts";
+import type { Journal } from "./journal.ts";
+import { LastSeen } from "./last-seen.ts";
+
+const lookForSilenceMs = 1000;
+/** A notice can be lost. */
+const reviewEveryMs = 60_000;
+/** News come in crowds: a schedule that was applied, a batch of machines that was named. */
+const gatherMs = 50;
+/** Between two of so many somebody else has a turn. */
+const reviewAtOnce = 100;
+/** What machines have left of their allowance is forgotten for those that came longest ago. */
+const mostAllowances = 20_000;
+
+/** Who hears of machines that work can be given to. */
+export interface SessionListener {
+  ready(session: Session): Promise<void>;
+  permitAsked(session: Session, request: PermitRequest): Promise<void>;
+  permitReturned(session: Session, permit: PermitReturn): Promise<void>;
+}
+
+export interface SessionsOptions {
+  readonly controllerId: string;
+  readonly store: Store;
+  readonly journal: Journal;
+  readonly rules: FleetRules;
+  readonly listener: SessionListener;
+  /** Ends the connections of a machine, whatever they are for. */
+  readonly cut: (machineId: string) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
+export class Sessions implements SessionHost {
+  readonly controllerId: string;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly #options: SessionsOptions;
+  readonly #seen: LastSeen;
+  /** Those that have said Hello, by machine. */
+  readonly #open = new Map<string, Session>();
+  /** These, and those that have not, or that are ending; each with its end. */
+  readonly #all = new Map<Session, Promise<void>>();
+  readonly #allowances = new Map<string, FlowAllowance>();
+  readonly #stopped = new AbortController();
+  #assignments: Promise<(machine: MachineHead) => Schedules> | undefined;
+  #following: Promise<unknown> = Promise.resolve();
+  #draining = false;
+
+  constructor(options: SessionsOptions) {
+    const { controllerId, journal, clock, log, store } = options;
+    this.#options = options;
+    this.controllerId = controllerId;
+    this.journal = journal;
+    this.clock = clock;
+    this.log = log;
+    this.#seen = new LastSeen(store, clock, log);
+  }
+
+  /** How many machines are connected here. */
+  get count(): number {
+    return this.#open.size;
+  }
+
+  of(machineId: string): Session | undefined {
+    return this.#open.get(machineId);
+  }
+
+  all(): Session[] {
+    return [...this.#open.values()];
+  }
+
+  /** Until the agent's stream has ended. Never rejects. */
+  async serve(call: AgentCall, peer: AgentPeer): Promise<void> {
+    const session = new AgentSession(call, peer, this.#allowanceOf(peer.machineId), this);
+    const running = session.run();
+    this.#all.set(session, running);
+    if (this.#draining) this.#unwatched(this.#stopOne(session));
+    await running;
+    this.#all.delete(session);
+  }
+
+  /** @throws what the database throws */
+  async begin(): Promise<void> {
+    await endStreamsOf(this.#options.store.database, this.controllerId);
+    this.#seen.follow();
+    this.#following = Promise.all([
+      this.#watchSilence(),
+      this.#watch(["machine", "certificate"], (session, now) => session.review(now)),
+      this.#watch(["schedules"], (session) => session.pushSchedules()),
+      this.#watch(["authority"], (session) => session.pushTrust()),
+    ]);
+  }
+
+  /** Nobody new; those who are there are told to come back, not all at once. Whatever they have said is taken, unless it takes too long. */
+  async drain(enough: AbortSignal): Promise<void> {
+    this.#draining = true;
+    this.#stopped.abort();
+    await this.#following;
+    for (const session of this.#all.keys()) this.#unwatched(this.#stopOne(session));
+    await Promise.race([Promise.all(this.#all.values()), rejectsWhenAborted(enough).catch(() => undefined)]);
+    await this.#seen.close();
+  }
+
+  heartbeatMs(): number {
+    return heartbeatEveryMs(this.#open.size);
+  }
+
+  seen(seen: Seen): void {
+    this.#seen.add(seen);
+  }
+
+  async assignmentsFor(machine: MachineHead): Promise<Schedules> {
+    // thousands of machines that come at once have the schedules read for them once
+    this.#assignments ??= this.#options.rules.assignments().finally(() => {
+      this.#assignments = undefined;
+    });
+    return (await this.#assignments)(machine);
+  }
+
+  trustFor(trust: Trust): Promise<NewTrust | undefined> {
+    return this.#options.rules.trustOrder(trust);
+  }
+
+  begun(session: Session, begun: BegunStream): void {
+    const older = this.#open.get(session.machineId);
+    this.#open.set(session.machineId, session);
+    this.log.debug({ machine: session.machineId, stream: begun.stream }, "a machine has connected");
+    if (older !== undefined) this.#unwatched(older.replacedBy(session));
+    else if (begun.before !== undefined && begun.before.controllerId !== this.controllerId)
+      this.changed(session.machineId);
+    if (this.#draining) this.#unwatched(this.#stopOne(session));
+  }
+
+  ended(session: Session): void {
+    if (this.#open.get(session.machineId) === session) this.#open.delete(session.machineId);
+  }
+
+  ready(session: Session): Promise<void> {
+    return this.#options.listener.ready(session);
+  }
+
+  permitAsked(session: Session, request: PermitRequest): Promise<void> {
+    return this.#options.listener.permitAsked(session, request);
+  }
+
+  permitReturned(session: Session, permit: PermitReturn): Promise<void> {
+    return this.#options.listener.permitReturned(session, permit);
+  }
+
+  cut(machineId: string): void {
+    this.#options.cut(machineId);
+  }
+
+  changed(machineId: string): void {
+    this.#options.store.notices.tell("machine", machineId);
+  }
+
+  #stopOne(session: Session): Promise<boolean> {
+    const waitMs = retryAfterMs(this.#open.size, this.#options.random());
+    return session.end("stopping", "the controller stops", waitMs);
+  }
+
+  #allowanceOf(machineId: string): FlowAllowance {
+    const allowance = this.#allowances.get(machineId) ?? new FlowAllowance(this.clock);
+    this.#allowances.delete(machineId);
+    this.#allowances.set(machineId, allowance);
+    const [oldest] = this.#allowances.keys();
+    if (this.#allowances.size > mostAllowances && oldest !== undefined) this.#allowances.delete(oldest);
+    return allowance;
+  }
+
+  async #watchSilence(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      await this.clock.sleep(lookForSilenceMs, signal).catch(() => undefined);
+      const nowMs = this.clock.monotonicMs();
+      for (const session of this.#all.keys()) {
+        if (!session.isSilent(nowMs)) continue;
+        this.log.debug({ machine: session.machineId }, "a machine has been silent for too long");
+        this.#unwatched(session.end("limit", "nothing has been heard of the machine for too long"));
+      }
+    }
+  }
+
+  /** On news, of one machine or of all, and now and then without any. */
+  async #watch(
+    topics: readonly Topic[],
+    each: (session: Session, now: MachineNow | undefined) => Promise<void>,
+  ): Promise<void> {
+    const { signal } = this.#stopped;
+    const { notices, database } = this.#options.store;
+    const isAboutMachines = topics.includes("machine");
+    let about = new Set<string>();
+    let isAboutAll = false;
+    let news = Promise.withResolvers<void>();
+    const offs = topics.map((topic) =>
+      notices.on(topic, (id) => {
+        if (!isAboutMachines || id === undefined) isAboutAll = true;
+        else if (this.#open.has(id)) about.add(id);
+        else if (topic === "certificate") isAboutAll = true;
+        else return;
+        news.resolve();
+      }),
+    );
+    while (!signal.aborted) {
+      const waited = new AbortController();
+      const enough = this.clock.sleep(reviewEveryMs, AbortSignal.any([signal, waited.signal]));
+      const why = await Promise.race([
+        news.promise.then(() => "news"),
+        enough.then(
+          () => "time",
+          () => "stopped",
+        ),
+      ]);
+      waited.abort();
+      if (signal.aborted) break;
+      if (why === "news") await this.clock.sleep(gatherMs, signal).catch(() => undefined);
+      const sessions = this.all().filter(({ machineId }) => isAboutAll || why === "time" || about.has(machineId));
+      about = new Set();
+      isAboutAll = false;
+      news = Promise.withResolvers();
+      try {
+        for (let from = 0; from < sessions.length && !signal.aborted; from += reviewAtOnce) {
+          const part = sessions.slice(from, from + reviewAtOnce);
+          const now = isAboutMachines
+            ? await machinesNow(
+                database,
+                part.map(({ machineId }) => machineId),
+              )
+            : new Map<string, MachineNow>();
+          for (const session of part) this.#unwatched(each(session, now.get(session.machineId)));
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      } catch (error) {
+        this.log.warn({ err: error, topics }, "it could not be looked what is new about machines");
+      }
+    }
+    for (const off of offs) off();
+  }
+
+  #unwatched(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      if (!this.#stopped.signal.aborted) this.log.warn({ err: error }, "a machine could not be told of something");
+    });
+  }
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { grantable } from "../../../../controller/dispatch/grantable.ts";
+import type { Permit } from "../../../../controller/store/permits.ts";
+import type { PermitLimits } from "../../../../controller/stream/fleet-rules.ts";
+
+let asked = 0;
+
+function permit(machineId: string, backupHost: string, schedule = "s"): Permit {
+  asked += 1;
+  const nothing = { job: "home", volume: "", grantedMs: undefined, expiresMs: 9e9 };
+  return { schedule, occurrenceMs: 1, machineId, backupHost, askedMs: asked, ...nothing };
+}
+
+const limits = (fleet: number | undefined, perBackupHost: number | undefined): Map<string, PermitLimits> =>
+  new Map([["s", { fleet, perBackupHost }]]);
+
+const ids = (permits: readonly Permit[]) => permits.map(({ machineId }) => machineId);
+
+describe("who may begin", () => {
+  it("is as many as the schedule has at once, oldest first", () => {
+    const waiting = [permit("m1", "a"), permit("m2", "a"), permit("m3", "a")];
+    assert.deepEqual(ids(grantable(waiting, [], limits(2, undefined))), ["m1", "m2"]);
+    assert.deepEqual(ids(grantable(waiting, [permit("m0", "a")], limits(2, undefined))), ["m1"]);
+    assert.deepEqual(ids(grantable(waiting, [permit("m0", "a"), permit("m9", "b")], limits(2, undefined))), []);
+  });
+
+  it("is as many as a backup host has at once; who waits for one host holds up none for another", () => {
+    const waiting = [permit("m1", "a"), permit("m2", "a"), permit("m3", "b"), permit("m4", "")];
+    assert.deepEqual(ids(grantable(waiting, [], limits(undefined, 1))), ["m1", "m3", "m4"]);
+    // the host has the load of other schedules as well
+    assert.deepEqual(ids(grantable(waiting, [permit("m0", "a", "t")], limits(undefined, 1))), ["m3", "m4"]);
+  });
+
+  it("is bound by both", () => {
+    const waiting = [permit("m1", "a"), permit("m2", "a"), permit("m3", "b"), permit("m4", "c")];
+    assert.deepEqual(ids(grantable(waiting, [], limits(2, 1))), ["m1", "m3"]);
+  });
+
+  it("is everybody where there is no limit, and nobody where it is none", () => {
+    const waiting = [permit("m1", "a"), permit("m2", "a")];
+    assert.deepEqual(ids(grantable(waiting, [], new Map())), ["m1", "m2"]);
+    assert.deepEqual(ids(grantable(waiting, [], limits(0, undefined))), []);
+  });
+});
