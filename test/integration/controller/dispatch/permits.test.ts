@@ -1,0 +1,74 @@
+/** Leave to begin, over real streams. */
+
+import assert from "node:assert/strict";
+import { afterEach, it } from "node:test";
+import { listPermits } from "../../../../controller/store/permits.ts";
+import { RunState } from "../../../../proto/gen/luksmith/v1/types.ts";
+import { eachStore } from "../harness/each-store.ts";
+import { reportOf } from "../harness/fleet-rows.ts";
+import { type TestAgent, until } from "../harness/test-agent.ts";
+import { TestFleet } from "../harness/test-fleet.ts";
+
+const occurrence = new Date(1_764_340_000_000);
+const permit = { schedule: "nightly", occurrence, job: "home", volume: "" };
+
+function ask(agent: TestAgent): void {
+  agent.say({ $case: "permitRequest", value: { ...permit, backupHost: "host:22" } });
+}
+
+eachStore("a permit", (scene) => {
+  const fleets: TestFleet[] = [];
+  afterEach(async () => {
+    for (const fleet of fleets.splice(0)) await fleet.close();
+  });
+  const start = async (place?: Awaited<ReturnType<typeof scene.open>>) => {
+    const fleet = await TestFleet.start(place ?? (await scene.open()));
+    fleets.push(fleet);
+    fleet.rules.limits.set("nightly", { fleet: 1, perBackupHost: undefined });
+    for (const id of ["m1", "m2", "m3"]) await fleet.machine(id);
+    const [m1, m2, m3] = [await fleet.agent("m1"), await fleet.agent("m2"), await fleet.agent("m3")];
+    for (const agent of [m1, m2, m3]) await agent.join();
+    return { fleet, m1, m2, m3 };
+  };
+
+  it("goes to one after another, in the order in which they asked", async () => {
+    const { fleet, m1, m2, m3 } = await start();
+    ask(m1);
+    assert.deepEqual(await m1.waitFor("permitGrant"), permit);
+    ask(m2);
+    await until(
+      async () => (await listPermits(fleet.store.database)).length === 2,
+      () => "the second has not asked",
+    );
+    ask(m3);
+    await until(
+      async () => (await listPermits(fleet.store.database)).length === 3,
+      () => "the third has not asked",
+    );
+    assert.deepEqual([m2.told("permitGrant"), m3.told("permitGrant")], [[], []]);
+    m1.say({ $case: "permitReturn", value: permit });
+    await m2.waitFor("permitGrant");
+    assert.deepEqual(m3.told("permitGrant"), []);
+    // it says that its run is over, and forgets to give the permit back
+    const cause = { schedule: "nightly", occurrence };
+    m2.say({ $case: "runReport", value: reportOf("r1", { state: RunState.DONE }, cause) });
+    await m3.waitFor("permitGrant");
+  });
+
+  it("is told again to an agent that asks again, and lost by one that was started anew", async () => {
+    const { fleet, m1, m2 } = await start();
+    ask(m1);
+    await m1.waitFor("permitGrant");
+    ask(m2);
+    m1.leave();
+    await m1.waitForEnd();
+    await m1.join();
+    ask(m1);
+    await m1.waitFor("permitGrant", 1);
+    assert.deepEqual(m2.told("permitGrant"), []);
+    const again = await fleet.agent("m1", "another");
+    await again.join();
+    ask(again);
+    await m2.waitFor("permitGrant");
+  });
+});
