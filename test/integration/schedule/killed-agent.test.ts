@@ -127,6 +127,26 @@ test("an agent that was stopped in the run begins it again when it is back, as o
   await life.end();
 });
 
+test("an agent that ended before it could note that the run had ended does not begin it again", async (t) => {
+  const directory = await machine(t);
+  const life = new ScheduledLife(directory, "2026-03-10T02:00:00Z");
+  const ends = Promise.withResolvers<void>();
+  life.work = async () => {
+    await ends.promise;
+    return { state: "done", summary: "" };
+  };
+  life.begin();
+  await until(() => life.running() === 1);
+  await life.scheduler.close();
+  ends.resolve();
+  await life.runs.wait("last");
+  await life.end();
+  const next = new ScheduledLife(directory, "2026-03-10T03:00:00Z").begin();
+  await next.pass(5);
+  assert.deepEqual(states(next), [RunState.DONE]);
+  await next.end();
+});
+
 test("one that somebody has cancelled is not begun again", async (t) => {
   const directory = await machine(t);
   const life = new ScheduledLife(directory, "2026-03-10T02:00:00Z");

@@ -137,6 +137,15 @@ test("a clock that is put back a little, or was years ahead, doubles and silence
   await life.end();
 });
 
+test("a schedule that was first seen by a clock that was years ahead does not wait for that day", async (t) => {
+  const directory = stateDirectory(t);
+  await new ScheduledLife(directory, "2031-01-01T12:00:00Z").begin().end();
+  const life = new ScheduledLife(directory, "2026-03-10T01:00:00Z").begin();
+  await life.pass(dayMinutes);
+  assert.deepEqual(life.begun(), ["backup home 03-10T02:00"]);
+  await life.end();
+});
+
 test("what cannot begin is refused for this time, and tried the next", async (t) => {
   const refused: string[] = [];
   const life = new ScheduledLife(stateDirectory(t), "2026-03-09T12:00:00Z", {
