@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { fingerprintOf } from "../../common/fleet/certificate.ts";
-import type { FleetIdentity } from "../../common/fleet/identity.ts";
+import type { FleetIdentity, IdentityKind } from "../../common/fleet/identity.ts";
 import {
   type AuthorityRow,
   type AuthoritySettings,
@@ -30,8 +30,11 @@ import {
 } from "./rotation.ts";
 import { seal, unseal } from "./seal.ts";
 
-/** For how long a certificate counts. Renewed at two thirds: a machine that is away for ten days is still of the fleet. */
-const certificateLifeMs = 30 * dayMs;
+/** For how long certificates count. */
+export type CertificateLives = Readonly<Record<IdentityKind, number>>;
+
+/** Renewed at two thirds: a machine that is away for ten days is still of the fleet. */
+const usualLives: CertificateLives = { machine: 30 * dayMs, operator: 30 * dayMs, controller: 30 * dayMs };
 
 export interface AuthorityState {
   readonly phase: RotationPhase;
@@ -57,13 +60,13 @@ export class Authorities {
   readonly #store: Store;
   readonly #secret: Uint8Array;
   readonly #clock: Clock;
-  readonly #lifeMs: number;
+  readonly #lives: CertificateLives;
 
-  constructor(store: Store, secret: Uint8Array, clock: Clock, lifeMs: number = certificateLifeMs) {
+  constructor(store: Store, secret: Uint8Array, clock: Clock, lives: CertificateLives = usualLives) {
     this.#store = store;
     this.#secret = secret;
     this.#clock = clock;
-    this.#lifeMs = lifeMs;
+    this.#lives = lives;
   }
 
   /** @throws {LuksmithError} "config" when the fleet has none */
@@ -188,7 +191,7 @@ export class Authorities {
     const key = unseal(this.#secret, issuer.fingerprint, issuer.sealedKey);
     try {
       const authority = { certificate: issuer.certificate, key };
-      const issued = await issue(authority, owner, publicKey, this.#lifeMs, now);
+      const issued = await issue(authority, owner, publicKey, this.#lives[owner.kind], now);
       return { ...issued, owner, issuer, issuedMs: now.getTime(), trusted };
     } finally {
       key.fill(0);

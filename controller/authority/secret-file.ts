@@ -10,7 +10,8 @@ import { writeFileDurably } from "../../common/durable-file.ts";
 import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { ownershipFault } from "../../common/ownership.ts";
 
-/** 32 bytes: as many as AES-256 takes. */
+/** As many as AES-256 takes. */
+export const secretBytes = 32;
 const secretPattern = /^[0-9a-f]{64}\n$/;
 
 export function secretFile(stateDir: string): string {

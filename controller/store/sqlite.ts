@@ -2,7 +2,7 @@
 
 import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { type Dialect, SqliteDialect } from "kysely";
+import { type Dialect, SqliteAdapter, SqliteDialect } from "kysely";
 import { hasErrno } from "../../common/errors.ts";
 
 /** Of what kysely asks, a few dozen texts come again and again; those with lists in them differ by length. */
@@ -27,7 +27,25 @@ export function sqliteDialect(path: string): Dialect {
     throw error;
   }
   const statements = new Statements(database);
-  return new SqliteDialect({ database: { prepare: (sql) => statements.get(sql), close: () => database.close() } });
+  return new WholeMigrationsDialect({
+    database: { prepare: (sql) => statements.get(sql), close: () => database.close() },
+  });
+}
+
+/**
+ * A migration that is interrupted leaves nothing: SQLite takes back what was created in a transaction (lang_transaction.html), which kysely
+ * does not count on, for the sake of a pragma that we do not use in one.
+ */
+class WholeMigrationsDialect extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new WholeMigrationsAdapter();
+  }
+}
+
+class WholeMigrationsAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
 }
 
 class Statement {

@@ -34,6 +34,8 @@ export interface FleetSceneOptions {
   readonly clock?: Clock;
   readonly limits?: Partial<ListenLimits>;
   readonly lifeMs?: number;
+  /** With its authority, and the secret that this was sealed with. */
+  readonly begun?: { readonly store: Store; readonly secret: Uint8Array };
   readonly store?: Store;
 }
 
@@ -71,11 +73,16 @@ export class FleetScene implements AsyncDisposable {
       authorities: Authorities,
       store: Store,
     ) => readonly (readonly [ServiceDefinition, UntypedServiceImplementation])[],
-    { clock = systemClock, limits = {}, lifeMs, store: given }: FleetSceneOptions = {},
+    { clock = systemClock, limits = {}, lifeMs, store: given, begun }: FleetSceneOptions = {},
   ): Promise<FleetScene> {
-    const store = given ?? (await Store.open(":memory:", clock, silent));
-    const authorities = new Authorities(store, testSecret, clock, lifeMs);
-    await authorities.begin();
+    const store = begun?.store ?? given ?? (await Store.open(":memory:", clock, silent));
+    const authorities = new Authorities(
+      store,
+      begun?.secret ?? testSecret,
+      clock,
+      lifeMs === undefined ? undefined : { machine: lifeMs, operator: lifeMs, controller: lifeMs },
+    );
+    if (begun === undefined) await authorities.begin();
     const standing = (identity: Parameters<typeof certificateStanding>[1], serial: string) =>
       certificateStanding(store.database, identity, serial);
     const server = new Server({ ...fleetServerOptions, interceptors: [gate(standing, clock, silent)] });
