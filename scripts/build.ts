@@ -8,7 +8,7 @@ import { bundling } from "./bundling.ts";
 /** A command that was started before the build may still want to read parts of itself. */
 const keepDays = 7;
 
-/** @param outdir where `luksmith.mjs`, its parts in `luksmith/`, `luksmith-agent.mjs`, `luksmith-helper.mjs` and its gate are put */
+/** @param outdir where `luksmith.mjs`, its parts in `luksmith/`, `luksmith-agent.mjs`, `luksmith-controller.mjs`, `luksmith-helper.mjs` and its gate are put */
 export async function buildPrograms(outdir = "dist"): Promise<void> {
   const release: BuildOptions = { ...bundling, outdir, minifySyntax: true, legalComments: "linked" };
   const began = Date.now();
@@ -22,11 +22,12 @@ export async function buildPrograms(outdir = "dist"): Promise<void> {
   // in one: an agent that runs on while its files are replaced by newer ones has read all it needs
   await build({ ...release, entryPoints: { "luksmith-agent": "agent/main.ts" } });
   await build({ ...release, entryPoints: { "luksmith-helper": "helper/main.ts" } });
+  await build({ ...release, entryPoints: { "luksmith-controller": "controller/main.ts" } });
   // which the agent starts
   await build({ ...release, entryPoints: { "luksmith-warmer": "agent/warm/main.ts" } });
   // beside the helper, which installs it
   await copyFile("deploy/luksmith-helper-gate", join(outdir, "luksmith-helper-gate"));
-  for (const name of ["luksmith", "luksmith-agent", "luksmith-helper", "luksmith-warmer"])
+  for (const name of ["luksmith", "luksmith-agent", "luksmith-helper", "luksmith-controller", "luksmith-warmer"])
     await chmod(join(outdir, `${name}.mjs`), 0o755);
   await finishParts(join(outdir, "luksmith"), began - keepDays * 86_400_000);
 }
