@@ -22,6 +22,7 @@ const audiences: Readonly<Record<string, Peer["kind"]>> = {
   "luksmith.v1.EnrolmentService": "stranger",
   "luksmith.v1.FleetService": "machine",
   "luksmith.v1.ControllerService": "operator",
+  "luksmith.v1.RelayService": "controller",
 };
 
 export function gate(standing: AskStanding, clock: Clock, log: Log): ServerInterceptor {

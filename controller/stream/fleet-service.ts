@@ -4,6 +4,7 @@ import type { handleBidiStreamingCall, ServerDuplexStream, ServiceDefinition } f
 import { toStatus } from "../../common/error-wire.ts";
 import type { Log } from "../../common/log.ts";
 import { type ConnectResponse, FleetServiceService } from "../../proto/gen/luksmith/v1/fleet.ts";
+import { requireKind } from "../listen/peer.ts";
 import type { AgentPeer } from "./agent-session.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -13,19 +14,16 @@ export const fleetServiceDefinition = {
   connect: { ...FleetServiceService.connect, requestDeserialize: (bytes: Buffer): Buffer => bytes },
 } as const satisfies ServiceDefinition;
 
-/** @param whoCalls of call.getPeer() @throws there, for whoever is no machine */
-export function connectHandler(
-  sessions: Sessions,
-  whoCalls: (peer: string) => AgentPeer,
-  log: Log,
-): handleBidiStreamingCall<Buffer, ConnectResponse> {
+/** For machines, each of which is who its certificate says. */
+export function connectHandler(sessions: Sessions, log: Log): handleBidiStreamingCall<Buffer, ConnectResponse> {
   return (call: ServerDuplexStream<Buffer, ConnectResponse>) => {
     // a stream that breaks says so to whoever reads it
     call.on("error", () => undefined);
     let peer: AgentPeer;
     try {
       // read at once: after a disconnect grpc-js no longer knows
-      peer = whoCalls(call.getPeer());
+      const { name, address } = requireKind(call.getPeer(), "machine");
+      peer = { machineId: name, address };
     } catch (error) {
       call.emit("error", toStatus(error));
       return;

@@ -15,6 +15,7 @@ import {
   RelayServiceClient,
   type RelayServiceServer,
 } from "../../proto/gen/luksmith/v1/relay.ts";
+import { requireKind } from "../listen/peer.ts";
 import { listControllers } from "../store/controllers.ts";
 import { getMachine } from "../store/machines.ts";
 import type { Store } from "../store/store.ts";
@@ -155,32 +156,25 @@ function progressHere(sessions: Sessions): MachineProgress[] {
     .flatMap(({ machineId, running }) => (running.length === 0 ? [] : [{ machineId, running: [...running] }]));
 }
 
-/**
- * The other end, for controllers alone.
- * @param requireController of call.getPeer() @throws there, for whoever is none
- */
-export function relayService(
-  sessions: Sessions,
-  requireController: (peer: string) => void,
-  log: Log,
-): RelayServiceServer {
+/** The other end, for controllers alone. */
+export function relayService(sessions: Sessions, log: Log): RelayServiceServer {
   return {
     ask: serverStream(log, async ({ machineId, query }, peer, stream) => {
-      requireController(peer);
+      requireKind(peer, "controller");
       const session = sessions.of(machineId);
       if (session === undefined) throw notConnected();
       if (query === undefined) throw new LuksmithError("usage", "there is no query");
       for await (const reply of session.ask(query, stream.gone)) await stream.send({ reply });
     }),
     cancel: unary(log, ({ machineId, order }, peer) => {
-      requireController(peer);
+      requireKind(peer, "controller");
       const session = sessions.of(machineId);
       if (session === undefined) throw notConnected();
       if (order !== undefined) session.send({ $case: "cancelOrder", value: order });
       return {};
     }),
     listProgress: unary(log, (_request, peer) => {
-      requireController(peer);
+      requireKind(peer, "controller");
       return { machines: progressHere(sessions) };
     }),
   };

@@ -106,7 +106,7 @@ export function sampleMachine(changes: Partial<Machine> = {}): Machine {
     enrolledAt: after(-86_400),
     lastSeen: after(-5),
     clockSkewMs: 12,
-    inventory: { jobs: [], volumes: [], allowed: ["backup", "status"] },
+    inventory: { jobs: [], volumes: [], allowed: ["backup", "status"], refused: [] },
     trust: { authorities: [authorityFingerprint], issuer: authorityFingerprint, expires: after(86_400) },
     jobs: [
       {

@@ -12,8 +12,6 @@ import { connectHandler, fleetServiceDefinition } from "../../../../controller/s
 import { relayService } from "../../../../controller/stream/relay.ts";
 import { RelayServiceService } from "../../../../proto/gen/luksmith/v1/relay.ts";
 
-const peerPattern = /^(machine|controller)=([a-z0-9-]+)$/;
-
 export class FleetDoor {
   readonly port: number;
   readonly #listener: NetServer;
@@ -29,19 +27,11 @@ export class FleetDoor {
 
   static async open(fleet: Fleet, log: Log, port = 0): Promise<FleetDoor> {
     const server = new Server({ "grpc.max_receive_message_length": 2 ** 20, "grpc-node.max_session_memory": 2 });
-    const whoCalls = (peer: string) => {
-      const [, kind, id = ""] = peerPattern.exec(peer) ?? [];
-      if (kind !== "machine") throw new Error("no machine");
-      return { machineId: id, address: "127.0.0.1" };
-    };
-    const requireController = (peer: string) => {
-      if (peerPattern.exec(peer)?.[1] !== "controller") throw new Error("no controller");
-    };
     server.addService(fleetServiceDefinition, {
-      connect: connectHandler(fleet.sessions, whoCalls, log),
+      connect: connectHandler(fleet.sessions, log),
       renewCertificate: (_call: unknown, callback: (error: Error) => void) => callback(new Error("not here")),
     });
-    server.addService(RelayServiceService, relayService(fleet.sessions, requireController, log));
+    server.addService(RelayServiceService, relayService(fleet.sessions, log));
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     const sockets = new Set<Socket>();
     const listener = createServer((socket) => {
@@ -52,7 +42,8 @@ export class FleetDoor {
         const bytes: Buffer = socket.read() ?? Buffer.alloc(0);
         const end = bytes.indexOf("\n");
         const peer = bytes.subarray(0, end).toString();
-        Object.defineProperty(socket, "remoteAddress", { value: peer });
+        const marked = `${peer};serial=1;expires=1;address=127.0.0.1`;
+        Object.defineProperty(socket, "remoteAddress", { value: marked });
         Object.defineProperty(socket, "remotePort", { value: undefined });
         if (end + 1 < bytes.length) socket.unshift(bytes.subarray(end + 1));
         injector.injectConnection(socket);
