@@ -36,6 +36,8 @@ export function postgresConnections(url: string, onError: (error: Error) => void
   });
   // without a listener it would end the process
   pool.on("error", onError);
+  // nor may one that is lost while somebody uses it: whoever does has its query fail, and the pool does not listen meanwhile
+  pool.on("connect", (client) => client.on("error", () => undefined));
   return { dialect: new PostgresDialect({ pool }), client: () => new pg.Client(options) };
 }
 
