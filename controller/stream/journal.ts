@@ -3,6 +3,7 @@
  * the disk, whatever is in it. Nobody is told that something is stored before it is; while the database is away all wait.
  */
 
+import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import type { RunReport } from "../../proto/gen/luksmith/v1/fleet.ts";
@@ -104,7 +105,11 @@ export class Journal {
 
   async #writeAll(): Promise<void> {
     await this.#clock.sleep(lingerMs);
-    while (this.#waiting.length > 0) await this.#write(this.#next());
+    while (this.#waiting.length > 0) {
+      await this.#write(this.#next());
+      // SQLite answers without the process having waited: sockets and whoever reads would have no turn
+      await setImmediate();
+    }
   }
 
   #next(): Waiting[] {
