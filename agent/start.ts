@@ -19,9 +19,12 @@ import { AuditLog } from "./audit/audit-log.ts";
 import { Browses } from "./browse/browses.ts";
 import type { AgentConfig } from "./config/agent-config.ts";
 import { IdentityFile } from "./fleet/identity-file.ts";
+import { AgentMetrics } from "./metrics/agent-metrics.ts";
+import { startMetrics } from "./metrics/start.ts";
 import { recallPastBackups, rememberToRecall } from "./recall/recall.ts";
 import { limited } from "./rpc/limited.ts";
 import { agentService } from "./rpc/service.ts";
+import { Change } from "./runs/change.ts";
 import { RunManager } from "./runs/run-manager.ts";
 import { RunStore } from "./runs/run-store.ts";
 import { OccurrenceStore } from "./schedule/occurrence-store.ts";
@@ -58,7 +61,20 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   await releaseLeftovers(host);
   const audit = new AuditLog(config.stateDir, systemClock, log);
   up.own("close the audit log", async () => audit.close());
-  const runs = new RunManager(store, systemClock, log, (run, { granted }) => audit.started(run, granted));
+  const runsChanged = new Change();
+  const runs = new RunManager(
+    store,
+    systemClock,
+    log,
+    (run, { granted }) => {
+      audit.started(run, granted);
+      runsChanged.ring();
+    },
+    (run) => {
+      metrics.runEnded(run);
+      runsChanged.ring();
+    },
+  );
 
   const users = new UserDatabase(exec, systemClock);
   const access = new Access(config, users, audit);
@@ -71,6 +87,13 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
     store: new OccurrenceStore(store),
     seed: await machineSeed(),
     start: (work, asked) => startWork({ config, host, pins, runs, users }, work, asked),
+  });
+  const metrics = new AgentMetrics({
+    config,
+    runs,
+    pins,
+    clock: systemClock,
+    nextBackup: (job) => scheduler.nextBackup(job)?.at,
   });
   const server = new Server(serverOptions);
   const service = agentService({
@@ -88,6 +111,7 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
     startedAt: systemClock.now(),
   });
   server.addService(AgentServiceService, limited(service, new Places(callsEach), access));
+  up.own("end the metrics", await startMetrics(config.metrics, metrics, runsChanged, systemClock, log));
   let connections = async () => 0;
   up.own("end the calls", () => endCalls(server, () => connections()));
   up.own("end the runs", () => runs.close(up.hurry));

@@ -9,6 +9,7 @@ import { type LogLevel, logLevels } from "../../common/log.ts";
 import { type AccessRule, accessRuleSchema } from "./access-rule.ts";
 import { crossFaults } from "./cross-references.ts";
 import { type JobConfig, jobFileSchema, toJobConfig } from "./job.ts";
+import { type MetricsConfig, metricsFileSchema, toMetricsConfig } from "./metrics.ts";
 import { notYet } from "./not-yet.ts";
 import { type RemoteConfig, remoteFileSchema, toRemoteConfig } from "./remote.ts";
 import { type RunsConfig, runsFileSchema, toRunsConfig } from "./runs.ts";
@@ -26,6 +27,7 @@ export interface AgentConfig {
   readonly runtimeDir: string;
   readonly log: { readonly level: LogLevel };
   readonly runs: RunsConfig;
+  readonly metrics: MetricsConfig;
   readonly remotes: ReadonlyMap<string, RemoteConfig>;
   readonly volumes: ReadonlyMap<string, VolumeConfig>;
   readonly jobs: ReadonlyMap<string, JobConfig>;
@@ -53,6 +55,7 @@ const agentFileSchema = z
     runtimeDir: plainPathSchema.prefault("/run/luksmith").describe("Mount points and other passing things"),
     log: z.strictObject({ level: z.enum(logLevels).default("info") }).prefault({}),
     runs: runsFileSchema.prefault({}).describe("What holds for every run"),
+    metrics: metricsFileSchema.prefault({}).describe("How backups stand, for programs that watch this machine"),
     remotes: byName(remoteFileSchema).default({}).describe("Directories on backup hosts, by name"),
     volumes: byName(volumeFileSchema).default({}).describe("Images and what is in them, by name"),
     jobs: byName(jobFileSchema).default({}).describe("What is backed up into which volume, by name"),
@@ -75,9 +78,10 @@ const agentFileSchema = z
 /** Relative places (the default keys) are beside the file: with /etc/luksmith/agent.yaml, /etc/luksmith/keys. */
 function agentConfigSchema(configDir: string): z.ZodType<AgentConfig> {
   return agentFileSchema.transform(
-    ({ runs, remotes, volumes, jobs, controller: _controller, ...rest }): AgentConfig => ({
+    ({ runs, metrics, remotes, volumes, jobs, controller: _controller, ...rest }): AgentConfig => ({
       ...rest,
       runs: toRunsConfig(runs),
+      metrics: toMetricsConfig(metrics),
       remotes: mapValues(remotes, (name, remote) => toRemoteConfig(name, remote, configDir)),
       volumes: mapValues(volumes, (name, volume) => toVolumeConfig(name, volume, configDir)),
       jobs: mapValues(jobs, toJobConfig),

@@ -25,12 +25,14 @@ const mostSearched = 1000;
 const everyRun = () => true;
 
 type OnStarted = (run: Run, requester: Requester) => void;
+type OnEnded = (run: Run) => void;
 
 export class RunManager {
   readonly #store: RunStore;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #onStarted: OnStarted;
+  readonly #onEnded: OnEnded;
   readonly #active = new Map<string, { readonly run: ActiveRun; readonly ended: Promise<Run> }>();
   readonly #unwritten = new Map<string, ActiveRun>();
   readonly #reservations = new Map<string, Promise<unknown>>();
@@ -40,12 +42,20 @@ export class RunManager {
   /**
    * Also marks the runs that an agent before left behind under way as interrupted.
    * @param onStarted is told of each run before anything of it happens
+   * @param onEnded is told of each run when it is over and written down
    */
-  constructor(store: RunStore, clock: Clock, log: Log, onStarted: OnStarted = () => undefined) {
+  constructor(
+    store: RunStore,
+    clock: Clock,
+    log: Log,
+    onStarted: OnStarted = () => undefined,
+    onEnded: OnEnded = () => undefined,
+  ) {
     this.#store = store;
     this.#clock = clock;
     this.#log = log;
     this.#onStarted = onStarted;
+    this.#onEnded = onEnded;
     this.#newestId = store.newestId();
     this.#markInterrupted();
     store.prune(clock.now());
@@ -240,6 +250,7 @@ export class RunManager {
     const written = active.end(outcome);
     this.#active.delete(active.runId);
     if (!written) this.#hold(active);
+    this.#onEnded(active.run);
     this.#store.prune(this.#clock.now());
     return active.run;
   }

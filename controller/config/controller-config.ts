@@ -1,11 +1,11 @@
 /** The controller's configuration: the file as people write it, and what the controller makes of it. */
 
 import * as z from "zod";
+import { dialledAddressSchema, type ListenAddress, listenAddressSchema } from "../../common/config/address.ts";
 import { readConfig, readConfigFile } from "../../common/config/file.ts";
 import { plainPathSchema } from "../../common/config/names.ts";
 import { durationSchema } from "../../common/config/quantity.ts";
 import { type LogLevel, logLevels } from "../../common/log.ts";
-import { dialledAddressSchema, type ListenAddress, listenAddressSchema } from "./address.ts";
 import { type AlertsConfig, alertsFileSchema, toAlertsConfig } from "./alerts.ts";
 
 export interface ControllerConfig {

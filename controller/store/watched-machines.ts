@@ -1,7 +1,7 @@
 /** What the controller knows of each machine of the fleet that may be a reason for an alert: read page by page, since there are many. */
 
 import { sql } from "kysely";
-import { RunReport } from "../../proto/gen/luksmith/v1/fleet.ts";
+import { RunReport, Trust } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { RunState, runStateToJSON, Verb, verbToJSON } from "../../proto/gen/luksmith/v1/types.ts";
 import type { TroubledRun, WatchedMachine } from "../alerts/condition.ts";
 import type { Database } from "./schema.ts";
@@ -34,7 +34,7 @@ export async function* readWatchedMachines(database: Database, nowMs: number): A
   for (let after = ""; ; ) {
     const machines = await database
       .selectFrom("machines")
-      .select(["id", "name", "hostname", "labels", "enrolled_ms", "clock_skew_ms", "notice"])
+      .select(["id", "name", "hostname", "labels", "enrolled_ms", "clock_skew_ms", "notice", "trust"])
       .where("state", "=", "active")
       .where("id", ">", after)
       .orderBy("id")
@@ -45,8 +45,7 @@ export async function* readWatchedMachines(database: Database, nowMs: number): A
     const jobs = grouped(await jobsBetween(database, after, last.id));
     const certificates = new Map((await certificatesBetween(database, after, last.id)).map((row) => [row.owner, row]));
     after = last.id;
-    yield machines.map(({ id, name, hostname, labels, enrolled_ms, clock_skew_ms, notice }) => {
-      const certificate = certificates.get(id);
+    yield machines.map(({ id, name, hostname, labels, enrolled_ms, clock_skew_ms, notice, trust }) => {
       return {
         id,
         name: name ?? hostname,
@@ -56,10 +55,18 @@ export async function* readWatchedMachines(database: Database, nowMs: number): A
         notice,
         jobs: jobs.get(id) ?? [],
         runs: troubled.get(id) ?? [],
-        certificate: certificate && { issuedMs: certificate.issued_ms, expiresMs: certificate.expires_ms },
+        certificate: newest(certificates.get(id), Trust.decode(trust).expires),
       };
     });
   }
+}
+
+/** @param reported what the machine says of the one that it has: a store that was brought back from a copy may not know that */
+function newest(stored: { issued_ms: number; expires_ms: number } | undefined, reported: Date | undefined) {
+  if (stored === undefined) return undefined;
+  const lifeMs = stored.expires_ms - stored.issued_ms;
+  const expiresMs = Math.max(stored.expires_ms, reported?.getTime() ?? 0);
+  return { issuedMs: expiresMs - lifeMs, expiresMs };
 }
 
 function grouped<Row extends { readonly machineId: string }>(rows: readonly Row[]): Map<string, Row[]> {

@@ -13,6 +13,7 @@ stateDir: /srv/luksmith/
 runtimeDir: /run/backup
 log: { level: debug }
 runs: { attempts: 3, firstWait: 1m, longestWait: 1h, deadline: 2d }
+metrics: { listen: "127.0.0.1:7481", textfile: /var/lib/node_exporter/luksmith.prom }
 remotes:
   vault:
     host: 2001:db8::7
@@ -63,6 +64,10 @@ access:
     runtimeDir: "/run/backup",
     log: { level: "debug" },
     runs: { retry: { attempts: 3, firstWaitMs: 60_000, longestWaitMs: 3_600_000 }, deadlineMs: 172_800_000 },
+    metrics: {
+      listen: { host: "127.0.0.1", port: 7481 },
+      textfile: "/var/lib/node_exporter/luksmith.prom",
+    },
     remotes: new Map([
       [
         "vault",

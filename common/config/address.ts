@@ -2,7 +2,7 @@
 
 import { isIPv6 } from "node:net";
 import * as z from "zod";
-import { hostSchema } from "../../common/config/names.ts";
+import { hostSchema } from "./names.ts";
 
 /** Where to listen; `host` undefined: on every address of this machine. */
 export interface ListenAddress {
@@ -36,7 +36,7 @@ export const listenAddressSchema = z
   })
   .meta({ pattern: "^.*:[0-9]{1,5}$" });
 
-/** As agents are told, who dial it. */
+/** As others are told, who dial it. */
 export const dialledAddressSchema = z
   .string()
   .refine((text) => parse(text)?.host !== undefined, {

@@ -1,0 +1,34 @@
+/** Metrics by HTTP and as a file, as far as the configuration wants them. */
+
+import type { Clock } from "../../common/clock.ts";
+import type { Log } from "../../common/log.ts";
+import { servePages } from "../../common/page-server.ts";
+import type { MetricsConfig } from "../config/metrics.ts";
+import type { Change } from "../runs/change.ts";
+import type { AgentMetrics } from "./agent-metrics.ts";
+import { expositionType } from "./exposition.ts";
+import { keepTextfile } from "./textfile.ts";
+
+/**
+ * @param changed rings when a run has begun or ended
+ * @returns what ends it
+ * @throws {LuksmithError} "config" when it cannot listen there
+ */
+export async function startMetrics(
+  { listen, textfile }: MetricsConfig,
+  metrics: Pick<AgentMetrics, "text">,
+  changed: Change,
+  clock: Clock,
+  log: Log,
+): Promise<() => Promise<void>> {
+  const page = async () => ({ status: 200, contentType: expositionType, body: await metrics.text() });
+  const server = listen === undefined ? undefined : await servePages(listen, { "/metrics": page }, log);
+  const stop = new AbortController();
+  const kept =
+    textfile === undefined ? undefined : keepTextfile(textfile, () => metrics.text(), changed, clock, log, stop.signal);
+  return async () => {
+    stop.abort();
+    await server?.close();
+    await kept;
+  };
+}
