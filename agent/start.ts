@@ -18,6 +18,7 @@ import { UserDatabase } from "./access/user-database.ts";
 import { AuditLog } from "./audit/audit-log.ts";
 import { Browses } from "./browse/browses.ts";
 import type { AgentConfig } from "./config/agent-config.ts";
+import { Fleet } from "./fleet/fleet.ts";
 import { IdentityFile } from "./fleet/identity-file.ts";
 import { AgentMetrics } from "./metrics/agent-metrics.ts";
 import { startMetrics } from "./metrics/start.ts";
@@ -79,6 +80,7 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   const users = new UserDatabase(exec, systemClock);
   const access = new Access(config, users, audit);
   const pins = new PinStore(config.stateDir);
+  const machine = { config, host, pins, runs, users };
   const scheduler = new Scheduler({
     config,
     clock: systemClock,
@@ -86,7 +88,17 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
     runs,
     store: new OccurrenceStore(store),
     seed: await machineSeed(),
-    start: (work, asked) => startWork({ config, host, pins, runs, users }, work, asked),
+    start: (work, asked) => startWork(machine, work, asked),
+  });
+  const identity = new IdentityFile(config.stateDir, () => void fleet.identityChanged());
+  const fleet = new Fleet({
+    machine,
+    store,
+    audit,
+    scheduler,
+    identities: identity,
+    startWork: (work, asked) => startWork(machine, work, asked),
+    random: Math.random,
   });
   const metrics = new AgentMetrics({
     config,
@@ -97,17 +109,14 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   });
   const server = new Server(serverOptions);
   const service = agentService({
+    ...machine,
     browses: new Browses(),
-    config,
     configPath,
-    host,
-    pins,
-    runs,
     access,
     audit,
-    users,
     scheduler,
-    identity: new IdentityFile(config.stateDir),
+    identity,
+    fleet,
     startedAt: systemClock.now(),
   });
   server.addService(AgentServiceService, limited(service, new Places(callsEach), access));
@@ -116,6 +125,7 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   up.own("end the calls", () => endCalls(server, () => connections()));
   up.own("end the runs", () => runs.close(up.hurry));
   up.own("end the schedules", () => scheduler.close());
+  up.own("leave the controller", () => fleet.close());
   const gid = await users.groupId(config.socket.group);
   if (gid === undefined) log.warn({ group: config.socket.group }, "there is no such group: only root can connect");
   const socket = await serveUnix({
@@ -130,6 +140,7 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
   up.own("stop listening", () => socket.close());
   log.info({ version, socket: config.socket.path, config: configPath }, "ready");
   recallPastBackups({ config, host, pins, runs, store });
+  await fleet.begin();
   scheduler.begin();
 }
 

@@ -16,6 +16,8 @@ import {
   type CheckAccessResponse,
   type Finding,
   Finding_Level,
+  type FleetConnection,
+  FleetConnection_State,
   type GetStatusResponse,
   type HostKey,
   type Job,
@@ -127,6 +129,7 @@ export function statusJson(status: GetStatusResponse): JsonObject {
     startedAt: time(status.startedAt),
     configPath: status.configPath,
     memoryBytes: status.memoryBytes,
+    fleet: orNull(status.fleet, fleetFields),
     running: status.running.map(runFields),
     jobs: status.jobs.map((job) => ({
       job: job.job,
@@ -138,6 +141,21 @@ export function statusJson(status: GetStatusResponse): JsonObject {
       nextSchedule: textOrNull(job.nextSchedule),
       waitsFor: textOrNull(job.waitsFor),
     })),
+  };
+}
+
+function fleetFields(fleet: FleetConnection) {
+  return {
+    state: enumName(FleetConnection_State, fleet.state),
+    since: time(fleet.since),
+    machineId: textOrNull(fleet.machineId),
+    name: textOrNull(fleet.name),
+    address: textOrNull(fleet.address),
+    controller: textOrNull(fleet.controller),
+    error: orNull(fleet.error, errorFields),
+    nextAttempt: time(fleet.nextAttempt),
+    certificateExpires: time(fleet.certificateExpires),
+    unreported: fleet.unreported,
   };
 }
 

@@ -7,10 +7,10 @@ import { readConfig, readConfigFile } from "../../common/config/file.ts";
 import { accountSchema, plainPathSchema } from "../../common/config/names.ts";
 import { type LogLevel, logLevels } from "../../common/log.ts";
 import { type AccessRule, accessRuleSchema } from "./access-rule.ts";
+import { type ControllerConfig, controllerFileSchema } from "./controller.ts";
 import { crossFaults } from "./cross-references.ts";
 import { type JobConfig, jobFileSchema, toJobConfig } from "./job.ts";
 import { type MetricsConfig, metricsFileSchema, toMetricsConfig } from "./metrics.ts";
-import { notYet } from "./not-yet.ts";
 import { type RemoteConfig, remoteFileSchema, toRemoteConfig } from "./remote.ts";
 import { type RunsConfig, runsFileSchema, toRunsConfig } from "./runs.ts";
 import { toVolumeConfig, type VolumeConfig, volumeFileSchema } from "./volume.ts";
@@ -32,6 +32,7 @@ export interface AgentConfig {
   readonly volumes: ReadonlyMap<string, VolumeConfig>;
   readonly jobs: ReadonlyMap<string, JobConfig>;
   readonly access: readonly AccessRule[];
+  readonly controller: ControllerConfig;
 }
 
 export const defaultConfigPath = "/etc/luksmith/agent.yaml";
@@ -63,7 +64,9 @@ const agentFileSchema = z
       .array(accessRuleSchema)
       .default([])
       .describe("What members of the socket's group may do; root may do all"),
-    controller: notYet("no controller would know of this machine, nor miss its backups"),
+    controller: controllerFileSchema
+      .prefault({})
+      .describe("What the controller of the fleet may ask of this machine, once it is enrolled: luksmith enroll"),
   })
   .superRefine(
     (file, context) => {
@@ -78,7 +81,7 @@ const agentFileSchema = z
 /** Relative places (the default keys) are beside the file: with /etc/luksmith/agent.yaml, /etc/luksmith/keys. */
 function agentConfigSchema(configDir: string): z.ZodType<AgentConfig> {
   return agentFileSchema.transform(
-    ({ runs, metrics, remotes, volumes, jobs, controller: _controller, ...rest }): AgentConfig => ({
+    ({ runs, metrics, remotes, volumes, jobs, ...rest }): AgentConfig => ({
       ...rest,
       runs: toRunsConfig(runs),
       metrics: toMetricsConfig(metrics),

@@ -134,7 +134,7 @@ async function namedPart(
   const { incomplete } = await walk(exec, { cwd: directory, path: wanted, recursive: true, as: asRoot }, take, signal);
   if (incomplete) {
     if (await noticeLoss(host.clock, lost)) throw lost.reason;
-    throw new LuksmithError("tampered", `not all of ${showName(path)} can be read from the snapshot`, {
+    throw new LuksmithError("tampered", `not all can be read from the snapshot: ${showName(path)}`, {
       hint: "luksmith verify finds out what is damaged",
     });
   }
@@ -144,7 +144,7 @@ async function namedPart(
 }
 
 function tooMany(path: Uint8Array): LuksmithError {
-  return new LuksmithError("usage", `there are more than ${formatCount(mostNamed)} files at ${showName(path)}`, {
+  return new LuksmithError("usage", `there are more than ${formatCount(mostNamed)} files there: ${showName(path)}`, {
     hint: "a directory with less in it, or, without a path, a random sample of everything",
   });
 }

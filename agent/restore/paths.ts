@@ -58,7 +58,7 @@ export function requireNoLinkAbove(
   for (const path of links.size === 0 ? [] : paths) {
     const link = ancestors(path).find((above) => links.has(above.toString("latin1")));
     if (link === undefined) continue;
-    throw new LuksmithError("not_found", `${showName(link)} is a symbolic link in the snapshot, not a directory`, {
+    throw new LuksmithError("not_found", `a symbolic link in the snapshot, not a directory: ${showName(link)}`, {
       hint: "name what you want by the path that the link leads to",
     });
   }

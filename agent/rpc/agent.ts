@@ -5,6 +5,7 @@ import type { Run } from "../../proto/gen/luksmith/v1/types.ts";
 import type { Access, AuthorizedCaller } from "../access/access.ts";
 import type { AuditLog } from "../audit/audit-log.ts";
 import type { Browses } from "../browse/browses.ts";
+import type { Fleet } from "../fleet/fleet.ts";
 import type { IdentityFile } from "../fleet/identity-file.ts";
 import type { Requester } from "../runs/context.ts";
 import type { Scheduler } from "../schedule/scheduler.ts";
@@ -15,6 +16,7 @@ export interface Agent extends Machine {
   readonly access: Access;
   readonly audit: AuditLog;
   readonly scheduler: Pick<Scheduler, "nextBackup">;
+  readonly fleet: Pick<Fleet, "status">;
   readonly browses: Browses;
   readonly identity: IdentityFile;
   readonly startedAt: Date;

@@ -1,6 +1,7 @@
 import { unary } from "../../common/grpc-call.ts";
 import type { AgentServiceServer } from "../../proto/gen/luksmith/v1/agent.ts";
 import { examineAudit } from "../doctor/audit.ts";
+import { examineFleet } from "../doctor/fleet.ts";
 import { examineJobUsers } from "../doctor/job-users.ts";
 import { examineKernel } from "../doctor/kernel.ts";
 import { examineKeys } from "../doctor/keys.ts";
@@ -18,6 +19,7 @@ export function doctorHandlers({
   audit,
   config,
   configPath,
+  fleet,
   host,
   pins,
   runs,
@@ -36,6 +38,7 @@ export function doctorHandlers({
         examineNbd(host.exec, [...config.remotes.values()]),
         examineState(config, configPath, startedAt),
         examineAudit(audit),
+        examineFleet(fleet.status(), host.clock.now()),
         examineKeys(config, pins),
         examineJobUsers(users, config),
         Promise.all(remotes.map((remote) => examineRemote(host, remote))),

@@ -1,24 +1,14 @@
-import { join } from "node:path";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Stream, serverStream } from "../../common/grpc-call.ts";
-import { plural } from "../../common/units.ts";
 import type {
   AgentServiceServer,
   ListFilesResponse,
   ListSnapshotsResponse,
 } from "../../proto/gen/luksmith/v1/agent.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
-import { OwnerNames } from "../look/owner-names.ts";
-import { ancestors, requireNoLinkAbove, snapshotPath } from "../restore/paths.ts";
-import { listSnapshots } from "../snapshots/list.ts";
-import { selectSnapshot } from "../snapshots/select.ts";
-import { withVolume } from "../stack/attach.ts";
-import { withView } from "../stack/view.ts";
-import { existing } from "../tools/existing.ts";
-import { walk } from "../tools/find.ts";
-import { noticeLoss } from "../transport/transport.ts";
-import { findJob, targetOf } from "../volume/target.ts";
-import { withWarming } from "../warm/warming.ts";
+import { snapshotPath } from "../restore/paths.ts";
+import { filesOf, snapshotsOf } from "../verbs/listing.ts";
+import { findJob } from "../volume/target.ts";
 import { type Agent, rightsOf, toCaller } from "./agent.ts";
 import { authorizedJob } from "./authorized.ts";
 import { streamRun } from "./stream-run.ts";
@@ -26,7 +16,7 @@ import { streamRun } from "./stream-run.ts";
 type Handlers = Pick<AgentServiceServer, "listSnapshots" | "listFiles">;
 
 export function listingHandlers(agent: Agent): Handlers {
-  const { access, config, host, pins } = agent;
+  const { access, config, host } = agent;
   const { log } = host;
   return {
     listSnapshots: serverStream(log, async (request, peer, stream: Stream<ListSnapshotsResponse>) => {
@@ -43,17 +33,13 @@ export function listingHandlers(agent: Agent): Handlers {
       if (request.acceptRollback) for (const volume of volumes) await access.authorize(peer, "check", { volume });
       for (const volume of volumes) {
         const jobs = allowed.filter((target) => target.volume === volume).map(({ job }) => job);
-        const target = await targetOf(config, pins, volume);
-        const attach = { mode: "read", acceptRollback: request.acceptRollback } as const;
         const [onlyJob] = jobs;
         const of = { verb: Verb.LIST_SNAPSHOTS, volume, ...(jobs.length === 1 && onlyJob ? { job: onlyJob } : {}) };
-        await streamRun(agent, { ...of, caller: toCaller(caller) }, stream, async (run) => {
-          const snapshots = await withVolume(host, pins, target, attach, run, ({ filesDir, signal }) =>
-            listSnapshots(host, filesDir, jobs, signal),
-          );
-          for (const snapshot of snapshots) await stream.send({ kind: { $case: "snapshot", value: snapshot } });
-          return { state: "done", summary: plural(snapshots.length, "snapshot") };
-        });
+        const asked = { volume, jobs, acceptRollback: request.acceptRollback };
+        const work = await snapshotsOf(agent, asked, (snapshot) =>
+          stream.send({ kind: { $case: "snapshot", value: snapshot } }),
+        );
+        await streamRun(agent, { ...of, caller: toCaller(caller) }, stream, work);
       }
     }),
 
@@ -62,44 +48,11 @@ export function listingHandlers(agent: Agent): Handlers {
       const { volume } = job;
       if (request.acceptRollback) await access.authorize(peer, "check", { volume });
       const path = snapshotPath(request.path);
-      const target = await targetOf(config, pins, volume);
-      const attach = { mode: "read", acceptRollback: request.acceptRollback, job: job.name } as const;
-      const as = rightsOf(caller);
       const of = { verb: Verb.LIST_FILES, volume, job: job.name, caller: toCaller(caller) };
-      await streamRun(agent, of, stream, (run) =>
-        withVolume(host, pins, target, attach, run, async ({ filesDir, entries, device, signal, lost }) => {
-          const snapshot = selectSnapshot(entries, job.name, request.snapshot);
-          let count = 0;
-          const owners = new OwnerNames(host.exec, signal);
-          const snapshotDir = join(filesDir, job.name, snapshot.name);
-          const list = () =>
-            withView(host, snapshotDir, as, signal, async (cwd) => {
-              requireNoLinkAbove([path], await existing(host.exec, { cwd, paths: ancestors(path), as }, signal));
-              return walk(
-                host.exec,
-                { cwd, path, recursive: request.recursive, as },
-                async (entry) => {
-                  count += 1;
-                  await owners.addTo(entry);
-                  await stream.send({ kind: { $case: "entry", value: entry } });
-                },
-                signal,
-              );
-            });
-          // one directory has nothing that could be read ahead
-          const starts = request.recursive ? [Buffer.concat([Buffer.from(`${snapshotDir}/`), path])] : [];
-          const { incomplete } = await run.step("list", () =>
-            withWarming(host, { device, starts, files: false }, signal, list),
-          );
-          if (incomplete && (await noticeLoss(host.clock, lost))) throw lost.reason;
-          if (incomplete) run.warn("some directories could not be looked into: they are closed to you");
-          return {
-            state: incomplete ? "incomplete" : "done",
-            summary: plural(count, "entry", "entries"),
-            snapshot: snapshot.name,
-          };
-        }),
+      const work = await filesOf(agent, job, { ...request, path, as: rightsOf(caller) }, (entry) =>
+        stream.send({ kind: { $case: "entry", value: entry } }),
       );
+      await streamRun(agent, of, stream, work);
     }),
   };
 }

@@ -10,7 +10,16 @@ type Handlers = Pick<AgentServiceServer, "getStatus">;
 /** How far back a job's last good backup is looked for. */
 const runsLookedAt = 1000;
 
-export function statusHandlers({ access, config, configPath, host, runs, scheduler, startedAt }: Agent): Handlers {
+export function statusHandlers({
+  access,
+  config,
+  configPath,
+  fleet,
+  host,
+  runs,
+  scheduler,
+  startedAt,
+}: Agent): Handlers {
   return {
     getStatus: unary(host.log, async (_request, peer) => {
       const caller = await access.authorize(peer, "status");
@@ -42,6 +51,7 @@ export function statusHandlers({ access, config, configPath, host, runs, schedul
         jobs,
         configPath,
         memoryBytes: process.memoryUsage.rss(),
+        fleet: fleet.status(),
       };
     }),
   };

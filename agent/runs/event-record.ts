@@ -37,6 +37,7 @@ export class EventRecord {
   #seq = 0;
   readonly #waiting: Waiting[] = [];
   #shown: RunEvent | undefined;
+  #progress: Progress | undefined;
   #timer: AbortController | undefined;
   #failing = false;
   #closed = false;
@@ -61,6 +62,11 @@ export class EventRecord {
     return this.#shown;
   }
 
+  /** The newest, recorded or shown. */
+  get progress(): Progress | undefined {
+    return this.#progress;
+  }
+
   get closed(): boolean {
     return this.#closed;
   }
@@ -71,6 +77,7 @@ export class EventRecord {
     this.#waiting.push({ event, seq: event.seq, bytes: RunEvent.encode(event).finish() });
     this.#seq = event.seq;
     this.#shown = undefined;
+    if (kind.$case === "progress") this.#progress = kind.value;
     this.changed.ring();
     // what a run is about to do should be on record should it be its last; the rest can wait a moment
     const soon = kind.$case === "started" || kind.$case === "stepBegan" || kind.$case === "stepEnded";
@@ -79,6 +86,7 @@ export class EventRecord {
   }
 
   show(progress: Progress): void {
+    this.#progress = progress;
     this.#shown = { seq: this.#seq, time: this.#clock.now(), kind: { $case: "progress", value: progress } };
     this.changed.ring();
   }

@@ -67,6 +67,26 @@ export const migrations: readonly string[] = [
      moment_ms integer,
      dispatch_id text not null
    ) strict, without rowid;`,
+  // What the controller has of each run; its orders (a luksmith.v1.Dispatch each), with what became of them; since which run it is told of
+  // them.
+  `create table reported_runs (
+     run_id text primary key references runs (id) on delete cascade,
+     seq integer not null,
+     ended integer not null
+   ) strict, without rowid;
+   create table dispatches (
+     id text primary key,
+     message blob not null,
+     controller text not null,
+     accepted_ms integer not null,
+     run_id text not null,
+     error blob,
+     recorded integer not null
+   ) strict, without rowid;
+   create table enrolments (
+     machine_id text primary key,
+     after_run text not null
+   ) strict, without rowid;`,
 ];
 
 /**

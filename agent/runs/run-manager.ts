@@ -5,8 +5,16 @@ import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
 import { formatDuration } from "../../common/units.ts";
-import { type Caller, type Run, type RunEvent, RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import {
+  type Caller,
+  type Progress,
+  type Run,
+  type RunEvent,
+  RunState,
+  Verb,
+} from "../../proto/gen/luksmith/v1/types.ts";
 import { ActiveRun } from "./active-run.ts";
+import { Change } from "./change.ts";
 import type { Requester, RunRequest, RunWork } from "./context.ts";
 import { EventRecord } from "./event-record.ts";
 import { nextRunId, parseRunIdPrefix, runIdRandomRange } from "./run-id.ts";
@@ -28,6 +36,8 @@ type OnStarted = (run: Run, requester: Requester) => void;
 type OnEnded = (run: Run) => void;
 
 export class RunManager {
+  /** Rings when a run has begun. */
+  readonly begun = new Change();
   readonly #store: RunStore;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -108,6 +118,7 @@ export class RunManager {
     // after this call has returned, so that the caller knows of the run before anything of it happens
     const ended = Promise.resolve().then(() => this.#execute(active, work, request.deadlineMs));
     this.#active.set(run.id, { run: active, ended });
+    this.begun.ring();
     return run;
   }
 
@@ -209,6 +220,11 @@ export class RunManager {
     } finally {
       this.#reservations.delete(volume);
     }
+  }
+
+  /** Oldest first, with how far each has come. */
+  underWay(): { readonly run: Run; readonly progress: Progress | undefined }[] {
+    return [...this.#active.values()].map(({ run: { run, record } }) => ({ run, progress: record.progress }));
   }
 
   /** Oldest first. */

@@ -1,8 +1,13 @@
 /** The answer of GetStatus. */
 
 import { escapeControls } from "../../common/quote.ts";
-import { formatBytes, formatDuration } from "../../common/units.ts";
-import type { GetStatusResponse, JobStatus } from "../../proto/gen/luksmith/v1/agent.ts";
+import { formatBytes, formatDuration, plural } from "../../common/units.ts";
+import {
+  type FleetConnection,
+  FleetConnection_State,
+  type GetStatusResponse,
+  type JobStatus,
+} from "../../proto/gen/luksmith/v1/agent.ts";
 import type { Run } from "../../proto/gen/luksmith/v1/types.ts";
 import { statusJson } from "../json.ts";
 import { localTime } from "../local-time.ts";
@@ -24,6 +29,7 @@ export function statusText(status: GetStatusResponse, now: Date, paint: Paint): 
   const lines = [
     `luksmith-agent ${escapeControls(status.version)} on ${escapeControls(status.hostname)}${up}, ${formatBytes(status.memoryBytes)} of memory`,
     `configuration ${escapeControls(status.configPath)}`,
+    ...fleetLines(status.fleet, now),
     "",
   ];
   const running =
@@ -43,6 +49,26 @@ export function statusText(status: GetStatusResponse, now: Date, paint: Paint): 
           paint,
         );
   return `${lines.join("\n")}\n${running}\n${jobs}`;
+}
+
+/** A machine that is in no fleet has nothing to say of it. */
+function fleetLines(fleet: FleetConnection | undefined, now: Date): string[] {
+  if (fleet === undefined) return [];
+  const { state, since, address, controller, error, nextAttempt, name, machineId, unreported } = fleet;
+  if (state === FleetConnection_State.NOT_ENROLLED || state === FleetConnection_State.UNSPECIFIED) return [];
+  const who = `fleet: ${escapeControls(name || machineId)}`;
+  const age =
+    since === undefined
+      ? ""
+      : ` since ${localTime(since)} (${formatDuration(Math.max(0, now.getTime() - since.getTime()))})`;
+  const waiting = unreported === 0 ? "" : `; ${plural(unreported, "run")} to be reported`;
+  if (state === FleetConnection_State.CONNECTED) {
+    return [`${who}, connected to ${escapeControls(controller)} at ${escapeControls(address)}${age}${waiting}`];
+  }
+  const why = error === undefined ? `connecting to ${escapeControls(address)}` : escapeControls(error.message);
+  const again = nextAttempt === undefined ? "" : `; next attempt ${localTime(nextAttempt)}`;
+  const hint = error === undefined || error.hint === "" ? [] : [`  hint: ${escapeControls(error.hint)}`];
+  return [`${who}, not connected${age}: ${why}${again}${waiting}`, ...hint];
 }
 
 function jobRow(status: JobStatus, now: Date): Cell[] {

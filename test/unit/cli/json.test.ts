@@ -57,6 +57,7 @@ import { errorCodes, LuksmithError } from "../../../common/errors.ts";
 import {
   AuditEntry_Decision,
   Finding_Level,
+  FleetConnection_State,
   KeySlot_Role,
   RemoteFinding_Level,
 } from "../../../proto/gen/luksmith/v1/agent.ts";
@@ -94,6 +95,7 @@ import {
   sampleEvent,
   sampleFile,
   sampleFinding,
+  sampleFleet,
   sampleJob,
   sampleProgress,
   sampleRun,
@@ -178,7 +180,15 @@ const notUtf8 = Buffer.from("caf\xe9", "latin1");
 const samples: Record<JsonType, JsonObject[]> = {
   version: [versionJson("0.1.0")],
   status: [
-    statusJson(sampleStatus({ running: [runningRun()] })),
+    statusJson(sampleStatus({ running: [runningRun()], fleet: sampleFleet() })),
+    statusJson(
+      sampleStatus({
+        fleet: sampleFleet({
+          ...{ state: FleetConnection_State.WAITING, name: "", address: "", controller: "", error: detail },
+          ...{ since: undefined, machineId: "", nextAttempt: after(60), certificateExpires: undefined },
+        }),
+      }),
+    ),
     statusJson(
       sampleStatus({
         startedAt: undefined,
@@ -429,6 +439,7 @@ test("every section of the documentation is about something that is printed", ()
     "Progress",
     "Authority",
     "Machine phase",
+    "Fleet status",
   ];
   const prose = ["Results", "Events", "Objects inside others", "Error codes"];
   assert.deepEqual([...documentation.keys()].sort(), [...jsonTypes, ...inner, ...prose].sort());

@@ -6,6 +6,8 @@ import {
   type CheckAccessResponse,
   type Finding,
   Finding_Level,
+  type FleetConnection,
+  FleetConnection_State,
   type GetStatusResponse,
   type HostKey,
   type Job,
@@ -139,6 +141,22 @@ export function sampleJob(changes: Partial<Job> = {}): Job {
 /** Of a job that nothing begins by itself. */
 export const unscheduled = { nextStart: undefined, nextSchedule: "", waitsFor: "" };
 
+export function sampleFleet(changes: Partial<FleetConnection> = {}): FleetConnection {
+  return {
+    state: FleetConnection_State.CONNECTED,
+    since: start,
+    machineId: "m7f3a9c21",
+    name: "web01",
+    address: "fleet.example.net:7443",
+    controller: "c1",
+    error: undefined,
+    nextAttempt: undefined,
+    certificateExpires: after(30 * 24 * 3600),
+    unreported: 0,
+    ...changes,
+  };
+}
+
 export function sampleStatus(changes: Partial<GetStatusResponse> = {}): GetStatusResponse {
   return {
     version: "0.1.0",
@@ -150,6 +168,7 @@ export function sampleStatus(changes: Partial<GetStatusResponse> = {}): GetStatu
     ],
     configPath: "/etc/luksmith/agent.yaml",
     memoryBytes: 62 * 2 ** 20,
+    fleet: undefined,
     ...changes,
   };
 }

@@ -12,13 +12,14 @@ import { snapshotsText } from "../../../cli/show/snapshots.ts";
 import { statusText } from "../../../cli/show/status.ts";
 import { scanText } from "../../../cli/show/trust.ts";
 import { volumesText } from "../../../cli/show/volumes.ts";
-import { Finding_Level, RemoteFinding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
+import { Finding_Level, FleetConnection_State, RemoteFinding_Level } from "../../../proto/gen/luksmith/v1/agent.ts";
 import { FileEntry_Type, RunState, RunTotals, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import {
   after,
   runningRun,
   sampleFile,
   sampleFinding,
+  sampleFleet,
   sampleJob,
   sampleRun,
   sampleScan,
@@ -61,6 +62,27 @@ srv   home    never                          -                                  
 `,
   );
 });
+
+for (const [fleet, lines] of [
+  [sampleFleet(), ["fleet: web01, connected to c1 at fleet.example.net:7443 since 2026-11-23 02:00:00 (1 h)"]],
+  [
+    sampleFleet({
+      ...{ state: FleetConnection_State.WAITING, name: "", unreported: 2, nextAttempt: after(3700) },
+      error: { code: "unreachable", message: "no controller answers\x1b at a:1", hint: "look there" },
+    }),
+    [
+      "fleet: m7f3a9c21, not connected since 2026-11-23 02:00:00 (1 h): no controller answers\\u{1b} at a:1; next attempt 2026-11-23 03:01:40; 2 runs to be reported",
+      "  hint: look there",
+    ],
+  ],
+  [sampleFleet({ state: FleetConnection_State.NOT_ENROLLED }), []],
+] as const) {
+  test(`status of a machine of a fleet: ${lines[0] ?? "of none"}`, () => {
+    const text = statusText(sampleStatus({ fleet }), after(3631), plain);
+    const all = text.split("\n");
+    assert.deepEqual(all.slice(2, all.indexOf("")), [...lines]);
+  });
+}
 
 for (const [waitsFor, shown] of [
   ["volume", "due: the volume is in use"],

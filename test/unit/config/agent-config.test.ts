@@ -55,10 +55,12 @@ jobs:
       deadline: 6h
 access:
   - { users: [alice, 'EXAMPLE\\bob'], groups: [wheel, domain users], volumes: [home], jobs: ["*"], allow: [backup] }
+controller: { allow: [status, ls], addresses: ["backup.example.net:7443"] }
 `,
     path,
   );
   assert.deepEqual(config, {
+    controller: { allow: ["status", "ls"], addresses: ["backup.example.net:7443"] },
     socket: { path: "/run/backup/agent.sock", group: "operators" },
     stateDir: "/srv/luksmith",
     runtimeDir: "/run/backup",
@@ -345,23 +347,6 @@ test("a size that grows by itself: what it begins with, its step and its limit",
   }
 });
 
-test("what the format has and this version does not act on is refused", () => {
-  const text = `
-remotes: { vault: { host: vault, user: u } }
-volumes:
-  a: { remote: vault, image: a, size: 64M }
-jobs:
-  home:
-    volume: a
-    sources: [/home]
-controller: { address: "backup.example.net:7443" }
-`;
-  const notYet = "not in this version yet: it would be ignored, and";
-  assert.deepEqual(faultsOf(text), [
-    `agent.yaml:9:1: controller: ${notYet} no controller would know of this machine, nor miss its backups`,
-  ]);
-});
-
 test("a schedule that can never begin anything is refused where it stands", () => {
   const scheduled = (schedule: string) => `
 remotes: { vault: { host: vault, user: u } }
@@ -382,6 +367,36 @@ jobs:
   ] as const) {
     assert.deepEqual(faultsOf(scheduled(schedule)), faults);
   }
+});
+
+test("what a controller may ask for is a closed list, and has its default", () => {
+  const controllerOf = (text: string) => parseAgentConfig(text, path).controller;
+  const usual = ["status", "log", "backup", "verify", "drill", "check", "cancel", "snapshots"];
+  assert.deepEqual(controllerOf("{}"), { allow: usual, addresses: [] });
+  assert.deepEqual(controllerOf("controller: { allow: [] }").allow, []);
+  assert.deepEqual(
+    controllerOf('controller: { allow: [ls, prune], addresses: ["a.example.net:7443", "[2001:db8::1]:1"] }'),
+    { allow: ["ls", "prune"], addresses: ["a.example.net:7443", "[2001:db8::1]:1"] },
+  );
+  const words = "status, log, backup, verify, drill, check, prune, trim, cancel, snapshots, ls";
+  const address = 'must be "host:port", such as "backup.example.net:7443"; an IPv6 address in brackets';
+  assert.deepEqual(
+    faultsOf(`
+controller:
+  allow: [backups, restore, ls, ls]
+  addresses: ["a.example.net", "2001:db8::1:7443", "a:0", "a:65536", "a:1/x", "a:1"]
+  addressess: "a:1"
+`),
+    [
+      `agent.yaml:3:11: controller.allow[0]: must be one of ${words}; did you mean "backup"?`,
+      `agent.yaml:3:20: controller.allow[1]: must be one of ${words}`,
+      "agent.yaml:3:33: controller.allow[3]: is in the list already (entry 3)",
+      ...["15", "32", "52", "59", "70"].map(
+        (column, index) => `agent.yaml:4:${column}: controller.addresses[${index}]: ${address}`,
+      ),
+      'agent.yaml:5:3: controller.addressess: unknown key; did you mean "addresses"?',
+    ],
+  );
 });
 
 test("a key comes from a file, a command or a credential, and from one of them", () => {

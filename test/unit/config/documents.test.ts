@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { accessVerbNames, accessVerbs } from "../../../agent/access/verb.ts";
 import { agentConfigJsonSchema, parseAgentConfig } from "../../../agent/config/agent-config.ts";
+import { allowedWordNames, allowedWords } from "../../../common/fleet/allowed-word.ts";
 import { helperConfigJsonSchema, parseHelperConfig } from "../../../helper/config/helper-config.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
@@ -29,6 +30,15 @@ test("docs/configuration.md says what each verb grants, in the words of the code
       text,
     );
     assert.equal(row?.[2], accessVerbs[verb].grants, verb);
+  }
+});
+
+test("docs/configuration.md says what each word of controller.allow allows, in the words of the code", () => {
+  const text = read("docs/configuration.md");
+  const section = text.slice(text.indexOf("## `controller`"));
+  for (const word of allowedWordNames) {
+    const row = new RegExp(`^\\| \`${word}\` +\\| (.*?) +\\|$`, "m").exec(section);
+    assert.equal(row?.[1], allowedWords[word], word);
   }
 });
 

@@ -125,6 +125,6 @@ test("a path behind a symbolic link is none of the snapshot's; the link itself i
   assert.doesNotThrow(() => requireNoLinkAbove(["home/link", "home/linked/x"].map(latin1), there));
   assert.throws(() => requireNoLinkAbove(["home/other", "home/link/x/y"].map(latin1), there), {
     code: "not_found",
-    message: "home/link is a symbolic link in the snapshot, not a directory",
+    message: "a symbolic link in the snapshot, not a directory: home/link",
   });
 });

@@ -116,6 +116,99 @@ export interface GetStatusResponse {
   jobs: JobStatus[];
   configPath: string;
   memoryBytes: number;
+  fleet: FleetConnection | undefined;
+}
+
+/** How the machine stands with the controller of its fleet. */
+export interface FleetConnection {
+  state: FleetConnection_State;
+  /** Since when the state is that; CONNECTING and WAITING, which take turns, count as one. */
+  since: Date | undefined;
+  machineId: string;
+  /** What the fleet calls the machine; empty while no operator has confirmed a name, or it is not known here. */
+  name: string;
+  /** Where it is connected to, or tries to be. */
+  address: string;
+  controller: string;
+  /** Why it is not connected. */
+  error: ErrorDetail | undefined;
+  nextAttempt: Date | undefined;
+  certificateExpires:
+    | Date
+    | undefined;
+  /** Runs that the controller has not recorded to their end. */
+  unreported: number;
+}
+
+export const FleetConnection_State = {
+  UNSPECIFIED: 0,
+  NOT_ENROLLED: 1,
+  CONNECTING: 2,
+  CONNECTED: 3,
+  /** WAITING - Until the next attempt. */
+  WAITING: 4,
+  /** UNUSABLE - It cannot connect until somebody does something: its own files cannot be read, or the fleet has revoked it. */
+  UNUSABLE: 5,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type FleetConnection_State = typeof FleetConnection_State[keyof typeof FleetConnection_State];
+
+export namespace FleetConnection_State {
+  export type UNSPECIFIED = typeof FleetConnection_State.UNSPECIFIED;
+  export type NOT_ENROLLED = typeof FleetConnection_State.NOT_ENROLLED;
+  export type CONNECTING = typeof FleetConnection_State.CONNECTING;
+  export type CONNECTED = typeof FleetConnection_State.CONNECTED;
+  export type WAITING = typeof FleetConnection_State.WAITING;
+  export type UNUSABLE = typeof FleetConnection_State.UNUSABLE;
+  export type UNRECOGNIZED = typeof FleetConnection_State.UNRECOGNIZED;
+}
+
+export function fleetConnection_StateFromJSON(object: any): FleetConnection_State {
+  switch (object) {
+    case 0:
+    case "STATE_UNSPECIFIED":
+      return FleetConnection_State.UNSPECIFIED;
+    case 1:
+    case "STATE_NOT_ENROLLED":
+      return FleetConnection_State.NOT_ENROLLED;
+    case 2:
+    case "STATE_CONNECTING":
+      return FleetConnection_State.CONNECTING;
+    case 3:
+    case "STATE_CONNECTED":
+      return FleetConnection_State.CONNECTED;
+    case 4:
+    case "STATE_WAITING":
+      return FleetConnection_State.WAITING;
+    case 5:
+    case "STATE_UNUSABLE":
+      return FleetConnection_State.UNUSABLE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return FleetConnection_State.UNRECOGNIZED;
+  }
+}
+
+export function fleetConnection_StateToJSON(object: FleetConnection_State): string {
+  switch (object) {
+    case FleetConnection_State.UNSPECIFIED:
+      return "STATE_UNSPECIFIED";
+    case FleetConnection_State.NOT_ENROLLED:
+      return "STATE_NOT_ENROLLED";
+    case FleetConnection_State.CONNECTING:
+      return "STATE_CONNECTING";
+    case FleetConnection_State.CONNECTED:
+      return "STATE_CONNECTED";
+    case FleetConnection_State.WAITING:
+      return "STATE_WAITING";
+    case FleetConnection_State.UNUSABLE:
+      return "STATE_UNUSABLE";
+    case FleetConnection_State.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
 }
 
 export interface JobStatus {
@@ -1033,7 +1126,16 @@ export const GetStatusRequest: MessageFns<GetStatusRequest> = {
 };
 
 function createBaseGetStatusResponse(): GetStatusResponse {
-  return { version: "", hostname: "", startedAt: undefined, running: [], jobs: [], configPath: "", memoryBytes: 0 };
+  return {
+    version: "",
+    hostname: "",
+    startedAt: undefined,
+    running: [],
+    jobs: [],
+    configPath: "",
+    memoryBytes: 0,
+    fleet: undefined,
+  };
 }
 
 export const GetStatusResponse: MessageFns<GetStatusResponse> = {
@@ -1058,6 +1160,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.memoryBytes !== 0) {
       writer.uint32(56).uint64(message.memoryBytes);
+    }
+    if (message.fleet !== undefined) {
+      FleetConnection.encode(message.fleet, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1131,6 +1236,14 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.memoryBytes = longToNumber(reader.uint64());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.fleet = FleetConnection.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1164,6 +1277,7 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         : isSet(object.memory_bytes)
         ? globalThis.Number(object.memory_bytes)
         : 0,
+      fleet: isSet(object.fleet) ? FleetConnection.fromJSON(object.fleet) : undefined,
     };
   },
 
@@ -1190,6 +1304,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     if (message.memoryBytes !== 0) {
       obj.memoryBytes = Math.round(message.memoryBytes);
     }
+    if (message.fleet !== undefined) {
+      obj.fleet = FleetConnection.toJSON(message.fleet);
+    }
     return obj;
   },
 
@@ -1205,6 +1322,247 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.jobs = object.jobs?.map((e) => JobStatus.fromPartial(e)) || [];
     message.configPath = object.configPath ?? "";
     message.memoryBytes = object.memoryBytes ?? 0;
+    message.fleet = (object.fleet !== undefined && object.fleet !== null)
+      ? FleetConnection.fromPartial(object.fleet)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFleetConnection(): FleetConnection {
+  return {
+    state: 0,
+    since: undefined,
+    machineId: "",
+    name: "",
+    address: "",
+    controller: "",
+    error: undefined,
+    nextAttempt: undefined,
+    certificateExpires: undefined,
+    unreported: 0,
+  };
+}
+
+export const FleetConnection: MessageFns<FleetConnection> = {
+  encode(message: FleetConnection, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== 0) {
+      writer.uint32(8).int32(message.state);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(18).fork()).join();
+    }
+    if (message.machineId !== "") {
+      writer.uint32(26).string(message.machineId);
+    }
+    if (message.name !== "") {
+      writer.uint32(34).string(message.name);
+    }
+    if (message.address !== "") {
+      writer.uint32(42).string(message.address);
+    }
+    if (message.controller !== "") {
+      writer.uint32(50).string(message.controller);
+    }
+    if (message.error !== undefined) {
+      ErrorDetail.encode(message.error, writer.uint32(58).fork()).join();
+    }
+    if (message.nextAttempt !== undefined) {
+      Timestamp.encode(toTimestamp(message.nextAttempt), writer.uint32(66).fork()).join();
+    }
+    if (message.certificateExpires !== undefined) {
+      Timestamp.encode(toTimestamp(message.certificateExpires), writer.uint32(74).fork()).join();
+    }
+    if (message.unreported !== 0) {
+      writer.uint32(80).uint32(message.unreported);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FleetConnection {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFleetConnection();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.machineId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.controller = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.error = ErrorDetail.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.nextAttempt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.certificateExpires = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.unreported = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FleetConnection {
+    return {
+      state: isSet(object.state) ? fleetConnection_StateFromJSON(object.state) : 0,
+      since: isSet(object.since) ? fromJsonTimestamp(object.since) : undefined,
+      machineId: isSet(object.machineId)
+        ? globalThis.String(object.machineId)
+        : isSet(object.machine_id)
+        ? globalThis.String(object.machine_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      controller: isSet(object.controller) ? globalThis.String(object.controller) : "",
+      error: isSet(object.error) ? ErrorDetail.fromJSON(object.error) : undefined,
+      nextAttempt: isSet(object.nextAttempt)
+        ? fromJsonTimestamp(object.nextAttempt)
+        : isSet(object.next_attempt)
+        ? fromJsonTimestamp(object.next_attempt)
+        : undefined,
+      certificateExpires: isSet(object.certificateExpires)
+        ? fromJsonTimestamp(object.certificateExpires)
+        : isSet(object.certificate_expires)
+        ? fromJsonTimestamp(object.certificate_expires)
+        : undefined,
+      unreported: isSet(object.unreported) ? globalThis.Number(object.unreported) : 0,
+    };
+  },
+
+  toJSON(message: FleetConnection): unknown {
+    const obj: any = {};
+    if (message.state !== 0) {
+      obj.state = fleetConnection_StateToJSON(message.state);
+    }
+    if (message.since !== undefined) {
+      obj.since = message.since.toISOString();
+    }
+    if (message.machineId !== "") {
+      obj.machineId = message.machineId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.controller !== "") {
+      obj.controller = message.controller;
+    }
+    if (message.error !== undefined) {
+      obj.error = ErrorDetail.toJSON(message.error);
+    }
+    if (message.nextAttempt !== undefined) {
+      obj.nextAttempt = message.nextAttempt.toISOString();
+    }
+    if (message.certificateExpires !== undefined) {
+      obj.certificateExpires = message.certificateExpires.toISOString();
+    }
+    if (message.unreported !== 0) {
+      obj.unreported = Math.round(message.unreported);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FleetConnection>): FleetConnection {
+    return FleetConnection.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FleetConnection>): FleetConnection {
+    const message = createBaseFleetConnection();
+    message.state = object.state ?? 0;
+    message.since = object.since ?? undefined;
+    message.machineId = object.machineId ?? "";
+    message.name = object.name ?? "";
+    message.address = object.address ?? "";
+    message.controller = object.controller ?? "";
+    message.error = (object.error !== undefined && object.error !== null)
+      ? ErrorDetail.fromPartial(object.error)
+      : undefined;
+    message.nextAttempt = object.nextAttempt ?? undefined;
+    message.certificateExpires = object.certificateExpires ?? undefined;
+    message.unreported = object.unreported ?? 0;
     return message;
   },
 };

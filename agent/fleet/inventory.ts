@@ -1,0 +1,45 @@
+/** What the machine has, as far as its configuration lets the controller know. */
+
+import { showAddress } from "../../common/fleet/address.ts";
+import type { Inventory, RefusedAssignment } from "../../proto/gen/luksmith/v1/fleet.ts";
+import { RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import type { AgentConfig } from "../config/agent-config.ts";
+import type { RunManager } from "../runs/run-manager.ts";
+import { findRemote } from "../volume/target.ts";
+
+/** Dry runs among the good ones are passed over. */
+const runsLookedAt = 20;
+
+export function inventoryOf(
+  config: AgentConfig,
+  runs: Pick<RunManager, "list">,
+  refused: readonly RefusedAssignment[],
+): Inventory {
+  const { allow } = config.controller;
+  const known = allow.includes("status");
+  const jobs = [...config.jobs.values()].map(({ name, volume }) => ({
+    name,
+    volume,
+    lastGood: lastGood(runs, name),
+  }));
+  const volumes = [...config.volumes.values()].map(({ name, remote }) => ({
+    name,
+    backupHost: showAddress(findRemote(config, remote)),
+  }));
+  return {
+    jobs: known ? jobs : [],
+    volumes: known ? volumes : [],
+    allowed: [...allow],
+    // what is wrong with a name may say which there are
+    refused: refused.map(({ error, ...rest }) => ({
+      ...rest,
+      error: error && { ...error, hint: known ? error.hint : "" },
+    })),
+  };
+}
+
+/** The point in time that it is of. */
+function lastGood(runs: Pick<RunManager, "list">, job: string): Date | undefined {
+  const states = [RunState.DONE, RunState.INCOMPLETE];
+  return runs.list({ job, verb: Verb.BACKUP, states, limit: runsLookedAt }).find(({ dryRun }) => !dryRun)?.startedAt;
+}
