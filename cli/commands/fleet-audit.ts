@@ -11,7 +11,8 @@ interface Options {
   limit: number;
 }
 
-const maxEntries = 10_000;
+/** As many as the controller tells of at once. */
+const maxEntries = 1000;
 
 export function addFleetAuditCommand(fleet: Command, invocation: Invocation): void {
   const command = fleet

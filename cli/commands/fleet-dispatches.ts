@@ -11,7 +11,8 @@ interface Options {
   follow?: true;
 }
 
-const maxDispatches = 10_000;
+/** As many as the controller tells of at once. */
+const maxDispatches = 1000;
 
 export function addFleetDispatchesCommand(fleet: Command, invocation: Invocation): void {
   const command = fleet

@@ -13,7 +13,8 @@ interface Options {
   limit: number;
 }
 
-const maxRuns = 10_000;
+/** As many as the controller tells of at once. */
+const maxRuns = 1000;
 
 export function addFleetRunsCommand(fleet: Command, invocation: Invocation): void {
   const command = fleet

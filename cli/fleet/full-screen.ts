@@ -31,7 +31,7 @@ export class FullScreen implements Disposable {
 
   /** @param lines no longer than the screen is wide */
   draw(lines: readonly string[]): void {
-    this.#terminal.out(home + lines.map((line) => line + eraseToLineEnd).join("\r\n") + eraseBelow);
+    this.#terminal.out(home + lines.map((line) => line + eraseToLineEnd).join("\n") + eraseBelow);
   }
 
   [Symbol.dispose](): void {

@@ -7,6 +7,7 @@ import type {
   DispatchRequest,
   DispatchResponse,
   FleetDispatch,
+  FleetRun,
   ListDispatchesRequest,
   MachineNote,
 } from "../../proto/gen/luksmith/v1/controller.ts";
@@ -56,7 +57,7 @@ export async function runOnMachines(
   }
   if (request.dryRun) return sayWouldAsk(session, answer);
   if (options.detach) return sayAsked(session, answer);
-  const ended = await watchBatch(session, answer.batch, answer.dispatches);
+  const ended = await watchBatch(session, answer.batch, answer.dispatches, request.selector);
   sayEnd(session, ended, answer.skipped.length);
 }
 
@@ -96,15 +97,27 @@ function goesOnText(batch: string): string {
   return `  luksmith fleet dispatches ${id} --follow   watches it\n  luksmith fleet cancel ${id}                ends it`;
 }
 
-/** @returns each as it ended, by name */
+/**
+ * @param selector of machines that those are among; empty: all
+ * @returns each as it ended, by name
+ */
 async function watchBatch(
   session: FleetSession,
   batch: string,
   begun: readonly FleetDispatch[],
+  selector: string,
 ): Promise<FleetDispatch[]> {
   const known = new Map(begun.map((dispatch) => [dispatch.id, dispatch]));
   const { terminal } = session;
-  const draw = () => terminal.showPicture(pictureLines([...known.values()], terminal.liveRows));
+  let newest: readonly FleetRun[] = [];
+  const draw = () => terminal.showPicture(pictureLines(withProgress([...known.values()], newest), terminal.liveRows));
+  const isOverHere = new AbortController();
+  if (!session.json && terminal.live) {
+    const signal = AbortSignal.any([isOverHere.signal, session.stop]);
+    void followProgress(session, selector, signal, (running) => {
+      newest = running;
+    });
+  }
   const timer = session.json || !terminal.live ? undefined : setInterval(draw, redrawMs);
   try {
     for await (const { dispatch } of session.fleet.watchDispatches({ batch }, session.stop)) {
@@ -120,6 +133,7 @@ async function watchBatch(
     if (session.stop.aborted) session.notice(`stopped watching; it goes on\n${goesOnText(batch)}`);
     throw error;
   } finally {
+    isOverHere.abort();
     clearInterval(timer);
     terminal.clear();
   }
@@ -127,6 +141,31 @@ async function watchBatch(
   if (all.every(isOver)) return all.toSorted((one, other) => (one.machine < other.machine ? -1 : 1));
   throw new LuksmithError("unreachable", `the controller stopped telling: ${countsText(all)}`, {
     hint: `luksmith fleet dispatches ${escapeControls(batch)} --follow`,
+  });
+}
+
+/** How far runs are is told beside what becomes of dispatches; without it there is less to see, and nothing wrong. */
+async function followProgress(
+  session: FleetSession,
+  selector: string,
+  signal: AbortSignal,
+  onRunning: (running: readonly FleetRun[]) => void,
+): Promise<void> {
+  try {
+    for await (const { running } of session.fleet.watchFleet({ selector }, signal)) onRunning(running);
+  } catch {
+    // it may have ended, or be broken as the other is, which says so
+  }
+}
+
+/** Each with the newest figures of its run. Pure. */
+export function withProgress(dispatches: readonly FleetDispatch[], running: readonly FleetRun[]): FleetDispatch[] {
+  const keyOf = ({ machine, run }: FleetRun) => `${machine}/${run?.id}`;
+  const figures = new Map(running.map((run) => [keyOf(run), run.progress]));
+  return dispatches.map((dispatch) => {
+    const { run } = dispatch;
+    const progress = run === undefined ? undefined : figures.get(keyOf(run));
+    return run === undefined || progress === undefined ? dispatch : { ...dispatch, run: { ...run, progress } };
   });
 }
 
@@ -202,7 +241,7 @@ export function dispatchesText(dispatches: readonly FleetDispatch[], now: Date, 
 
 /** As `fleet run` does after it has asked. @throws {LuksmithError} by the worst of what came of it */
 export async function followBatch(session: FleetSession, batch: string): Promise<void> {
-  const ended = await watchBatch(session, batch, []);
+  const ended = await watchBatch(session, batch, [], "");
   if (ended.length === 0) {
     throw new LuksmithError("not_found", `nothing was asked for as ${escapeControls(batch)}`, {
       hint: "luksmith fleet dispatches lists what was",

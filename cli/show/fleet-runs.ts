@@ -52,7 +52,8 @@ export async function cancelFleetRun(session: FleetSession, asked: string): Prom
 }
 
 export function cancelledText({ runs, dispatches }: CancelFleetRunResponse): string {
-  const lines = runs.flatMap((fleetRun) => {
+  const begun = [...runs, ...dispatches.flatMap(({ run }) => (run === undefined ? [] : [run]))];
+  const lines = begun.flatMap((fleetRun) => {
     const { run } = fleetRun;
     if (run === undefined) return [];
     const name = escapeControls(runName(fleetRun, run));

@@ -31,14 +31,18 @@ export function enrolLine({ secret, addresses, authorities }: CreateTokenRespons
   const words = [
     "luksmith",
     "enroll",
-    // of the others the machine is told when it enrols
-    ...addresses.slice(0, 1),
+    // around an IPv6 address are brackets, which some shells take for a pattern
+    ...addresses.map((address) => (address.startsWith("[") ? `'${address}'` : address)),
     "--token",
     secret,
     // while the authority is changed there are two, and a machine believes either
     ...authorities.flatMap((fingerprint) => ["--ca", showPin(fingerprint)]),
   ];
-  if (addresses.length > 0 && authorities.length > 0 && words.every((word) => /^[A-Za-z0-9[\]:._=-]+$/.test(word))) {
+  if (
+    addresses.length > 0 &&
+    authorities.length > 0 &&
+    words.every((word) => /^('\[[0-9a-fA-F:.]+\]:\d+'|[A-Za-z0-9:._-]+)$/.test(word))
+  ) {
     return words.join(" ");
   }
   throw new LuksmithError("internal", "the controller sent what is no token, address or fingerprint");

@@ -7,7 +7,7 @@ import { alertsText, channelsText } from "../../../cli/show/fleet-alerts.ts";
 import { fleetAuditText } from "../../../cli/show/fleet-audit.ts";
 import { authoritiesText } from "../../../cli/show/fleet-authorities.ts";
 import { controllersText } from "../../../cli/show/fleet-controllers.ts";
-import { dispatchesText, outcomesText, pictureLines } from "../../../cli/show/fleet-dispatches.ts";
+import { dispatchesText, outcomesText, pictureLines, withProgress } from "../../../cli/show/fleet-dispatches.ts";
 import { machinesText } from "../../../cli/show/fleet-machines.ts";
 import { operatorsText } from "../../../cli/show/fleet-operators.ts";
 import { cancelledText, fleetRunsText } from "../../../cli/show/fleet-runs.ts";
@@ -123,7 +123,7 @@ const made = {
 test("the line to type has nothing in it that a shell would do something with", () => {
   assert.equal(
     enrolLine(made),
-    `luksmith enroll controller.example.net:7443 --token lsm_t7c2m4_5f --ca sha256:${authorityFingerprint}`,
+    `luksmith enroll controller.example.net:7443 '[2001:db8::1]:7443' --token lsm_t7c2m4_5f --ca sha256:${authorityFingerprint}`,
   );
   const two = enrolLine({ ...made, authorities: [authorityFingerprint, "cd".repeat(32)] });
   assert.match(two, /--ca sha256:(ab)+ --ca sha256:(cd)+$/);
@@ -132,6 +132,7 @@ test("the line to type has nothing in it that a shell would do something with", 
     { ...made, secret: "" },
     { ...made, addresses: ["$(id):1"] },
     { ...made, addresses: [] },
+    { ...made, addresses: ["['$(id)']:1"] },
     { ...made, authorities: [] },
   ]) {
     assert.throws(() => enrolLine(bad), { code: "internal" });
@@ -204,12 +205,16 @@ test("runs of the fleet are named as they are typed; late ones and those that ru
 test("cancelling says what becomes of each", () => {
   const text = cancelledText({
     runs: [runningFleetRun(), sampleFleetRun({ machine: "web03" })],
-    dispatches: [sampleDispatch({ machine: "web04", state: DispatchState.CANCELLED })],
+    dispatches: [
+      sampleDispatch({ machine: "web04", state: DispatchState.CANCELLED }),
+      sampleDispatch({ machine: "web05", state: DispatchState.RUNNING, run: runningFleetRun({ machine: "web05" }) }),
+    ],
   });
   assert.equal(
     text,
     `cancelling web01/7f3a9c21: backup home
 web03/7f3a9c21 (backup home) has ended: done
+cancelling web05/7f3a9c21: backup home
 web04: backup home is not begun any more
 `,
   );
@@ -429,6 +434,14 @@ test("why no controller answers", () => {
 });
 
 test("a run that goes on is told of with its newest figures", () => {
-  const running = sampleDispatch({ state: DispatchState.RUNNING, run: { ...runningFleetRun(), run: runningRun() } });
-  assert.match(pictureLines([running], 9)[1] ?? "", /34 %/);
+  const run = runningFleetRun({ progress: undefined });
+  const dispatches = [sampleDispatch({ state: DispatchState.RUNNING, run }), sampleDispatch({ machine: "web02" })];
+  const running = [runningFleetRun(), runningFleetRun({ machine: "web02" })];
+  const [first, second] = withProgress(dispatches, running);
+  assert.deepEqual(first?.run?.progress, running[0]?.progress);
+  assert.equal(second?.run, undefined);
+  assert.equal(
+    withProgress(dispatches, [runningFleetRun({ run: runningRun({ id: "another" }) })])[0]?.run?.progress,
+    undefined,
+  );
 });
