@@ -190,7 +190,11 @@ test("when a certificate is due", async () => {
 /** Puts a credential of three days in place, so many of which are over. */
 async function putAged({ scene, credential, file }: ScriptedController, days: number): Promise<void> {
   const clock = { ...systemClock, now: () => new Date(Date.now() - days * dayMs) };
-  const authorities = new Authorities(scene.store, testSecret, clock, 3 * dayMs);
+  const authorities = new Authorities(scene.store, testSecret, clock, {
+    machine: 3 * dayMs,
+    operator: 3 * dayMs,
+    controller: 3 * dayMs,
+  });
   const { key, request } = await makeKeyAndRequest();
   const fresh = await authorities.issueClient({ kind: "operator", name: "alice" }, request);
   await authorities.record(scene.store.database, fresh);

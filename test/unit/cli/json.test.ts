@@ -95,7 +95,7 @@ import {
   sampleEvent,
   sampleFile,
   sampleFinding,
-  sampleFleet,
+  sampleFleetConnection,
   sampleJob,
   sampleProgress,
   sampleRun,
@@ -180,10 +180,10 @@ const notUtf8 = Buffer.from("caf\xe9", "latin1");
 const samples: Record<JsonType, JsonObject[]> = {
   version: [versionJson("0.1.0")],
   status: [
-    statusJson(sampleStatus({ running: [runningRun()], fleet: sampleFleet() })),
+    statusJson(sampleStatus({ running: [runningRun()], fleet: sampleFleetConnection() })),
     statusJson(
       sampleStatus({
-        fleet: sampleFleet({
+        fleet: sampleFleetConnection({
           ...{ state: FleetConnection_State.WAITING, name: "", address: "", controller: "", error: detail },
           ...{ since: undefined, machineId: "", nextAttempt: after(60), certificateExpires: undefined },
         }),

@@ -141,7 +141,7 @@ export function sampleJob(changes: Partial<Job> = {}): Job {
 /** Of a job that nothing begins by itself. */
 export const unscheduled = { nextStart: undefined, nextSchedule: "", waitsFor: "" };
 
-export function sampleFleet(changes: Partial<FleetConnection> = {}): FleetConnection {
+export function sampleFleetConnection(changes: Partial<FleetConnection> = {}): FleetConnection {
   return {
     state: FleetConnection_State.CONNECTED,
     since: start,

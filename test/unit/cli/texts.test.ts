@@ -19,7 +19,7 @@ import {
   runningRun,
   sampleFile,
   sampleFinding,
-  sampleFleet,
+  sampleFleetConnection,
   sampleJob,
   sampleRun,
   sampleScan,
@@ -64,9 +64,12 @@ srv   home    never                          -                                  
 });
 
 for (const [fleet, lines] of [
-  [sampleFleet(), ["fleet: web01, connected to c1 at fleet.example.net:7443 since 2026-11-23 02:00:00 (1 h)"]],
   [
-    sampleFleet({
+    sampleFleetConnection(),
+    ["fleet: web01, connected to c1 at fleet.example.net:7443 since 2026-11-23 02:00:00 (1 h)"],
+  ],
+  [
+    sampleFleetConnection({
       ...{ state: FleetConnection_State.WAITING, name: "", unreported: 2, nextAttempt: after(3700) },
       error: { code: "unreachable", message: "no controller answers\x1b at a:1", hint: "look there" },
     }),
@@ -75,7 +78,7 @@ for (const [fleet, lines] of [
       "  hint: look there",
     ],
   ],
-  [sampleFleet({ state: FleetConnection_State.NOT_ENROLLED }), []],
+  [sampleFleetConnection({ state: FleetConnection_State.NOT_ENROLLED }), []],
 ] as const) {
   test(`status of a machine of a fleet: ${lines[0] ?? "of none"}`, () => {
     const text = statusText(sampleStatus({ fleet }), after(3631), plain);
