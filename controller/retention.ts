@@ -1,0 +1,78 @@
+/** Removes what need not be kept any longer, now and then, a little at a time. */
+
+import type { Clock } from "../common/clock.ts";
+import type { Log } from "../common/log.ts";
+import type { ControllerConfig } from "./config/controller-config.ts";
+import { beginning, type Place, removeDispatches, removeEvents, removeRuns } from "./store/retention.ts";
+import type { Database } from "./store/schema.ts";
+import type { Store } from "./store/store.ts";
+
+const everyMs = 3_600_000;
+/** Others have a turn between two parts. */
+const restMs = 50;
+
+type Kept = Pick<ControllerConfig["retention"], "eventsMs" | "runsMs">;
+
+export class Retention {
+  readonly #store: Store;
+  readonly #kept: Kept;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #stopped = new AbortController();
+  /** Up to where the events are gone already. */
+  #eventsGone = beginning;
+  #removing: Promise<void> = Promise.resolve();
+
+  constructor(store: Store, kept: Kept, clock: Clock, log: Log) {
+    this.#store = store;
+    this.#kept = kept;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  follow(): void {
+    this.#removing = this.#removeNowAndThen();
+  }
+
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    await this.#removing;
+  }
+
+  /** Once, to the end. @throws what the database throws; the reason when it is closed meanwhile */
+  async remove(): Promise<void> {
+    const nowMs = this.#clock.now().getTime();
+    const { eventsMs, runsMs } = this.#kept;
+    await this.#inParts(this.#eventsGone, async (transaction, after) => {
+      const place = await removeEvents(transaction, nowMs - eventsMs, after);
+      this.#eventsGone = place ?? this.#eventsGone;
+      return place;
+    });
+    await this.#inParts(beginning, (transaction, after) => removeRuns(transaction, nowMs - runsMs, after));
+    await removeDispatches(this.#store.database, nowMs - runsMs);
+  }
+
+  async #inParts(
+    from: Place,
+    part: (transaction: Database, after: Place) => Promise<Place | undefined>,
+  ): Promise<void> {
+    let after: Place | undefined = from;
+    while (after !== undefined) {
+      const here: Place = after;
+      after = await this.#store.transaction((transaction) => part(transaction, here));
+      if (after !== undefined) await this.#clock.sleep(restMs, this.#stopped.signal);
+    }
+  }
+
+  async #removeNowAndThen(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      try {
+        await this.remove();
+      } catch (error) {
+        if (!signal.aborted) this.#log.warn({ err: error }, "what is old could not be removed; it is tried again");
+      }
+      await this.#clock.sleep(everyMs, signal).catch(() => undefined);
+    }
+  }
+}
