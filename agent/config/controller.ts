@@ -2,7 +2,7 @@
 
 import * as z from "zod";
 import { addressSchema } from "../../common/fleet/address.ts";
-import { type AllowedWord, allowedByDefault, allowedWordNames } from "../../common/fleet/allowed-word.ts";
+import { type AllowedWord, allowedByDefault, allowedWordNames } from "../fleet/allowed-word.ts";
 import { uniqueList } from "./unique-list.ts";
 
 export interface ControllerConfig {

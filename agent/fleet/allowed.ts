@@ -1,8 +1,8 @@
 /** What `controller.allow` says to what the controller asks for. Pure. */
 
 import { LuksmithError } from "../../common/errors.ts";
-import type { AllowedWord } from "../../common/fleet/allowed-word.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import type { AllowedWord } from "./allowed-word.ts";
 
 /** What may be asked for, and by which word. */
 export const workWords = {

@@ -6,7 +6,6 @@
 import type { Clock } from "../../common/clock.ts";
 import { toErrorDetail } from "../../common/error-wire.ts";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
-import type { AllowedWord } from "../../common/fleet/allowed-word.ts";
 import type { Log } from "../../common/log.ts";
 import type { CancelOrder, Dispatch, DispatchAnswer } from "../../proto/gen/luksmith/v1/fleet.ts";
 import type { ErrorDetail, Run } from "../../proto/gen/luksmith/v1/types.ts";
@@ -16,6 +15,7 @@ import type { RunCauses } from "../runs/run-causes.ts";
 import { isRunId } from "../runs/run-id.ts";
 import type { RunManager } from "../runs/run-manager.ts";
 import { reportedVerbs, requireAllowed, workWords } from "./allowed.ts";
+import type { AllowedWord } from "./allowed-word.ts";
 import type { Link } from "./link.ts";
 import type { OrderLog } from "./order-log.ts";
 import { type CheckedWork, requireDispatch } from "./orders.ts";

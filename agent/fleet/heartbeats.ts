@@ -1,10 +1,10 @@
 /** Signs of life, with how far each run has come. */
 
 import type { Clock } from "../../common/clock.ts";
-import type { AllowedWord } from "../../common/fleet/allowed-word.ts";
 import type { RunProgress } from "../../proto/gen/luksmith/v1/fleet.ts";
 import type { RunManager } from "../runs/run-manager.ts";
 import { reportedVerbs } from "./allowed.ts";
+import type { AllowedWord } from "./allowed-word.ts";
 import type { Link } from "./link.ts";
 
 /** @param intervalMs asked for each time: the controller may change it */

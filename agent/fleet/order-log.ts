@@ -1,10 +1,10 @@
 /** Orders of the controller's as the machine's own records have them: who is said to ask, and each decision in the audit log. */
 
 import { asLuksmithError } from "../../common/errors.ts";
-import type { AllowedWord } from "../../common/fleet/allowed-word.ts";
 import type { AuditLog, Granted, LineWeight } from "../audit/audit-log.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { Requester } from "../runs/context.ts";
+import type { AllowedWord } from "./allowed-word.ts";
 import { isOrderId, shownName } from "./orders.ts";
 
 export interface OrderSubject {

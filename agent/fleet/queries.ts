@@ -2,7 +2,6 @@
 
 import { fromErrorDetail, toErrorDetail } from "../../common/error-wire.ts";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
-import type { AllowedWord } from "../../common/fleet/allowed-word.ts";
 import { FilesQuery, type Query, type Reply, type WatchQuery } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { FileEntry, RunEvent, Snapshot, Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { snapshotPath } from "../restore/paths.ts";
@@ -12,6 +11,7 @@ import { filesOf, snapshotsOf } from "../verbs/listing.ts";
 import type { Machine } from "../verbs/machine.ts";
 import { findJob } from "../volume/target.ts";
 import { reportedVerbs, requireAllowed } from "./allowed.ts";
+import type { AllowedWord } from "./allowed-word.ts";
 import { inBatches } from "./batches.ts";
 import { Gathered } from "./gathered.ts";
 import type { Link } from "./link.ts";

@@ -5,7 +5,6 @@
 
 import { rejectsWhenAborted } from "../../common/aborted.ts";
 import type { Clock } from "../../common/clock.ts";
-import type { AllowedWord } from "../../common/fleet/allowed-word.ts";
 import type { Log } from "../../common/log.ts";
 import type { Recorded } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { type Run, RunEvent, RunState } from "../../proto/gen/luksmith/v1/types.ts";
@@ -13,6 +12,7 @@ import type { RunCauses } from "../runs/run-causes.ts";
 import type { RunManager } from "../runs/run-manager.ts";
 import type { RunStore } from "../runs/run-store.ts";
 import { reportedVerbs } from "./allowed.ts";
+import type { AllowedWord } from "./allowed-word.ts";
 import { inBatches } from "./batches.ts";
 import type { Link } from "./link.ts";
 import type { FleetRecords, Reported } from "./records.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { accessVerbNames, accessVerbs } from "../../../agent/access/verb.ts";
 import { agentConfigJsonSchema, parseAgentConfig } from "../../../agent/config/agent-config.ts";
-import { allowedWordNames, allowedWords } from "../../../common/fleet/allowed-word.ts";
+import { allowedWordNames, allowedWords } from "../../../agent/fleet/allowed-word.ts";
 import { helperConfigJsonSchema, parseHelperConfig } from "../../../helper/config/helper-config.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
