@@ -42,8 +42,8 @@ function addRotateCommand(ca: Command, invocation: Invocation): void {
     .description(
       "Changes the authority in steps. start makes a new one, and every machine is told to trust both. The first next has machines and operators get " +
         "certificates of the new one, the second has controllers show theirs, the third drops the old one. back goes one step " +
-        "back, as long as the old one is there. A step waits for no machine by itself: it is refused while some are behind. Your " +
-        "own credential is renewed with each step.",
+        "back, as long as the old one is there. A step is refused while machines or operators are behind; operators follow when " +
+        "they use the fleet, or by luksmith fleet operator renew. Your own credential is renewed with each step.",
     )
     .addArgument(new Argument("<step>", "which step").choices(["start", "next", "back"]))
     .option("--force", "go on although machines are behind: with the last step they have to enrol anew")

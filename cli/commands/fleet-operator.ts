@@ -12,12 +12,13 @@ interface CreateOptions {
 export function addFleetOperatorCommand(fleet: Command, invocation: Invocation): void {
   const operator = fleet
     .command("operator")
-    .summary("make and revoke operators")
+    .summary("make and revoke operators, renew your own credential")
     .description(
       "An operator is a person or a program with a credential: viewers see, operators start and cancel runs as well, admins " +
         "enrol and revoke machines, apply schedules and make operators. Each may be confined to some machines.",
     );
   addCreateCommand(operator, invocation);
+  addRenewCommand(operator, invocation);
   addRevokeCommand(operator, invocation);
   addExamples(operator, [
     ["luksmith fleet operator create alice --role operator --out alice.yaml", "a credential for alice"],
@@ -55,6 +56,23 @@ function addCreateCommand(operator: Command, invocation: Invocation): void {
     ["luksmith fleet operator create alice --role operator --scope env=prod --out alice.yaml", "for some machines"],
     ["luksmith fleet operator create monitor --role viewer --out monitor.yaml", "for a program that looks"],
   ]);
+}
+
+function addRenewCommand(operator: Command, invocation: Invocation): void {
+  const command = operator
+    .command("renew")
+    .summary("renew your own credential now")
+    .description(
+      "Makes another key and has the fleet certify it. It happens by itself once a day when a credential is used; while the " +
+        "fleet's authority is being changed, operators who are behind can be asked to do it at once.",
+    )
+    .action((_options: unknown, self: Command) =>
+      withFleet(invocation, self, async (session) => {
+        const { renewOperator } = await import("../show/fleet-operators.ts");
+        await renewOperator(session);
+      }),
+    );
+  addExamples(command, [["luksmith fleet operator renew", "after luksmith fleet ca rotate next"]]);
 }
 
 function addRevokeCommand(operator: Command, invocation: Invocation): void {

@@ -28,7 +28,7 @@ import {
   type Token,
   type WatchFleetResponse,
 } from "../../proto/gen/luksmith/v1/controller.ts";
-import type { RunCause, ScheduleWindow, Work } from "../../proto/gen/luksmith/v1/fleet.ts";
+import type { RefusedAssignment, RunCause, ScheduleWindow, Work } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { enumName } from "../enum-name.ts";
 import { errorFields, type JsonObject, orNull, progressFields, runFields, textOrNull, time } from "../json.ts";
@@ -71,6 +71,7 @@ export function fleetMachineJson(machine: Machine): JsonObject {
     lastSeen: time(machine.lastSeen),
     clockSkewMs: machine.clockSkewMs,
     allowed: machine.inventory?.allowed ?? [],
+    refused: machine.inventory?.refused.map(refusedFields) ?? [],
     certificateExpiresAt: time(machine.trust?.expires),
     jobs: machine.jobs.map(machineJobFields),
     notice: textOrNull(machine.notice),
@@ -220,6 +221,10 @@ function machineJobFields(state: MachineJobState) {
     overdue: state.overdue,
     next: time(state.next),
   };
+}
+
+function refusedFields({ schedule, job, volume, error }: RefusedAssignment) {
+  return { schedule, job: textOrNull(job), volume: textOrNull(volume), error: orNull(error, errorFields) };
 }
 
 function workFields({ verb, job, volume, dryRun, level, deadlineMs, retry }: Work) {

@@ -9,15 +9,23 @@ import type { Credentials } from "../../proto/gen/luksmith/v1/fleet.ts";
 import type { ControllerClient } from "./controller-client.ts";
 import { type Credential, replaceCredential } from "./credential.ts";
 
+const dayMs = 86_400_000;
+/** A certificate counts from a day before it was issued: clocks differ. */
+const backdatedMs = dayMs;
 /** A person at a prompt waits for it, and does not know why. */
 const patienceMs = 5_000;
 /** With less of its life left than that its owner has to know that it is not renewed. */
 const urgentPart = 1 / 6;
 
-/** Pure. */
+/**
+ * At two thirds of its life at the latest, and a day after it was issued where it is used: with another certificate comes what has
+ * changed of the fleet's authorities and addresses, and a change of the authority waits for operators as it does for machines. Pure.
+ */
 export function isRenewalDue({ certificate }: Credential, now: Date): boolean {
+  const life = readCertificate(new X509Certificate(certificate));
   // those of operators are few: they need not be spread
-  return now >= renewalTime(readCertificate(new X509Certificate(certificate)), 0);
+  const latest = renewalTime(life, 0).getTime();
+  return now.getTime() >= Math.min(latest, life.notBefore.getTime() + backdatedMs + dayMs);
 }
 
 /** @returns what the operator should know, if anything */

@@ -71,16 +71,19 @@ function stateOf({ state, connected }: Machine): Cell {
   return { text: enumName(MachineState, state), style: state === MachineState.REVOKED ? "red" : "yellow" };
 }
 
-function machineNotes({ name, hostname, state, clockSkewMs, notice }: Machine): Cell {
+function machineNotes({ name, hostname, state, clockSkewMs, notice, inventory }: Machine): Cell {
+  const refused = inventory?.refused ?? [];
   const notes = [
     notice,
+    ...refused.map(({ schedule, job, volume, error }) => `refuses ${schedule} (${job || volume}): ${error?.message}`),
     state === MachineState.PENDING ? "luksmith fleet accept makes it one of the fleet" : "",
     Math.abs(clockSkewMs) < skewWorthSayingMs
       ? ""
       : `its clock is ${formatDuration(Math.abs(clockSkewMs))} ${clockSkewMs > 0 ? "ahead" : "behind"}`,
     hostname === name ? "" : `host name ${hostname}`,
   ].filter((note) => note !== "");
-  return notice === "" ? notes.join("; ") : { text: notes.join("; "), style: "red" };
+  if (notice === "" && refused.length === 0) return notes.join("; ");
+  return { text: notes.join("; "), style: notice === "" ? "yellow" : "red" };
 }
 
 function jobRow(machine: Machine, state: MachineJobState, now: Date): Cell[] {

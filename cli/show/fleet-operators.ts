@@ -68,6 +68,18 @@ function article(role: Role): string {
   return `${/^[aeiou]/.test(name) ? "an" : "a"} ${name}`;
 }
 
+/** One's own, at once: after a change of the authority, of which this is the way to hear. */
+export async function renewOperator(session: FleetSession): Promise<void> {
+  await session.renewNow();
+  const { operator } = await session.ask(session.fleet.getFleet());
+  if (operator === undefined) throw new LuksmithError("internal", "the controller did not say who you are");
+  const { path } = session.credential;
+  session.result(
+    () => [fleetOperatorJson(operator, path)],
+    () => `${escapeControls(operator.name)} has another certificate: ${showName(Buffer.from(path))}\n`,
+  );
+}
+
 export async function revokeOperator(session: FleetSession, name: string): Promise<void> {
   const { operator } = await session.ask(session.fleet.revokeOperator({ name }));
   if (operator === undefined) throw new LuksmithError("internal", "the controller did not say which operator that is");

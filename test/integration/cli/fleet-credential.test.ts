@@ -184,7 +184,7 @@ test("when a certificate is due", async () => {
   const { credential, file } = controller;
   const seen = { ...credential, path: file, isOurs: true };
   const inDays = (days: number) => new Date(Date.now() + days * dayMs);
-  assert.deepEqual([isRenewalDue(seen, inDays(18)), isRenewalDue(seen, inDays(20.5))], [false, true]);
+  assert.deepEqual([isRenewalDue(seen, inDays(0.9)), isRenewalDue(seen, inDays(1.1))], [false, true]);
 });
 
 /** Puts a credential of three days in place, so many of which are over. */

@@ -64,6 +64,10 @@ alerts      1: luksmith fleet alerts
 
 test("machines", () => {
   const pending = sampleMachine({ id: "m2", name: "", hostname: "web02", state: MachineState.PENDING, labels: [] });
+  const error = { code: "not_found", message: "there is no job srv", hint: "" };
+  const refused = [{ schedule: "weekly", job: "srv", volume: "", error }];
+  const refusing = sampleMachine({ inventory: { jobs: [], volumes: [], allowed: [], refused } });
+  assert.match(machinesText([refusing], false, now, plain), / refuses weekly \(srv\): there is no job srv$/m);
   const odd = sampleMachine({
     name: "db01",
     connected: false,

@@ -334,6 +334,16 @@ const samples: Record<JsonType, JsonObject[]> = {
     fleetMachineJson(sampleMachine()),
     fleetMachineJson(
       sampleMachine({
+        inventory: {
+          jobs: [],
+          volumes: [],
+          allowed: [],
+          refused: [{ schedule: "weekly", job: "srv", volume: "", error: detail }],
+        },
+      }),
+    ),
+    fleetMachineJson(
+      sampleMachine({
         name: "",
         controller: "",
         inventory: undefined,
@@ -431,6 +441,7 @@ test("every section of the documentation is about something that is printed", ()
     "Job status",
     "Found version",
     "Machine job",
+    "Refused assignment",
     "Work",
     "Retry rule",
     "Schedule window",
