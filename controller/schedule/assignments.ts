@@ -12,6 +12,16 @@ export interface AssignedMachine extends Selectable {
   readonly enrolledMs: number;
 }
 
+/** A machine without a name has the empty one. */
+export function assigned({
+  name = "",
+  labels,
+  state,
+  enrolledMs,
+}: Omit<AssignedMachine, "name"> & { readonly name: string | undefined }): AssignedMachine {
+  return { name, labels, state, enrolledMs };
+}
+
 /** Enough to tell one set of schedules from another. */
 const revisionDigits = 32;
 

@@ -16,7 +16,7 @@ export interface AppliedSchedule {
   readonly revision: number;
 }
 
-export interface FieldChange {
+interface FieldChange {
   readonly field: string;
   /** YAML on one line; empty: not there. */
   readonly before: string;
@@ -118,7 +118,7 @@ function insistOnSome(
   const names = asking.map(({ name }) => quoteText(name)).join(", ");
   const verb = asking.length === 1 ? "selects" : "select";
   throw new LuksmithError("usage", `${names} ${verb} every machine of the fleet, which has ${machines}`, {
-    hint: "luksmith fleet apply --every-machine, if that is meant; otherwise a selector that says which",
+    hint: "luksmith fleet apply --all-machines, if that is meant; otherwise a selector that says which",
   });
 }
 

@@ -122,7 +122,7 @@ describe("applying schedules", () => {
       assert.throws(() => plan({ wanted }), {
         code: "usage",
         message: '"nightly" selects every machine of the fleet, which has 3',
-        hint: /--every-machine/,
+        hint: /--all-machines/,
       });
       assert.equal(plan({ wanted, everyMachine: true }).changes[0]?.machines, 3);
       const current = wanted.map((schedule) => ({ schedule, sinceMs: longAgoMs, revision: 1 }));

@@ -1,0 +1,63 @@
+/** A run's events: those that are stored, then those that its machine tells, and again the stored ones while it is away. */
+
+import type { Clock } from "../../common/clock.ts";
+import { asLuksmithError } from "../../common/errors.ts";
+import type { Query, Reply } from "../../proto/gen/luksmith/v1/fleet.ts";
+import { type RunEvent, RunState } from "../../proto/gen/luksmith/v1/types.ts";
+import { News } from "../store/news.ts";
+import { eventsAfter } from "../store/run-events.ts";
+import { getRun, type StoredRun } from "../store/runs.ts";
+import type { Store } from "../store/store.ts";
+
+export type AskMachine = (what: Query["what"], signal: AbortSignal) => AsyncIterable<Reply>;
+
+const atOnce = 500;
+/** A notice can be lost. */
+const lookEveryMs = 2000;
+
+/**
+ * @param ask the machine that runs it
+ * @yields events, none twice; ends when the run has ended, or without `follow` when there are no more
+ * @throws {LuksmithError} what the machine answers, unless it is only away; the signal's reason
+ */
+export async function* followRun(
+  store: Store,
+  clock: Clock,
+  { machineId, runId }: Pick<StoredRun, "machineId" | "runId">,
+  follow: boolean,
+  ask: AskMachine,
+  signal: AbortSignal,
+): AsyncGenerator<RunEvent, void> {
+  using news = new News(store.notices, "run", clock);
+  let seq = 0;
+  for (;;) {
+    // in this order: what is said of it before it has ended must not be missed
+    const run = await getRun(store.database, machineId, runId);
+    for (;;) {
+      const events = await eventsAfter(store.database, machineId, runId, seq, atOnce);
+      for (const event of events) {
+        seq = event.seq;
+        yield event;
+        if (event.kind?.$case === "ended") return;
+      }
+      if (events.length < atOnce) break;
+    }
+    if (!follow || run === undefined || run.state !== RunState.RUNNING) return;
+    try {
+      for await (const { events } of ask({ $case: "watch", value: { runId, follow: true } }, signal)) {
+        for (const event of events) {
+          // what is shown without being recorded has no number
+          if (event.seq !== 0 && event.seq <= seq) continue;
+          if (event.seq !== 0) seq = event.seq;
+          yield event;
+          if (event.kind?.$case === "ended") return;
+        }
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!asLuksmithError(error).isPassing) throw error;
+    }
+    await news.next(lookEveryMs, signal);
+    signal.throwIfAborted();
+  }
+}

@@ -1,0 +1,49 @@
+/** What the schedules in force mean to those who go by them: machines, who gives leave to begin, and who watches. */
+
+import type { Schedules } from "../../proto/gen/luksmith/v1/fleet.ts";
+import type { Expectation } from "../alerts/condition.ts";
+import type { MachineHead } from "../store/machines.ts";
+import { listSchedules } from "../store/schedules.ts";
+import type { Database } from "../store/schema.ts";
+import { assigned, assignmentsFor, FleetSchedules } from "./assignments.ts";
+import { expectedAge } from "./expected-age.ts";
+import type { FleetSchedule } from "./fleet-schedule.ts";
+
+/** Read once, for many machines. */
+export async function readAssignments(database: Database): Promise<(machine: MachineHead) => Schedules> {
+  const schedules = new FleetSchedules(await listSchedules(database));
+  return (machine) => assignmentsFor(assigned(machine), schedules);
+}
+
+/** By the schedule's name. */
+export async function readPermitLimits(
+  database: Database,
+): Promise<ReadonlyMap<string, FleetSchedule["maxConcurrent"]>> {
+  const schedules = await listSchedules(database);
+  return new Map(schedules.map(({ schedule }) => [schedule.name, schedule.maxConcurrent]));
+}
+
+interface ExpectedMachine {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly enrolledMs: number;
+  readonly jobs: readonly { readonly job: string }[];
+}
+
+/** Which backups each machine is to make, and how often at the least. */
+export async function readExpectations(
+  database: Database,
+): Promise<(machine: ExpectedMachine) => readonly Expectation[]> {
+  const schedules = new FleetSchedules(await listSchedules(database));
+  return ({ jobs, ...machine }) => {
+    const about = schedules.of({ ...machine, state: "active" }).filter(({ schedule }) => schedule.verb === "backup");
+    // a job that is named is expected also of a machine that does not have it
+    const named = about.flatMap(({ schedule: { job } }) => (job === undefined || job === "*" ? [] : [job]));
+    const all = new Set([...jobs.map(({ job }) => job), ...named]);
+    return [...all].flatMap((job) => {
+      const own = about.filter(({ schedule }) => schedule.job === "*" || schedule.job === job);
+      const expected = expectedAge(own, machine.enrolledMs);
+      return expected === undefined ? [] : [{ job, ...expected }];
+    });
+  };
+}

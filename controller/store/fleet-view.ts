@@ -1,0 +1,116 @@
+/** What there is to be seen of the whole fleet at a glance: few columns, and of long lists the beginning. */
+
+import { RunState, runStateToJSON } from "../../proto/gen/luksmith/v1/types.ts";
+import type { MachineHead } from "./machines.ts";
+import type { Database, Tables } from "./schema.ts";
+
+export interface ViewedMachine extends MachineHead {
+  /** The controller that has its stream. */
+  readonly controllerId: string | undefined;
+}
+
+/** In no order. */
+export async function viewMachines(database: Database): Promise<ViewedMachine[]> {
+  const rows = await database
+    .selectFrom("machines")
+    .select(["id", "name", "hostname", "state", "labels", "enrolled_ms", "controller_id"])
+    .execute();
+  return rows.map(({ id, name, hostname, state, labels, enrolled_ms, controller_id }) => ({
+    id,
+    name: name ?? undefined,
+    hostname,
+    state,
+    labels: JSON.parse(labels),
+    enrolledMs: enrolled_ms,
+    controllerId: controller_id ?? undefined,
+  }));
+}
+
+/** How many runs are under way on each machine that has some. */
+export async function countRunningByMachine(database: Database): Promise<Map<string, number>> {
+  const rows = await database
+    .selectFrom("runs")
+    .select(({ fn }) => ["machine_id", fn.countAll<number>().as("count")])
+    .where("state", "=", runStateToJSON(RunState.RUNNING))
+    .groupBy("machine_id")
+    .execute();
+  return new Map(rows.map(({ machine_id, count }) => [machine_id, Number(count)]));
+}
+
+/** How many dispatches wait for each machine that has some. */
+export async function countWaitingByMachine(database: Database): Promise<Map<string, number>> {
+  const rows = await database
+    .selectFrom("dispatches")
+    .select(({ fn }) => ["machine_id", fn.countAll<number>().as("count")])
+    .where("state", "in", ["queued", "sent"])
+    .groupBy("machine_id")
+    .execute();
+  return new Map(rows.map(({ machine_id, count }) => [machine_id, Number(count)]));
+}
+
+/** The newest backups of jobs that did not succeed, newest first. */
+export async function listFailing(database: Database, limit: number): Promise<{ machineId: string; runId: string }[]> {
+  const rows = await database
+    .selectFrom("job_states")
+    .select(["machine_id", "last_run_id"])
+    .where("last_state", "in", [RunState.FAILED, RunState.INTERRUPTED].map(runStateToJSON))
+    .orderBy("last_started_ms", "desc")
+    .orderBy("machine_id")
+    .limit(limit)
+    .execute();
+  return rows.flatMap(({ machine_id, last_run_id }) =>
+    last_run_id === null ? [] : [{ machineId: machine_id, runId: last_run_id }],
+  );
+}
+
+export interface ViewedAlert {
+  readonly id: string;
+  readonly kind: string;
+  readonly machineId: string;
+  readonly job: string;
+  readonly state: Tables["alerts"]["state"];
+  readonly sinceMs: number;
+  readonly firedMs: number | undefined;
+  readonly resolvedMs: number | undefined;
+  readonly message: string;
+  readonly notified: number;
+}
+
+/** The oldest first. @param resolvedSinceMs undefined: only those that are not */
+export async function viewAlerts(database: Database, resolvedSinceMs?: number): Promise<ViewedAlert[]> {
+  const rows = await database
+    .selectFrom("alerts")
+    .select(["id", "kind", "machine_id", "job", "state", "since_ms", "fired_ms", "resolved_ms", "message", "notified"])
+    .where(({ eb, or }) =>
+      or([
+        eb("state", "<>", "resolved"),
+        ...(resolvedSinceMs === undefined ? [] : [eb("resolved_ms", ">=", resolvedSinceMs)]),
+      ]),
+    )
+    .orderBy("since_ms")
+    .orderBy("id")
+    .execute();
+  return rows.map((row) => ({
+    id: row.id,
+    kind: row.kind,
+    machineId: row.machine_id,
+    job: row.job,
+    state: row.state,
+    sinceMs: row.since_ms,
+    firedMs: row.fired_ms ?? undefined,
+    resolvedMs: row.resolved_ms ?? undefined,
+    message: row.message,
+    notified: row.notified,
+  }));
+}
+
+/** Of a batch, those that something has become of since. */
+export async function changedDispatches(database: Database, batch: string, sinceMs: number): Promise<string[]> {
+  const rows = await database
+    .selectFrom("dispatches")
+    .select("id")
+    .where("batch", "=", batch)
+    .where("changed_ms", ">=", sinceMs)
+    .execute();
+  return rows.map(({ id }) => id);
+}
