@@ -66,10 +66,12 @@ export class Scheduler {
   readonly #log: Log;
   readonly #tasks = new Map<string, ScheduledTask>();
   readonly #own: readonly Assignment[];
-  readonly #closed = new AbortController();
+  /** What is waited for just now; not signals made of others, which a process of years would gather. */
+  readonly #waits = new Set<AbortController>();
   readonly #changed = new Change();
   #permit: Permit = async () => () => undefined;
   #looking: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
@@ -113,7 +115,9 @@ export class Scheduler {
 
   /** Begins nothing any more. Runs under way are the run manager's to end; they are begun again by the next agent. */
   async close(): Promise<void> {
-    this.#closed.abort();
+    this.#isClosed = true;
+    for (const wait of this.#waits) wait.abort();
+    for (const task of this.#tasks.values()) task.stopAsking();
     await this.#looking;
   }
 
@@ -193,11 +197,17 @@ export class Scheduler {
   }
 
   async #look(): Promise<void> {
-    while (!this.#closed.signal.aborted) {
-      const changed = new AbortController();
-      const rung = this.#changed.wait(AbortSignal.any([changed.signal, this.#closed.signal]));
-      await this.#rest(this.#beginWhatIsDue(), rung);
-      changed.abort();
+    while (!this.#isClosed) {
+      const enough = new AbortController();
+      const rung = this.#changed.wait(enough.signal);
+      let idleMs = longestSleepMs;
+      try {
+        idleMs = this.#beginWhatIsDue();
+      } catch (error) {
+        this.#log.error({ err: error }, "schedules cannot be looked at");
+      }
+      await this.#rest(idleMs, rung);
+      enough.abort();
     }
   }
 
@@ -253,14 +263,14 @@ export class Scheduler {
 
   /** One that is not is begun by the task in its place, if at all, which would know nothing of what this one does. */
   #isCurrent(task: ScheduledTask): boolean {
-    return !this.#closed.signal.aborted && this.#tasks.get(taskKey(task.name)) === task;
+    return !this.#isClosed && this.#tasks.get(taskKey(task.name)) === task;
   }
 
   async #ask(task: ScheduledTask): Promise<(() => void) | undefined> {
     const momentMs = this.#due(task);
     if (momentMs === undefined) return undefined;
     task.waitsFor = "permit";
-    const signal = AbortSignal.any([task.asking(), this.#closed.signal]);
+    const signal = task.asking();
     try {
       return await this.#permit({ ...task.name, moment: new Date(momentMs) }, signal);
     } catch (error) {
@@ -292,7 +302,7 @@ export class Scheduler {
     }
     await this.#parts.runs.wait(run.id);
     // one that ends because the agent stops is for the next agent
-    if (this.#closed.signal.aborted) return undefined;
+    if (this.#isClosed) return undefined;
     try {
       this.#parts.store.end(name, momentMs);
     } catch (error) {
@@ -326,10 +336,13 @@ export class Scheduler {
 
   /** Until something has happened, or so much time has passed, or this ends. */
   async #rest(ms: number, until?: Promise<unknown>): Promise<void> {
-    const over = new AbortController();
-    const sleep = this.#clock.sleep(ms, AbortSignal.any([over.signal, this.#closed.signal])).catch(() => undefined);
+    if (this.#isClosed) return;
+    const wait = new AbortController();
+    this.#waits.add(wait);
+    const sleep = this.#clock.sleep(ms, wait.signal).catch(() => undefined);
     await Promise.race(until === undefined ? [sleep] : [sleep, until]);
-    over.abort();
+    wait.abort();
+    this.#waits.delete(wait);
   }
 
   #due(task: ScheduledTask): number | undefined {
