@@ -10,8 +10,9 @@ import { showPin } from "../common/fleet/pin.ts";
 import { makeLog } from "../common/log.ts";
 import { quoteText } from "../common/quote.ts";
 import { version } from "../common/version.ts";
-import { databaseFault } from "./config/controller-config.ts";
+import { databaseFault, defaultConfigPath } from "./config/controller-config.ts";
 import { type Initialised, initialise } from "./init.ts";
+import { type ServeFlags, serve } from "./serve.ts";
 
 const defaultStateDir = "/var/lib/luksmith-controller";
 /** As an operator's certificate can carry it. */
@@ -72,15 +73,40 @@ Examples:
       const done = await initialise(options, systemClock, makeLog("controller", "error"));
       process.stdout.write(initialisedText(done, flags));
     });
+  let exitCode = 0;
+  command
+    .command("serve")
+    .description("serve the fleet: machines, operators, alerts, metrics")
+    .option("-c, --config <file>", `configuration (default: ${defaultConfigPath}, if it is there)`)
+    .option("--state-dir <directory>", "where the secret is, and the SQLite file", absolute)
+    .option("--database <place>", "postgres:// URL or the path of an SQLite file", databasePlace)
+    .option("--listen <address>", "where machines and operators connect (TLS), such as :7443")
+    .option("--http <address>", "metrics and health, such as 127.0.0.1:7480")
+    .option("--check-config", "read the configuration, say every fault in it, and end")
+    .option("--config-schema", "print the JSON schema of the configuration, for editors, and end")
+    .addHelpText(
+      "after",
+      `
+There is a configuration, or there are options; not both.
+
+Examples:
+  luksmith-controller serve
+  luksmith-controller serve --check-config --config /etc/luksmith/controller.yaml
+  luksmith-controller serve --state-dir /srv/fleet --listen 127.0.0.1:7443`,
+    )
+    .action(async (flags: ServeFlags) => {
+      exitCode = await serve(flags);
+    });
   command.addHelpText(
     "after",
     `
 Examples:
-  luksmith-controller init --address fleet.example.net:7443`,
+  luksmith-controller init --address fleet.example.net:7443
+  luksmith-controller serve`,
   );
   try {
     await command.parseAsync(argv);
-    return 0;
+    return exitCode;
   } catch (error) {
     return usageExit(error);
   }

@@ -13,7 +13,9 @@ export interface ControllerConfig {
   readonly listen: ListenAddress;
   /** Metrics and health, without TLS and without a question. */
   readonly http: ListenAddress;
-  /** Where agents are told that controllers listen, as "host:port"; none: this host by its name, with the port of `listen`. */
+  /** Where other controllers of the fleet reach this one; undefined: this host by its name, with the port of `listen`. */
+  readonly address: string | undefined;
+  /** Where machines are told that controllers listen, as "host:port"; none: as luksmith-controller init was told. */
   readonly addresses: readonly string[];
   /** "postgres://...", or the path of an SQLite file. */
   readonly database: string;
@@ -70,11 +72,16 @@ const controllerFileSchema = z.strictObject({
   http: listenAddressSchema
     .prefault("127.0.0.1:7480")
     .describe("/metrics, /healthz and /readyz; asks nobody who they are"),
+  address: dialledAddressSchema
+    .optional()
+    .describe("Where other controllers reach this one; left out: this host by its name, with the port of listen"),
   addresses: z
     .array(dialledAddressSchema)
     .max(20)
     .default([])
-    .describe("Where machines are told to connect, in the order in which they try; left out: this host by its name"),
+    .describe(
+      "Where machines are told to connect, in the order in which they try; left out: as luksmith-controller init was told",
+    ),
   database: databaseSchema
     .optional()
     .describe("postgres:// URL, or an SQLite file; left out: controller.db in stateDir"),
@@ -105,8 +112,9 @@ const controllerFileSchema = z.strictObject({
 });
 
 const controllerConfigSchema: z.ZodType<ControllerConfig> = controllerFileSchema.transform(
-  ({ database, retention, certificates, alerts, ...rest }): ControllerConfig => ({
+  ({ address, database, retention, certificates, alerts, ...rest }): ControllerConfig => ({
     ...rest,
+    address,
     database: database ?? `${rest.stateDir}/controller.db`,
     retention: { eventsMs: retention.events, runsMs: retention.runs, alertsMs: retention.alerts },
     certificates: {

@@ -72,7 +72,7 @@ export interface TurnedAway {
 }
 
 export interface ListenOptions {
-  readonly host: string;
+  readonly host: string | undefined;
   readonly port: number;
   /** With {@link gate} among its interceptors. */
   readonly server: GrpcServer;

@@ -6,7 +6,7 @@ import { Dispatcher } from "../dispatch/dispatcher.ts";
 import { PermitDesk } from "../dispatch/permit-desk.ts";
 import type { Store } from "../store/store.ts";
 import type { FleetRules } from "./fleet-rules.ts";
-import { Journal } from "./journal.ts";
+import { Journal, type JournalEvents } from "./journal.ts";
 import { Relay, type RelayChannel } from "./relay.ts";
 import { Sessions } from "./sessions.ts";
 
@@ -21,6 +21,8 @@ export interface FleetOptions {
   readonly cut: (machineId: string) => void;
   /** How the other controllers are called. */
   readonly relayChannel: () => RelayChannel;
+  /** Hears of what machines report. */
+  readonly events: JournalEvents;
   readonly clock: Clock;
   readonly log: Log;
   /** From 0 to 1. */
@@ -35,9 +37,10 @@ export class Fleet {
   readonly #journal: Journal;
   readonly #clock: Clock;
 
-  constructor({ controllerId, store, rules, cut, relayChannel, clock, log, random = Math.random }: FleetOptions) {
+  constructor(options: FleetOptions) {
+    const { controllerId, store, rules, cut, relayChannel, events, clock, log, random = Math.random } = options;
     this.#clock = clock;
-    this.#journal = new Journal(store, clock, log);
+    this.#journal = new Journal(store, events, clock, log);
     this.sessions = new Sessions({
       ...{ controllerId, store, journal: this.#journal, rules, cut, clock, log, random },
       listener: {

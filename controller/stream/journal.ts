@@ -46,16 +46,35 @@ interface Waiting {
   readonly failed: (error: unknown) => void;
 }
 
+/** A report, and whose. */
+export interface MachineReport {
+  readonly machineId: string;
+  readonly report: RunReport;
+}
+
+/** Who else has to do with what is recorded. */
+export interface JournalEvents {
+  /**
+   * To be done in the transaction that records the reports, before it does.
+   * @returns what is to be done when they are stored
+   */
+  recording(transaction: Database, reports: readonly MachineReport[]): Promise<() => void>;
+  written(durationMs: number, events: number): void;
+  failed(): void;
+}
+
 export class Journal {
   readonly #store: Store;
+  readonly #events: JournalEvents;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #stopped = new AbortController();
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
 
-  constructor(store: Store, clock: Clock, log: Log) {
+  constructor(store: Store, events: JournalEvents, clock: Clock, log: Log) {
     this.#store = store;
+    this.#events = events;
     this.#clock = clock;
     this.#log = log;
   }
@@ -123,11 +142,10 @@ export class Journal {
 
   async #write(those: readonly Waiting[]): Promise<void> {
     const { signal } = this.#stopped;
+    const beganMs = this.#clock.monotonicMs();
     try {
-      const tell = await this.#store.patiently(
-        () => this.#store.transaction((transaction) => this.#apply(transaction, those)),
-        signal,
-      );
+      const tell = await this.#store.patiently(() => this.#try(those), signal);
+      this.#events.written(this.#clock.monotonicMs() - beganMs, countEvents(those));
       for (const each of tell) each();
     } catch (error) {
       const [only, ...others] = those;
@@ -137,6 +155,15 @@ export class Journal {
         if (only !== undefined) this.#log.warn({ err: error, parts: those.length }, "written one by one");
         for (const each of those) await this.#write([each]);
       }
+    }
+  }
+
+  async #try(those: readonly Waiting[]): Promise<(() => void)[]> {
+    try {
+      return await this.#store.transaction((transaction) => this.#apply(transaction, those));
+    } catch (error) {
+      this.#events.failed();
+      throw error;
     }
   }
 
@@ -177,6 +204,7 @@ export class Journal {
       if (dispatch !== undefined && dispatch.machineId === recording.machineId) return dispatch.work.deadlineMs;
       return cause?.schedule ? recording.deadlineOf(cause.schedule) : undefined;
     };
+    const recorded = await this.#events.recording(transaction, reports);
     await recordRuns(
       transaction,
       reports.map((each) => ({
@@ -206,6 +234,7 @@ export class Journal {
         );
       }
       this.#tell(reports, batches, freed);
+      recorded();
     };
   }
 
@@ -241,4 +270,8 @@ export class Journal {
 function lateMs({ run }: RunReport, deadlineMs: number | undefined): number | undefined {
   if (run?.startedAt === undefined || deadlineMs === undefined || deadlineMs === 0) return undefined;
   return run.startedAt.getTime() + deadlineMs;
+}
+
+function countEvents(those: readonly Waiting[]): number {
+  return those.reduce((sum, { part }) => sum + (part.kind === "recording" ? part.recording.events.length : 0), 0);
 }
