@@ -29,7 +29,7 @@ export function gate(standing: AskStanding, clock: Clock, log: Log): ServerInter
   return (method, call) => {
     // read at once: after a disconnect grpc-js no longer knows
     const peer = call.getPeer();
-    const admitted = admit(peer, method.path, standing, clock);
+    const admitted = admit(peer, method.path, standing, clock, log);
     // awaited where the call's metadata are; a call may be gone by then
     admitted.catch(() => undefined);
     return new ServerInterceptingCall(call, {
@@ -50,7 +50,7 @@ export function gate(standing: AskStanding, clock: Clock, log: Log): ServerInter
 }
 
 /** @throws {LuksmithError} for whoever is not to be heard */
-async function admit(text: string, path: string, standing: AskStanding, clock: Clock): Promise<void> {
+async function admit(text: string, path: string, standing: AskStanding, clock: Clock, log: Log): Promise<void> {
   const peer = parsePeer(text);
   if (peer.kind === "refused") throw refusalError(peer.refusal);
   const [, service = ""] = path.split("/");
@@ -58,19 +58,21 @@ async function admit(text: string, path: string, standing: AskStanding, clock: C
   if (peer.kind !== audience) throw notForThem(peer, audience);
   if (!isKnown(peer)) return;
   if (clock.now().getTime() >= peer.expiresMs) throw refusalError("expired");
-  const found = await ask(standing, peer, peer.serial);
+  const found = await ask(standing, peer, peer.serial, (error) => log.debug({ err: error }, "a peer is not checked"));
   if (found !== "good") throw refusalError(found);
 }
 
-/** As the database has it; "unchecked" when it cannot be asked: nobody goes on because of that. */
+/** As the database has it; "unchecked" when it cannot be asked, which `onError` hears of: nobody goes on because of that. */
 export async function ask(
   standing: AskStanding,
   { kind, name }: FleetIdentity,
   serial: string,
+  onError: (error: unknown) => void,
 ): Promise<Standing | "unchecked"> {
   try {
     return await standing({ kind, name }, serial);
-  } catch {
+  } catch (error) {
+    onError(error);
     return "unchecked";
   }
 }
@@ -80,5 +82,5 @@ function notForThem({ kind }: Peer, audience: Peer["kind"] | undefined): Luksmit
     return new LuksmithError("denied", "without a certificate of the fleet there is nothing to do here but to enrol");
   }
   const whose = audience === undefined || audience === "stranger" ? "nobody who has a certificate" : `${audience}s`;
-  return new LuksmithError("denied", `this is for ${whose}, and the certificate is a ${kind}'s`);
+  return new LuksmithError("denied", `this is for ${whose}, and the certificate is one of ${kind}s`);
 }

@@ -112,6 +112,7 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
   const known = new Places(limits.each);
   const lines = new Allowances(clock, logRate);
   const shakingHands = new Map<string, { readonly socket: Socket; readonly end: () => void }>();
+  const stopped = new AbortController();
   const warn = (facts: object, text: string) => {
     if (lines.take("")) log.warn(facts, text);
   };
@@ -131,8 +132,9 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     const verdict = judge(certificate, socket.authorized, authorities, clock.now());
     if ("shown" in verdict) {
       const { identity, serial, expiresMs } = verdict.shown;
-      // a controller is in no list: its certificate lives shortly, and was made by one that has the secret
-      const found = await ask(standing, identity, serial);
+      const found = await ask(standing, identity, serial, (error) =>
+        warn({ err: error }, "a certificate is not checked"),
+      );
       if (found === "good") return { ...identity, serial, expiresMs, address };
       return turnAway({ refusal: found, claimed: identity, address });
     }
@@ -166,7 +168,7 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     const handshake = shakingHands.get(placeOf(socket));
     identify(socket, address)
       .then((peer) => {
-        if (socket.alpnProtocol === "h2" && !socket.destroyed) take(socket, peer);
+        if (socket.alpnProtocol === "h2" && !socket.destroyed && !stopped.signal.aborted) take(socket, peer);
         else socket.destroy();
       })
       .catch((error: unknown) => {
@@ -210,7 +212,6 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
   // such as no file descriptors left: this connection is lost, the next may do
   listener.on("error", (error) => log.error({ err: error }, "a connection could not be taken"));
 
-  const stopped = new AbortController();
   const sweeping = sweep(connections, clock, limits.sweepMs, stopped.signal);
   const stop = () => {
     if (listener.listening) listener.close();

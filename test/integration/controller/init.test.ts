@@ -64,7 +64,7 @@ describe("the beginning of a fleet", () => {
     // who is known as an operator is told that this is for machines
     assert.match(
       fromServiceError((await refused) as never)?.message ?? "",
-      /machines, and the certificate is a operator's/,
+      /machines, and the certificate is one of operators/,
     );
     client.close();
     const identity = fleet.identity();

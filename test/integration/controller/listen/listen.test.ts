@@ -134,11 +134,11 @@ describe("the controller's port", () => {
     const controller = await as(fleet, await forged(fleet, { kind: "controller", name: "c1" }));
     const stranger = await as(fleet);
     await asOperator(operator);
-    await refusedWith(asOperator(machine), "denied", /operators.*machine's/);
+    await refusedWith(asOperator(machine), "denied", /operators.*one of machines/);
     await refusedWith(asStranger(machine), "denied", /nobody who has a certificate/);
-    await refusedWith(asMachine(operator), "denied", /machines.*operator's/);
-    await refusedWith(asMachine(controller), "denied", /machines.*controller's/);
-    await refusedWith(asOperator(controller), "denied", /operators.*controller's/);
+    await refusedWith(asMachine(operator), "denied", /machines.*one of operators/);
+    await refusedWith(asMachine(controller), "denied", /machines.*one of controllers/);
+    await refusedWith(asOperator(controller), "denied", /operators.*one of controllers/);
     await refusedWith(asMachine(stranger), "denied", /without a certificate/);
     await refusedWith(asOperator(stranger), "denied", /without a certificate/);
   });
