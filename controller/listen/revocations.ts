@@ -1,4 +1,4 @@
-/** Ends the connections of those whose certificates have been revoked, by whichever controller. */
+/** Ends the connections of those whose certificates have been revoked, by whichever controller; and forgets what has long expired. */
 
 import type { Clock } from "../../common/clock.ts";
 import type { FleetIdentity } from "../../common/fleet/identity.ts";
@@ -6,12 +6,13 @@ import type { Log } from "../../common/log.ts";
 import { forgetCertificates, revokedSince } from "../store/certificates.ts";
 import { News } from "../store/news.ts";
 import type { Store } from "../store/store.ts";
+import { forgetTokens } from "../store/tokens.ts";
 
 /** A notice can be lost, and comes again with nobody. */
 const lookEveryMs = 30_000;
 /** Clocks of several controllers, and transactions that were long in the making. */
 const marginMs = 10 * 60_000;
-/** So long after it has expired a certificate is of no more use, not even to whoever looks into the table. */
+/** So long after it has expired a certificate or a token is of no more use, not even to whoever looks into the table. */
 const keptMs = 7 * 24 * 3_600_000;
 const forgetEveryMs = 3_600_000;
 
@@ -72,6 +73,7 @@ export class Revocations {
     if (nowMs - this.#forgotMs < forgetEveryMs) return;
     this.#forgotMs = nowMs;
     await forgetCertificates(this.#store.database, nowMs - keptMs);
+    await forgetTokens(this.#store.database, nowMs - keptMs);
   }
 
   #complain(error: unknown): void {
