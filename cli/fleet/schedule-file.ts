@@ -36,7 +36,7 @@ async function readFileOf(path: string, name: string): Promise<Buffer> {
     });
   }
   await using _closed = file;
-  return readAll(file.createReadStream({ autoClose: false }), name);
+  return await readAll(file.createReadStream({ autoClose: false }), name);
 }
 
 async function readAll(stream: AsyncIterable<Buffer | string>, name: string): Promise<Buffer> {
