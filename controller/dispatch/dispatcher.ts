@@ -67,8 +67,14 @@ export class Dispatcher {
       unanswered: await takeUnanswered(transaction, machineId, nowMs),
       cancelled: await listCancelled(transaction, { machineId }, nowMs - cancelledForMs),
     }));
-    for (const dispatch of unanswered) send(session, dispatch);
-    for (const dispatch of cancelled) sendCancel(session, dispatch);
+    for (const dispatch of unanswered) {
+      send(session, dispatch);
+      await session.drained();
+    }
+    for (const dispatch of cancelled) {
+      sendCancel(session, dispatch);
+      await session.drained();
+    }
   }
 
   /**

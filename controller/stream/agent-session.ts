@@ -81,6 +81,7 @@ const mostRuns = 256;
 /** Two agents with one identity would take the stream from one another all the time. */
 const replacedRetryMs = 60_000;
 const failedRetryMs = 10_000;
+const confirmedRetryMs = 1;
 
 /** greeting -> open -> ending; or greeting -> ending. */
 type State =
@@ -148,6 +149,11 @@ export class AgentSession {
     this.#wire.send(kind);
   }
 
+  /** As {@link AgentWire.drained}. */
+  drained(): Promise<void> {
+    return this.#wire.drained();
+  }
+
   /** As {@link Queries.ask}. */
   ask(query: Query, signal: AbortSignal): AsyncGenerator<Reply, void, undefined> {
     return this.#queries.ask(query, signal);
@@ -203,9 +209,12 @@ export class AgentSession {
     const before = this.#state.machine;
     const { id, name, hostname, state, labels, enrolledMs } = now;
     this.#state = { ...this.#state, machine: { id, name, hostname, state, labels, enrolledMs } };
-    if (before.name !== name || before.state !== state) this.#welcome();
-    await this.pushSchedules();
-    if (before.state !== "active" && state === "active") await this.#host.ready(this);
+    if (before.state === state) {
+      await this.pushSchedules();
+      return;
+    }
+    // an agent is welcomed once, and is to know what it is called
+    await this.end("stopping", "the machine has been confirmed", confirmedRetryMs);
   }
 
   /** Unless the agent has those already. */

@@ -11,14 +11,17 @@ export interface AgentCall {
   write(response: ConnectResponse): boolean;
   end(): void;
   destroy(): void;
-  once(event: "finish", listener: () => void): void;
+  once(event: "finish" | "drain", listener: () => void): void;
+  off(event: "drain", listener: () => void): void;
   readonly writableLength: number;
 }
 
 /** An agent that lives ends the stream when it is told so; one that does not is left behind after that. */
 const farewellMs = 2000;
 /** Messages that it has not read: what it misses comes again with its next connection. */
-const mostUnread = 2000;
+const mostUnread = 500;
+/** With so many nothing more is heard of it until it has read them: what it says is answered. */
+const fewUnread = 64;
 
 /** open -> ending (Goodbye was said) -> over; or open -> over. */
 type State = "open" | "ending" | "over";
@@ -56,7 +59,9 @@ export class AgentWire {
       const next = await messages.next().catch(() => ({ done: true }) as const);
       this.#waitingSinceMs = undefined;
       if (next.done === true) break;
-      if (this.#state === "open") await take(next.value);
+      if (this.#state !== "open") continue;
+      await take(next.value);
+      await this.drained();
     }
     this.#peerClosed.resolve();
     if (this.#state === "open") this.close();
@@ -89,6 +94,18 @@ export class AgentWire {
     this.#call.end();
     // of an agent that is not there the last messages never leave
     void this.#within(finished.promise).then(() => this.#call.destroy());
+  }
+
+  /** Resolves when the agent has read what it was sent, but for a little; or when there is nobody to read it. */
+  async drained(): Promise<void> {
+    if (this.#state !== "open" || this.#call.writableLength <= fewUnread) return;
+    const drained = Promise.withResolvers<void>();
+    const done = () => drained.resolve();
+    this.#call.once("drain", done);
+    this.#over.signal.addEventListener("abort", done, { once: true });
+    await drained.promise;
+    this.#call.off("drain", done);
+    this.#over.signal.removeEventListener("abort", done);
   }
 
   async #within(promise: Promise<void>): Promise<boolean> {

@@ -100,6 +100,8 @@ eachStore("a dispatch", (scene) => {
     assert.deepEqual(agent.told("dispatch"), []);
     await changeMachine(store.database, "m1", { state: "active" });
     store.notices.tell("machine", "m1");
+    await agent.waitForEnd();
+    await agent.join();
     assert.equal((await agent.waitFor("dispatch")).id, "d1");
   });
 
