@@ -34,7 +34,7 @@ const reviewAtOnce = 100;
 const mostAllowances = 20_000;
 
 /** Who hears of machines that work can be given to. */
-export interface SessionListener {
+interface SessionListener {
   ready(session: Session): Promise<void>;
   permitAsked(session: Session, request: PermitRequest): Promise<void>;
   permitReturned(session: Session, permit: PermitReturn): Promise<void>;
