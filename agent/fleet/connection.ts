@@ -66,7 +66,8 @@ export class Connection {
   #holding: Promise<void> | undefined;
   #stream: AbortController | undefined;
   #lastAnswered: string | undefined;
-  #heartbeatMs = usualHeartbeatMs;
+  /** As a controller has asked for. */
+  #heartbeatMs: number | undefined;
   #tries = 0;
   #isChanged = false;
 
@@ -80,7 +81,7 @@ export class Connection {
   }
 
   get heartbeatMs(): number {
-    return this.#heartbeatMs;
+    return this.#heartbeatMs ?? usualHeartbeatMs;
   }
 
   begin(): void {
@@ -162,7 +163,7 @@ export class Connection {
     this.#tries = clock.monotonicMs() - beganMs >= heldMs ? 0 : this.#tries + 1;
     const retryAfterMs = ended instanceof LuksmithError ? 0 : ended.retryAfterMs;
     const failures = Math.floor(this.#tries / addresses.length);
-    const ms = waitBefore({ failures, retryAfterMs, heartbeatMs: this.#heartbeatMs }, random());
+    const ms = waitBefore({ failures, retryAfterMs, heartbeatMs: this.#heartbeatMs ?? 0 }, random());
     log[this.#tries === 1 ? "warn" : "info"]({ err: error, address, waitMs: ms }, "not connected to the controller");
     if (error.code === "denied") return this.#waitUnusable(error);
     this.#become({ kind: "waiting", address, error, until: new Date(clock.now().getTime() + ms) });

@@ -29,6 +29,7 @@ for (const [change, minutes, level, message] of [
       new Date(since.getTime() + minutes * 60_000),
     );
     assert.deepEqual([finding.level, finding.message], [level, message]);
-    assert.equal(finding.level === Finding_Level.WARNING, finding.hint !== "");
+    const isAway = change.state === State.CONNECTING || change.state === State.WAITING;
+    assert.equal(finding.hint !== "", isAway);
   });
 }
