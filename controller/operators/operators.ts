@@ -6,6 +6,7 @@
 import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { quoteText } from "../../common/quote.ts";
+import { Allowances } from "../listen/allowances.ts";
 import { Selector } from "../selector/selector.ts";
 import { addAudit } from "../store/audit.ts";
 import { getOperator, type OperatorRow, seeOperator } from "../store/operators.ts";
@@ -26,6 +27,8 @@ export interface AuthorizedOperator extends Rightholder {
   sees(machine: Visible): boolean;
 }
 
+/** Of one operator: more refusals are of a program, and must not fill the database with what was refused. */
+const refusalsOnRecord = { perMinute: 30, atOnce: 200 };
 /** When somebody was last seen is known to the minute. */
 const seenEveryMs = 60_000;
 
@@ -33,12 +36,14 @@ export class Operators {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #identify: (peer: string) => { readonly name: string };
+  readonly #refusals: Allowances;
 
   /** @param identify who is calling, as the certificate has proved; throws for whoever is no operator */
   constructor(store: Store, clock: Clock, identify: (peer: string) => { readonly name: string }) {
     this.#store = store;
     this.#clock = clock;
     this.#identify = identify;
+    this.#refusals = new Allowances(clock, refusalsOnRecord);
   }
 
   /**
@@ -91,6 +96,11 @@ export class Operators {
   }
 
   async #write(operator: Rightholder, action: Action, target: string, allowed: boolean, detail: string): Promise<void> {
+    if (!allowed && !this.#refusals.take(operator.name)) {
+      throw new LuksmithError("locked", `too much was refused to ${operator.name} in a short time`, {
+        hint: "wait a minute, and ask for what you may: luksmith fleet status shows your role",
+      });
+    }
     await this.#insert(this.#store.database, { operator: operator.name, action, target, allowed, detail });
   }
 

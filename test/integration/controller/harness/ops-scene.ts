@@ -119,8 +119,10 @@ export class OpsScene implements AsyncDisposable {
     this.lines = lines;
   }
 
-  static async start(store: Store, clock: Clock = systemClock): Promise<OpsScene> {
-    const lines = new ScriptedMachines();
+  /** @param streams how machines are spoken with; left out: by what a test has them say */
+  static async start(store: Store, streams?: MachineLines, clock: Clock = systemClock): Promise<OpsScene> {
+    const scripted = new ScriptedMachines();
+    const lines = streams ?? scripted;
     const fleet = await FleetScene.start(
       (authorities) => [
         [
@@ -139,7 +141,7 @@ export class OpsScene implements AsyncDisposable {
       ],
       { store },
     );
-    return new OpsScene(fleet, lines);
+    return new OpsScene(fleet, scripted);
   }
 
   async operator(name: string, role: Role, scope = ""): Promise<OperatorCalls> {

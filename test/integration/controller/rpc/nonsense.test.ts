@@ -72,6 +72,6 @@ eachStore("nonsense from operators", (stores) => {
     }
     assert.deepEqual(failures, []);
     assert.ok(refused > 100);
-    assert.equal((await admin.unary.getFleet({})).machines, 1);
+    assert.equal((await admin.unary.getFleet({})).version, "1.2.3");
   });
 });
