@@ -20,9 +20,9 @@ const defaultLimit = 50;
 /** A notice can be lost. */
 const lookEveryMs = 2000;
 /** However much there is news of, who watches is told so often. */
-const shortestMs = 200;
+const shortestMs = 500;
 /** Clocks of several controllers, and transactions that were long in the making. */
-const marginMs = 60_000;
+const marginMs = 10_000;
 
 export function dispatchHandlers(parts: ControllerParts): Handlers {
   const { clock, operators, store } = parts;
@@ -75,6 +75,7 @@ export function dispatchHandlers(parts: ControllerParts): Handlers {
       }
       const open = new Set(found.map(({ id }) => id));
       const told = new Map<string, string>();
+      const seen = new Map<string, number>();
       for (;;) {
         for (const dispatch of await dispatchMessages(parts, found, heads)) {
           const state = stateKey(dispatch);
@@ -82,7 +83,10 @@ export function dispatchHandlers(parts: ControllerParts): Handlers {
           told.set(dispatch.id, state);
           await stream.send({ dispatch });
         }
-        for (const { id, state } of found) if (isFinal(state)) open.delete(id);
+        for (const { id, state, changedMs } of found) {
+          seen.set(id, changedMs);
+          if (isFinal(state)) open.delete(id);
+        }
         if (open.size === 0) return;
         await news.next(lookEveryMs, stream.gone);
         await clock.sleep(shortestMs, stream.gone);
@@ -91,7 +95,7 @@ export function dispatchHandlers(parts: ControllerParts): Handlers {
         const changed = await changedDispatches(database, batch, sinceMs);
         found = await getDispatches(
           database,
-          changed.filter((id) => open.has(id)),
+          changed.filter(({ id, changedMs }) => open.has(id) && seen.get(id) !== changedMs).map(({ id }) => id),
         );
       }
     }),

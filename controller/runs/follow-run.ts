@@ -4,7 +4,6 @@ import type { Clock } from "../../common/clock.ts";
 import { asLuksmithError } from "../../common/errors.ts";
 import type { Query, Reply } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { type RunEvent, RunState } from "../../proto/gen/luksmith/v1/types.ts";
-import { News } from "../store/news.ts";
 import { eventsAfter } from "../store/run-events.ts";
 import { getRun, type StoredRun } from "../store/runs.ts";
 import type { Store } from "../store/store.ts";
@@ -12,8 +11,8 @@ import type { Store } from "../store/store.ts";
 export type AskMachine = (what: Query["what"], signal: AbortSignal) => AsyncIterable<Reply>;
 
 const atOnce = 500;
-/** A notice can be lost. */
-const lookEveryMs = 2000;
+/** While the machine is away. */
+const lookEveryMs = 1000;
 
 /**
  * @param ask the machine that runs it
@@ -28,7 +27,6 @@ export async function* followRun(
   ask: AskMachine,
   signal: AbortSignal,
 ): AsyncGenerator<RunEvent, void> {
-  using news = new News(store.notices, "run", clock);
   let seq = 0;
   for (;;) {
     // in this order: what is said of it before it has ended must not be missed
@@ -57,7 +55,6 @@ export async function* followRun(
       signal.throwIfAborted();
       if (!asLuksmithError(error).isPassing) throw error;
     }
-    await news.next(lookEveryMs, signal);
-    signal.throwIfAborted();
+    await clock.sleep(lookEveryMs, signal);
   }
 }

@@ -31,7 +31,7 @@ export async function applySchedules(store: Store, clock: Clock, options: ApplyO
     const made = planApply({
       current: await listSchedules(transaction),
       wanted,
-      machines: heads.filter(({ state }) => state !== "revoked").map(({ name = "", labels }) => ({ name, labels })),
+      machines: heads.filter(({ state }) => state === "active").map(({ name = "", labels }) => ({ name, labels })),
       prune: options.prune,
       everyMachine: options.everyMachine,
       nowMs,

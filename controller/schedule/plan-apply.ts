@@ -42,7 +42,7 @@ export interface ApplyPlan {
 export interface ApplyQuestion {
   readonly current: readonly AppliedSchedule[];
   readonly wanted: readonly FleetSchedule[];
-  /** The fleet, without what is revoked. */
+  /** Those of the fleet: what waits to be accepted goes by no schedule yet. */
   readonly machines: readonly Selectable[];
   readonly prune: boolean;
   readonly everyMachine: boolean;

@@ -104,13 +104,17 @@ export async function viewAlerts(database: Database, resolvedSinceMs?: number): 
   }));
 }
 
-/** Of a batch, those that something has become of since. */
-export async function changedDispatches(database: Database, batch: string, sinceMs: number): Promise<string[]> {
+/** Of a batch, those that something has become of since, with when that was. */
+export async function changedDispatches(
+  database: Database,
+  batch: string,
+  sinceMs: number,
+): Promise<{ id: string; changedMs: number }[]> {
   const rows = await database
     .selectFrom("dispatches")
-    .select("id")
+    .select(["id", "changed_ms"])
     .where("batch", "=", batch)
     .where("changed_ms", ">=", sinceMs)
     .execute();
-  return rows.map(({ id }) => id);
+  return rows.map(({ id, changed_ms }) => ({ id, changedMs: changed_ms }));
 }

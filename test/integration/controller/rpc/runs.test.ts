@@ -114,7 +114,6 @@ eachStore("runs for operators", (stores) => {
     });
     await first.promise;
     await store("m1", [note(2), ended(3)]);
-    scene.store.notices.tell("run", "m1");
     assert.equal((await watching).length, 4);
   });
 
