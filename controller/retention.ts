@@ -3,6 +3,7 @@
 import type { Clock } from "../common/clock.ts";
 import type { Log } from "../common/log.ts";
 import type { ControllerConfig } from "./config/controller-config.ts";
+import { removeAudit } from "./store/audit.ts";
 import { beginning, type Place, removeDispatches, removeEvents, removeRuns } from "./store/retention.ts";
 import type { Database } from "./store/schema.ts";
 import type { Store } from "./store/store.ts";
@@ -50,6 +51,8 @@ export class Retention {
     });
     await this.#inParts(beginning, (transaction, after) => removeRuns(transaction, nowMs - runsMs, after));
     await removeDispatches(this.#store.database, nowMs - runsMs);
+    // who began what is asked for as long as there is what was begun
+    await removeAudit(this.#store.database, nowMs - runsMs);
   }
 
   async #inParts(

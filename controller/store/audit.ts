@@ -56,6 +56,10 @@ export async function listAudit(database: Database, filter: AuditFilter): Promis
   }));
 }
 
+export async function removeAudit(database: Database, beforeMs: number): Promise<void> {
+  await database.deleteFrom("audit").where("time_ms", "<", beforeMs).execute();
+}
+
 /** PostgreSQL takes no NUL in a text, and no half of a pair. */
 function storable(text: string): string {
   return text.slice(0, longestText).toWellFormed().replaceAll("\0", "\u{fffd}");
