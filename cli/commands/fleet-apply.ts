@@ -6,7 +6,7 @@ interface Options {
   file: string;
   dryRun?: true;
   prune?: true;
-  everyMachine?: true;
+  allMachines?: true;
   yes?: true;
 }
 
@@ -22,7 +22,7 @@ export function addFleetApplyCommand(fleet: Command, invocation: Invocation): vo
     .requiredOption("-f, --file <file>", "YAML (docs/fleet.md); - for standard input")
     .option("--dry-run", "show what would change, and change nothing")
     .option("--prune", "delete the schedules that are not in the file")
-    .option("--every-machine", "a schedule may be about every machine")
+    .option("--all-machines", "a schedule may be about every machine")
     .option("-y, --yes", "delete without asking")
     .action((options: Options, self: Command) =>
       withFleet(invocation, self, async (session) => {
@@ -31,7 +31,7 @@ export function addFleetApplyCommand(fleet: Command, invocation: Invocation): vo
         await applySchedules(session, await readSchedules(options.file), {
           dryRun: options.dryRun === true,
           prune: options.prune === true,
-          everyMachine: options.everyMachine === true,
+          everyMachine: options.allMachines === true,
           yes: options.yes === true,
         });
       }),

@@ -6,7 +6,7 @@ import { type Invocation, withFleet } from "../invocation.ts";
 import { duration, jobOrVolumeName } from "../names.ts";
 
 interface Options {
-  everyMachine?: true;
+  allMachines?: true;
   dryRun?: true;
   detach?: true;
   expires: number;
@@ -39,7 +39,7 @@ export function addFleetRunCommand(fleet: Command, invocation: Invocation): void
     .argument("<selector>", 'which machines, such as env=prod or "name=web*"; all is every machine', selector)
     .addArgument(new Argument("<verb>", "what they are to do").choices(Object.keys(verbs)))
     .argument("<name>", "the job; of trim and check the volume", jobOrVolumeName)
-    .option("--every-machine", "it may be every machine")
+    .option("--all-machines", "it may be every machine")
     .option("--dry-run", "say which machines would be asked, and ask none")
     .option(
       "--detach",
@@ -63,7 +63,7 @@ export function addFleetRunCommand(fleet: Command, invocation: Invocation): void
           selector: which,
           work: Work.create({ verb: meant[verb], [verbs[verb]]: name, level: options.level ?? "" }),
           expiresMs: options.expires,
-          everyMachine: options.everyMachine === true,
+          everyMachine: options.allMachines === true,
           dryRun: options.dryRun === true,
         };
         await runOnMachines(session, request, { detach: options.detach === true });
@@ -72,7 +72,7 @@ export function addFleetRunCommand(fleet: Command, invocation: Invocation): void
   addExamples(command, [
     ["luksmith fleet run env=prod backup home", "back up the job home on all of them, and watch"],
     ["luksmith fleet run name=db01 verify home --level quick", "one machine, by its name"],
-    ["luksmith fleet run all check home --every-machine --detach", "from a script that does not wait"],
+    ["luksmith fleet run all check home --all-machines --detach", "from a script that does not wait"],
     ["luksmith fleet run 'name=web*' backup home --dry-run", "who would be asked?"],
   ]);
 }

@@ -5,7 +5,7 @@ import { canAsk, confirm } from "../confirm.ts";
 import type { FleetSession } from "./fleet-session.ts";
 
 /** The option that says so beforehand, and that the controller names in its hint. */
-const option = "--every-machine";
+const option = "--all-machines";
 
 /**
  * @param isMeant as the option says

@@ -152,7 +152,7 @@ test("apply shows what changes, then makes it; --dry-run and nothing to change m
     requests.map(({ dryRun }) => dryRun),
     [true, true, false, true],
   );
-  const json = jsonLines((await apply("a: 1", "--json", "--every-machine")).stdout);
+  const json = jsonLines((await apply("a: 1", "--json", "--all-machines")).stdout);
   assert.deepEqual(
     json.map(({ type, change, applied }) => [type, change ?? applied]),
     [
@@ -220,7 +220,7 @@ function runScript(last: readonly FleetDispatch[], skipped: { machine: string; r
     dispatch: ({ selector, everyMachine }) => {
       if (selector === "all" && !everyMachine) {
         throw new LuksmithError("usage", '"all" is every machine: 3 machines', {
-          hint: "--every-machine, if that is meant",
+          hint: "--all-machines, if that is meant",
         });
       }
       return { batch: "b4k2", dispatches: queued, skipped };
@@ -301,8 +301,8 @@ test("run: what is asked for arrives, and every machine only where that is said"
   assert.match(dry.stdout, /^web01 +backup home\n1 machine, not asked$/m);
   const all = await fleet(controller, "run", "all", "backup", "home");
   assert.equal(all.exitCode, 2);
-  assert.match(all.stderr, /^error: "all" is every machine: 3 machines\nhint: --every-machine/);
-  assert.equal((await fleet(controller, "run", "all", "backup", "home", "--every-machine")).exitCode, 3);
+  assert.match(all.stderr, /^error: "all" is every machine: 3 machines\nhint: --all-machines/);
+  assert.equal((await fleet(controller, "run", "all", "backup", "home", "--all-machines")).exitCode, 3);
   const common = { expiresMs: 86_400_000, everyMachine: false, dryRun: false };
   assert.deepEqual(requests, [
     { ...common, selector: "name=web*", work: sampleWork({ verb: Verb.VERIFY, level: "quick" }), expiresMs: 7_200_000 },

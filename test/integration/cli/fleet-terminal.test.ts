@@ -122,7 +122,7 @@ test("every machine asks where somebody can be asked", async () => {
       asked.push(everyMachine);
       if (!everyMachine) {
         throw new LuksmithError("usage", '"all" is every machine: 2 machines', {
-          hint: "--every-machine, if that is meant",
+          hint: "--all-machines, if that is meant",
         });
       }
       return { batch: "b4k2", dispatches: [sampleDispatch()], skipped: [] };
