@@ -8,7 +8,7 @@ import type { Log } from "../common/log.ts";
 import type { Up } from "../common/service.ts";
 import { version } from "../common/version.ts";
 import { waitUntil } from "../common/wait-until.ts";
-import { AgentServiceService } from "../proto/gen/luksmith/v1/agent.ts";
+import { AgentServiceService, FleetConnection_State } from "../proto/gen/luksmith/v1/agent.ts";
 import { Access } from "./access/access.ts";
 import { openLibc } from "./access/libc.ts";
 import { Places } from "./access/places.ts";
@@ -106,6 +106,10 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
     pins,
     clock: systemClock,
     nextBackup: (job) => scheduler.nextBackup(job)?.at,
+    isControllerConnected: () => {
+      const { state } = fleet.status();
+      return state === FleetConnection_State.NOT_ENROLLED ? undefined : state === FleetConnection_State.CONNECTED;
+    },
   });
   const server = new Server(serverOptions);
   const service = agentService({

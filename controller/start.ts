@@ -29,7 +29,6 @@ import { serveHealth } from "./metrics/serve-health.ts";
 import { OperatorAccounts } from "./operators/accounts.ts";
 import { Operators } from "./operators/operators.ts";
 import { Presence } from "./presence.ts";
-import { recordingEvents } from "./recording-events.ts";
 import { Retention } from "./retention.ts";
 import { controllerService } from "./rpc/service.ts";
 import { readAssignments, readExpectations, readPermitLimits } from "./schedule/rules.ts";
@@ -82,7 +81,7 @@ export async function startController(up: Up, config: ControllerConfig, log: Log
       credentials: fleetCredentials({ authorities: tls.trusted, own: { certificate: tls.chain, key: tls.key } }),
       options: fleetChannelOptions,
     }),
-    events: recordingEvents(store, metrics, () => alerts.wake(), clock),
+    events: metrics,
   });
   const operators = new Operators(store, clock, (peer) => requireKind(peer, "operator"));
   const enrolment = new Enrolment({

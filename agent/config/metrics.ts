@@ -1,7 +1,7 @@
 /** Where programs that watch this machine find how its backups stand. */
 
 import * as z from "zod";
-import { type ListenAddress, listenAddressSchema } from "../../common/config/address.ts";
+import { type ListenAddress, listenAddressSchema } from "../../common/config/listen-address.ts";
 import { plainPathSchema } from "../../common/config/names.ts";
 
 export interface MetricsConfig {

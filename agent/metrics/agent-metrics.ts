@@ -1,12 +1,12 @@
 /** How this machine's backups stand, as Prometheus is told. */
 
 import type { Clock } from "../../common/clock.ts";
+import { exposition, type Metric, type Sample } from "../../common/exposition.ts";
 import { version } from "../../common/version.ts";
 import { type Run, RunState, runStateToJSON, Verb, verbToJSON } from "../../proto/gen/luksmith/v1/types.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { RunManager } from "../runs/run-manager.ts";
 import type { PinStore } from "../volume/pin.ts";
-import { exposition, type Metric, type Sample } from "./exposition.ts";
 
 export interface AgentMetricsParts {
   readonly config: Pick<AgentConfig, "jobs" | "volumes">;

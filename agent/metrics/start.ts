@@ -1,12 +1,12 @@
 /** Metrics by HTTP and as a file, as far as the configuration wants them. */
 
 import type { Clock } from "../../common/clock.ts";
+import { expositionType } from "../../common/exposition.ts";
 import type { Log } from "../../common/log.ts";
 import { servePages } from "../../common/page-server.ts";
 import type { MetricsConfig } from "../config/metrics.ts";
 import type { Change } from "../runs/change.ts";
 import type { AgentMetrics } from "./agent-metrics.ts";
-import { expositionType } from "./exposition.ts";
 import { keepTextfile } from "./textfile.ts";
 
 /**

@@ -10,8 +10,6 @@ import { type DeliveryEvents, Postman } from "./postman.ts";
 import { AlertWatch, type ReadExpectations, type WatchEvents } from "./watch.ts";
 
 export interface Alerts {
-  /** There may be something to be sent: a ping was stored. */
-  wake(): void;
   /** @param only the name of a channel; empty: each @throws {LuksmithError} "not_found" */
   test(only: string, signal: AbortSignal): Promise<ChannelResult[]>;
   close(): Promise<void>;
@@ -40,7 +38,6 @@ export async function startAlerts(
   });
   const running = Promise.all([watch.run(stop.signal), postman.run(stop.signal)]);
   return {
-    wake: () => postman.wake(),
     test: (only, signal) =>
       testChannels(channels, only, clock.now(), randomUUID, AbortSignal.any([signal, stop.signal])),
     close: async () => {

@@ -1,10 +1,11 @@
 /** The controller's configuration: the file as people write it, and what the controller makes of it. */
 
 import * as z from "zod";
-import { dialledAddressSchema, type ListenAddress, listenAddressSchema } from "../../common/config/address.ts";
 import { readConfig, readConfigFile } from "../../common/config/file.ts";
+import { type ListenAddress, listenAddressSchema } from "../../common/config/listen-address.ts";
 import { plainPathSchema } from "../../common/config/names.ts";
 import { durationSchema } from "../../common/config/quantity.ts";
+import { addressSchema } from "../../common/fleet/address.ts";
 import { type LogLevel, logLevels } from "../../common/log.ts";
 import { type AlertsConfig, alertsFileSchema, toAlertsConfig } from "./alerts.ts";
 
@@ -72,11 +73,11 @@ const controllerFileSchema = z.strictObject({
   http: listenAddressSchema
     .prefault("127.0.0.1:7480")
     .describe("/metrics, /healthz and /readyz; asks nobody who they are"),
-  address: dialledAddressSchema
+  address: addressSchema
     .optional()
     .describe("Where other controllers reach this one; left out: this host by its name, with the port of listen"),
   addresses: z
-    .array(dialledAddressSchema)
+    .array(addressSchema)
     .max(20)
     .default([])
     .describe(

@@ -3,8 +3,10 @@
  * of several controllers tells the same.
  */
 
+import { setImmediate } from "node:timers/promises";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../../common/clock.ts";
+import { expositionHead, expositionLine } from "../../common/exposition.ts";
 import type { Log } from "../../common/log.ts";
 import { version } from "../../common/version.ts";
 import { type RunState, runStateToJSON, type Verb, verbToJSON } from "../../proto/gen/luksmith/v1/types.ts";
@@ -13,6 +15,7 @@ import type { WatchEvents } from "../alerts/watch.ts";
 import { countAlerts, lookedMs } from "../store/alerts.ts";
 import { countDeliveries } from "../store/deliveries.ts";
 import { firstExpiries, readFigures, readJobFigures } from "../store/figures.ts";
+import type { Database } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 
 /** What the controller does again and again for the whole fleet, and how long that takes. */
@@ -40,6 +43,8 @@ export class FleetMetrics {
   readonly #options: MetricsOptions;
   readonly #gauges;
   readonly #counters;
+  /** What there is of each job: too much for prom-client. */
+  #jobs = "";
   #freshUntilMs = Number.NEGATIVE_INFINITY;
   #expiriesFreshUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -99,7 +104,7 @@ export class FleetMetrics {
   /** As Prometheus reads it. */
   async text(): Promise<{ contentType: string; body: string }> {
     await this.#refresh();
-    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+    return { contentType: this.#registry.contentType, body: (await this.#registry.metrics()) + this.#jobs };
   }
 
   async #refresh(): Promise<void> {
@@ -115,6 +120,7 @@ export class FleetMetrics {
       // what was true a while ago must not look as if it were now
       for (const gauge of Object.values(others)) if (gauge !== others.build) gauge.reset();
       for (const gauge of [others.connected, others.looked]) gauge.remove();
+      this.#jobs = "";
       this.#expiriesFreshUntilMs = Number.NEGATIVE_INFINITY;
       up.set(0);
     }
@@ -137,27 +143,15 @@ export class FleetMetrics {
     }
     const looked = await lookedMs(database);
     if (looked !== undefined) gauges.looked.set(looked / 1000);
-    if (this.#options.perJob) await this.#readJobs();
+    if (this.#options.perJob) this.#jobs = await jobsText(database);
 
     if (this.#clock.monotonicMs() < this.#expiriesFreshUntilMs) return;
     gauges.expiry.reset();
     for (const { kind, expiresMs } of await firstExpiries(database)) gauges.expiry.set({ kind }, expiresMs / 1000);
     this.#expiriesFreshUntilMs = this.#clock.monotonicMs() + expiriesFreshMs;
   }
-
-  async #readJobs(): Promise<void> {
-    const { jobLastGood, jobOverdue } = this.#gauges;
-    const jobs = await readJobFigures(this.#store.database);
-    jobLastGood.reset();
-    jobOverdue.reset();
-    for (const { machine, job, lastGoodMs, isOverdue } of jobs) {
-      if (lastGoodMs !== undefined) jobLastGood.set({ machine, backup_job: job }, lastGoodMs / 1000);
-      jobOverdue.set({ machine, backup_job: job }, isOverdue ? 1 : 0);
-    }
-  }
 }
 
-/** Prometheus itself has a label `job`, for what it scrapes: ours would be renamed. */
 function makeGauges(registers: Registry[]) {
   const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
     new Gauge({ name: `luksmith_${name}`, help, labelNames, registers });
@@ -172,19 +166,33 @@ function makeGauges(registers: Registry[]) {
     waiting: gauge("alert_deliveries_waiting", "Messages that are to leave", "channel"),
     looked: gauge("alerts_evaluated_timestamp_seconds", "When some controller looked for what is missing"),
     expiry: gauge("certificate_expiry_timestamp_seconds", "When the first certificate of its kind ends", "kind"),
-    jobLastGood: gauge(
-      "job_last_good_timestamp_seconds",
-      "The newest good snapshot of a machine's job",
-      "machine",
-      "backup_job",
-    ),
-    jobOverdue: gauge(
-      "job_overdue",
-      "1: a machine's job has no good snapshot as new as it should be",
-      "machine",
-      "backup_job",
-    ),
   };
+}
+
+const lastGoodName = "luksmith_job_last_good_timestamp_seconds";
+const overdueName = "luksmith_job_overdue";
+
+/** Prometheus itself has a label `job`, for what it scrapes: ours would be renamed. */
+async function jobsText(database: Database): Promise<string> {
+  const lastGood: string[] = [];
+  const overdue: string[] = [];
+  for await (const figures of readJobFigures(database)) {
+    for (const { machine, job, lastGoodMs, isOverdue } of figures) {
+      const labels = { machine, backup_job: job };
+      if (lastGoodMs !== undefined) lastGood.push(expositionLine(lastGoodName, { labels, value: lastGoodMs / 1000 }));
+      overdue.push(expositionLine(overdueName, { labels, value: isOverdue ? 1 : 0 }));
+    }
+    // whoever waits for an answer meanwhile gets it
+    await setImmediate();
+  }
+  if (overdue.length === 0) return "";
+  const head = (name: string, help: string) => expositionHead({ name, help, type: "gauge" });
+  return [
+    head(lastGoodName, "The newest good snapshot of a machine's job"),
+    ...lastGood,
+    head(overdueName, "1: a machine's job has no good snapshot as new as it should be"),
+    ...overdue,
+  ].join("");
 }
 
 function makeCounters(registers: Registry[]) {

@@ -2,7 +2,7 @@
 
 import { sql } from "kysely";
 import type { Clock } from "../../common/clock.ts";
-import type { ListenAddress } from "../../common/config/address.ts";
+import type { ListenAddress } from "../../common/config/listen-address.ts";
 import type { Log } from "../../common/log.ts";
 import { type PageServer, plain, servePages } from "../../common/page-server.ts";
 import type { Store } from "../store/store.ts";

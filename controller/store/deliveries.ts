@@ -90,9 +90,12 @@ export async function failDelivery(
     .execute();
 }
 
-/** That it is not to be sent any more, if it has not been yet. */
-export async function withdrawDelivery(database: Database, id: string): Promise<void> {
-  await database.updateTable("deliveries").set({ next_ms: null }).where("id", "=", id).execute();
+/** That they are not to be sent any more, if they have not been yet. */
+export async function withdrawDeliveries(database: Database, ids: readonly string[]): Promise<void> {
+  for (let from = 0; from < ids.length; from += rowsAtOnce) {
+    const part = ids.slice(from, from + rowsAtOnce);
+    await database.updateTable("deliveries").set({ next_ms: null }).where("id", "in", part).execute();
+  }
 }
 
 /** When the next one is due. */

@@ -53,37 +53,50 @@ export interface JobFigure {
   readonly isOverdue: boolean;
 }
 
-/** Of each job of each machine of the fleet, and of what should be one. */
-export async function readJobFigures(database: Database): Promise<JobFigure[]> {
-  const rows = await database
-    .selectFrom("job_states")
-    .innerJoin("machines", "machines.id", "job_states.machine_id")
-    .select(["machines.id", "name", "hostname", "job", "last_good_ms"])
-    .where("state", "=", "active")
-    .execute();
+/** Of so many machines at a time: on SQLite each query holds up everything else. */
+const machinesAtOnce = 500;
+
+/** @yields those of each job of each machine of the fleet, and of what should be one */
+export async function* readJobFigures(database: Database): AsyncGenerator<JobFigure[]> {
   const overdue = await database
     .selectFrom("alerts")
-    .innerJoin("machines", "machines.id", "alerts.machine_id")
-    .select(["machines.id", "name", "hostname", "job"])
+    .select(["machine_id", "job"])
     .where("kind", "=", "overdue")
-    .where("alerts.state", "<>", "resolved")
+    .where("state", "<>", "resolved")
     .execute();
-  const key = ({ id, job }: { id: string; job: string }) => JSON.stringify([id, job]);
-  const missing = new Map(overdue.map((row) => [key(row), row]));
-  const figures = rows.map((row) => ({
-    machine: row.name ?? row.hostname,
-    job: row.job,
-    lastGoodMs: row.last_good_ms ?? undefined,
-    isOverdue: missing.delete(key(row)),
-  }));
-  // a schedule wants them, and the machine has no such job
-  const unknown = [...missing.values()].map(({ name, hostname, job }) => ({
-    machine: name ?? hostname,
-    job,
-    lastGoodMs: undefined,
-    isOverdue: true,
-  }));
-  return [...figures, ...unknown];
+  const missing = Map.groupBy(overdue, ({ machine_id }) => machine_id);
+  for (let after = ""; ; ) {
+    const machines = await database
+      .selectFrom("machines")
+      .select(["id", "name", "hostname"])
+      .where("state", "=", "active")
+      .where("id", ">", after)
+      .orderBy("id")
+      .limit(machinesAtOnce)
+      .execute();
+    const last = machines.at(-1);
+    if (last === undefined) return;
+    const rows = await database
+      .selectFrom("job_states")
+      .select(["machine_id", "job", "last_good_ms"])
+      .where("machine_id", ">", after)
+      .where("machine_id", "<=", last.id)
+      .execute();
+    const jobs = Map.groupBy(rows, ({ machine_id }) => machine_id);
+    after = last.id;
+    yield machines.flatMap(({ id, name, hostname }) => {
+      const late = new Set((missing.get(id) ?? []).map(({ job }) => job));
+      const machine = name ?? hostname;
+      const known = (jobs.get(id) ?? []).map(({ job, last_good_ms }) => ({
+        machine,
+        job,
+        lastGoodMs: last_good_ms ?? undefined,
+        isOverdue: late.delete(job),
+      }));
+      // a schedule wants them, and the machine has no such job
+      return [...known, ...[...late].map((job) => ({ machine, job, lastGoodMs: undefined, isOverdue: true }))];
+    });
+  }
 }
 
 /** When the first certificate ends of those that are the newest of whoever has them; by kind, of those that there are. */

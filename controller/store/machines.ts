@@ -66,19 +66,6 @@ export async function getMachine(database: Database, id: string): Promise<Machin
   return row === undefined ? undefined : machineOf(row);
 }
 
-/** By id; of those that have one. */
-export async function namesOfMachines(
-  database: Database,
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  const names = new Map<string, string>();
-  for (const part of inParts(ids, 1)) {
-    const rows = await database.selectFrom("machines").select(["id", "name"]).where("id", "in", part).execute();
-    for (const { id, name } of rows) if (name !== null) names.set(id, name);
-  }
-  return names;
-}
-
 /** Whose id it is; or whose name; or those whose host name it is. */
 export async function findMachines(database: Database, text: string): Promise<Machine[]> {
   const rows = await database

@@ -21,10 +21,10 @@ export interface FleetOptions {
   readonly cut: (machineId: string) => void;
   /** How the other controllers are called. */
   readonly relayChannel: () => RelayChannel;
-  /** Hears of what machines report. */
-  readonly events: JournalEvents;
   readonly clock: Clock;
   readonly log: Log;
+  /** Who counts. */
+  readonly events?: JournalEvents;
   /** From 0 to 1. */
   readonly random?: () => number;
 }
@@ -37,10 +37,19 @@ export class Fleet {
   readonly #journal: Journal;
   readonly #clock: Clock;
 
-  constructor(options: FleetOptions) {
-    const { controllerId, store, rules, cut, relayChannel, events, clock, log, random = Math.random } = options;
+  constructor({
+    controllerId,
+    store,
+    rules,
+    cut,
+    relayChannel,
+    clock,
+    log,
+    events,
+    random = Math.random,
+  }: FleetOptions) {
     this.#clock = clock;
-    this.#journal = new Journal(store, events, clock, log);
+    this.#journal = new Journal(store, clock, log, events);
     this.sessions = new Sessions({
       ...{ controllerId, store, journal: this.#journal, rules, cut, clock, log, random },
       listener: {

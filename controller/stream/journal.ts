@@ -7,7 +7,8 @@ import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import type { RunReport } from "../../proto/gen/luksmith/v1/fleet.ts";
-import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
+import { RunState, type Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { storePings } from "../alerts/on-run-report.ts";
 import { type Answer, answerDispatches, followDispatches, getDispatches } from "../store/dispatches.ts";
 import { advanceJobs } from "../store/job-states.ts";
 import { returnPermitOfRun } from "../store/permits.ts";
@@ -36,6 +37,14 @@ export interface Recording {
 /** Cancelled by an operator, and under way nevertheless: by dispatch, with who it was. */
 export type Unwanted = readonly { readonly dispatchId: string; readonly runId: string; readonly operator: string }[];
 
+/** Who counts. */
+export interface JournalEvents {
+  runEnded(verb: Verb, state: RunState): void;
+  eventsRecorded(count: number): void;
+  batchWritten(durationMs: number): void;
+  storeFailed(): void;
+}
+
 type Part =
   | { readonly kind: "recording"; readonly recording: Recording; readonly done: (unwanted: Unwanted) => void }
   | { readonly kind: "work"; readonly work: (transaction: Database) => Promise<() => void> };
@@ -46,37 +55,20 @@ interface Waiting {
   readonly failed: (error: unknown) => void;
 }
 
-/** A report, and whose. */
-export interface MachineReport {
-  readonly machineId: string;
-  readonly report: RunReport;
-}
-
-/** Who else has to do with what is recorded. */
-export interface JournalEvents {
-  /**
-   * To be done in the transaction that records the reports, before it does.
-   * @returns what is to be done when they are stored
-   */
-  recording(transaction: Database, reports: readonly MachineReport[]): Promise<() => void>;
-  written(durationMs: number, events: number): void;
-  failed(): void;
-}
-
 export class Journal {
   readonly #store: Store;
-  readonly #events: JournalEvents;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #events: JournalEvents | undefined;
   readonly #stopped = new AbortController();
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
 
-  constructor(store: Store, events: JournalEvents, clock: Clock, log: Log) {
+  constructor(store: Store, clock: Clock, log: Log, events?: JournalEvents) {
     this.#store = store;
-    this.#events = events;
     this.#clock = clock;
     this.#log = log;
+    this.#events = events;
   }
 
   /** Resolves when it is stored. */
@@ -142,10 +134,8 @@ export class Journal {
 
   async #write(those: readonly Waiting[]): Promise<void> {
     const { signal } = this.#stopped;
-    const beganMs = this.#clock.monotonicMs();
     try {
-      const tell = await this.#store.patiently(() => this.#try(those), signal);
-      this.#events.written(this.#clock.monotonicMs() - beganMs, countEvents(those));
+      const tell = await this.#store.patiently(() => this.#transact(those), signal);
       for (const each of tell) each();
     } catch (error) {
       const [only, ...others] = those;
@@ -158,11 +148,14 @@ export class Journal {
     }
   }
 
-  async #try(those: readonly Waiting[]): Promise<(() => void)[]> {
+  async #transact(those: readonly Waiting[]): Promise<(() => void)[]> {
+    const beganMs = this.#clock.monotonicMs();
     try {
-      return await this.#store.transaction((transaction) => this.#apply(transaction, those));
+      const tell = await this.#store.transaction((transaction) => this.#apply(transaction, those));
+      this.#events?.batchWritten(this.#clock.monotonicMs() - beganMs);
+      return tell;
     } catch (error) {
-      this.#events.failed();
+      this.#events?.storeFailed();
       throw error;
     }
   }
@@ -204,7 +197,6 @@ export class Journal {
       if (dispatch !== undefined && dispatch.machineId === recording.machineId) return dispatch.work.deadlineMs;
       return cause?.schedule ? recording.deadlineOf(cause.schedule) : undefined;
     };
-    const recorded = await this.#events.recording(transaction, reports);
     await recordRuns(
       transaction,
       reports.map((each) => ({
@@ -218,6 +210,7 @@ export class Journal {
       recordings.flatMap(({ events }) => events),
     );
     await advanceJobs(transaction, reports, nowMs);
+    await storePings(transaction, reports, nowMs);
     const batches = [
       ...(await answerDispatches(transaction, answers, nowMs)),
       ...(await followDispatches(transaction, followed, nowMs)),
@@ -233,9 +226,18 @@ export class Journal {
           }),
         );
       }
+      this.#count(recordings);
       this.#tell(reports, batches, freed);
-      recorded();
     };
+  }
+
+  #count(recordings: readonly Recording[]): void {
+    for (const { reports, events } of recordings) {
+      this.#events?.eventsRecorded(events.length);
+      for (const { run } of reports) {
+        if (run !== undefined && run.state !== RunState.RUNNING) this.#events?.runEnded(run.verb, run.state);
+      }
+    }
   }
 
   async #returnPermits(
@@ -270,8 +272,4 @@ export class Journal {
 function lateMs({ run }: RunReport, deadlineMs: number | undefined): number | undefined {
   if (run?.startedAt === undefined || deadlineMs === undefined || deadlineMs === 0) return undefined;
   return run.startedAt.getTime() + deadlineMs;
-}
-
-function countEvents(those: readonly Waiting[]): number {
-  return those.reduce((sum, { part }) => sum + (part.kind === "recording" ? part.recording.events.length : 0), 0);
 }

@@ -9,7 +9,6 @@ import { type TestContext, test } from "node:test";
 import { credentials } from "@grpc/grpc-js";
 import {
   AgentServiceClient,
-  type DoctorResponse,
   type GetStatusResponse,
   FleetConnection_State as State,
 } from "../../../proto/gen/luksmith/v1/agent.ts";

@@ -6,11 +6,13 @@ import { pino } from "pino";
 import type { Clock } from "../../../../common/clock.ts";
 import type { Channel } from "../../../../controller/alerts/channel.ts";
 import type { AlertMessage } from "../../../../controller/alerts/message.ts";
-import { onRunReport } from "../../../../controller/alerts/on-run-report.ts";
+import { storePings } from "../../../../controller/alerts/on-run-report.ts";
 import { Postman } from "../../../../controller/alerts/postman.ts";
 import { NotDelivered } from "../../../../controller/alerts/send.ts";
 import { AlertWatch } from "../../../../controller/alerts/watch.ts";
 import { parseControllerConfig } from "../../../../controller/config/controller-config.ts";
+import { scheduleToJson } from "../../../../controller/schedule/fleet-schedule.ts";
+import { readSchedules } from "../../../../controller/schedule/schedule-file.ts";
 import { countAlerts, openAlerts, resolvedSince } from "../../../../controller/store/alerts.ts";
 import { claimDeliveries, countDeliveries } from "../../../../controller/store/deliveries.ts";
 import { Store } from "../../../../controller/store/store.ts";
@@ -339,25 +341,55 @@ eachStore("alerts", (scene) => {
   });
 
   it("pings the beginning and the end of a run once, however often they are reported", async () => {
-    const { store, clock } = await begin(0);
+    const { store, clock } = await begin(2);
     const nowMs = clock.now().getTime();
-    const report = (state: RunState) =>
-      store.transaction((transaction) =>
-        onRunReport(transaction, { machineId: "m", runId: "r", state }, "https://hc.example.net/k", nowMs),
-      );
+    const [definition] = readSchedules(
+      `
+name: nightly
+selector: name=web0
+verb: backup
+job: home
+cron: "0 2 * * *"
+ping: https://hc.example.net/key/{machine}-{job}
+`,
+      "s.yaml",
+    );
+    assert.ok(definition);
+    const schedule = { name: "nightly", definition: scheduleToJson(definition), text: "", revision: 1 };
+    await store.database
+      .insertInto("schedules")
+      .values({ ...schedule, since_ms: 0, changed_ms: 0, changed_by: "a" })
+      .execute();
+    const report = (state: RunState, name = "web0", id = "r", cause = "nightly", verb: Verb = Verb.BACKUP) =>
+      store.transaction((transaction) => {
+        const run = { id, verb, job: "home", volume: "vault", state };
+        const of = RunReport.fromPartial({ run, cause: { schedule: cause } });
+        return storePings(transaction, [{ machineId: `id-${name}`, report: of }], nowMs);
+      });
+    const claim = async (atMs: number) => {
+      const claimed = await claimDeliveries(store.database, store.kind, { nowMs: atMs, leaseMs: dayMs, limit: 9 });
+      return claimed.map(({ payload }) => JSON.parse(payload).url).toSorted();
+    };
     await report(RunState.RUNNING);
     await report(RunState.RUNNING);
-    const claim = (atMs: number) => claimDeliveries(store.database, store.kind, { nowMs: atMs, leaseMs: 1, limit: 9 });
     assert.deepEqual(
       (await countDeliveries(store.database)).map(({ count }) => count),
       [1],
     );
     await report(RunState.DONE);
     await report(RunState.DONE);
+    // not of that schedule, whoever says so: another machine, another verb, no schedule at all
+    await report(RunState.DONE, "web1");
+    await report(RunState.DONE, "web0", "r1", "other");
+    await report(RunState.DONE, "web0", "r2", "nightly", Verb.VERIFY);
+    await report(RunState.DONE, "web0", "r3", "");
     // the beginning was not sent, and will not be
     assert.deepEqual(await claim(nowMs), []);
-    const urls = (await claim(nowMs + 10_000)).map(({ payload }) => JSON.parse(payload).url);
-    assert.deepEqual(urls, ["https://hc.example.net/k"]);
+    assert.deepEqual(await claim(nowMs + 10_000), ["https://hc.example.net/key/web0-home"]);
+    await report(RunState.RUNNING, "web0", "r4");
+    assert.deepEqual(await claim(nowMs), ["https://hc.example.net/key/web0-home/start"]);
+    await report(RunState.FAILED, "web0", "r4");
+    assert.deepEqual(await claim(nowMs + 10_000), ["https://hc.example.net/key/web0-home/fail"]);
   });
 
   if (scene.kind === "postgres") {

@@ -11,7 +11,6 @@ import type { FleetRules, PermitLimits } from "../../../../controller/stream/fle
 import type { NewTrust, Schedules } from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import { FleetDoor } from "./fleet-door.ts";
 import { newMachine } from "./fleet-rows.ts";
-import { nobodyElse } from "./nobody-else.ts";
 import { TestAgent } from "./test-agent.ts";
 import { WayIn } from "./way-in.ts";
 
@@ -58,7 +57,6 @@ export class TestFleet {
     // the other controllers call by a way that says so
     const relayChannel = () => ({ credentials: credentials.createInsecure(), options: { "grpc.enable_retries": 0 } });
     const fleet = new Fleet({
-      events: nobodyElse,
       ...{ controllerId: id, store, rules, cut: (machineId: string) => cut.push(machineId), relayChannel, clock, log },
     });
     await fleet.begin();

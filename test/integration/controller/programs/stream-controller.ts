@@ -6,7 +6,6 @@ import { systemClock } from "../../../../common/clock.ts";
 import { Store } from "../../../../controller/store/store.ts";
 import { Fleet } from "../../../../controller/stream/fleet.ts";
 import { FleetDoor } from "../harness/fleet-door.ts";
-import { nobodyElse } from "../harness/nobody-else.ts";
 import { TestRules } from "../harness/test-fleet.ts";
 
 const [url = "", controllerId = ""] = process.argv.slice(2);
@@ -14,7 +13,6 @@ const log = pino({ level: "silent" });
 const store = await Store.open(url, systemClock, log);
 const relayChannel = () => ({ credentials: credentials.createInsecure(), options: {} });
 const fleet = new Fleet({
-  events: nobodyElse,
   ...{ controllerId, store, rules: new TestRules(), cut: () => undefined, relayChannel, clock: systemClock, log },
 });
 await fleet.begin();

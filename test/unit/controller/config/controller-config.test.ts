@@ -28,6 +28,7 @@ test("nothing said: the defaults", () => {
   assert.deepEqual(parse("{}"), {
     listen: { host: undefined, port: 7443 },
     http: { host: "127.0.0.1", port: 7480 },
+    address: undefined,
     addresses: [],
     database: "/var/lib/luksmith-controller/controller.db",
     stateDir: "/var/lib/luksmith-controller",
@@ -127,7 +128,7 @@ test("what is refused, and why", async (t) => {
     ["a port alone", 'listen: "7443"', /listen: must be an address such as/],
     ["port 0", "listen: :0", /listen: must be an address/],
     ["a port too high", "http: localhost:65536", /http: must be an address/],
-    ["an address that nobody can dial", "addresses: [:7443]", /addresses\[0\]: must be a host and a port/],
+    ["an address that nobody can dial", "addresses: [:7443]", /addresses\[0\]: must be "host:port"/],
     ["half an IPv6 address", 'http: "[::1:80"', /must be an address/],
     ["a password in the database's URL", "database: postgres://u:secret@h/d", /must not have a password in it/],
     ["there as well", "database: postgres://u@h/d?password=secret", /must not have a password in it/],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { exposition } from "../../../agent/metrics/exposition.ts";
+import { exposition } from "../../../common/exposition.ts";
 
 test("gauges and counters, as Prometheus reads them", () => {
   const text = exposition([
