@@ -82,6 +82,8 @@ const mostRuns = 256;
 const replacedRetryMs = 60_000;
 const failedRetryMs = 10_000;
 const confirmedRetryMs = 1;
+/** In events: a stream that begins is several rows, and news to other controllers. */
+const helloCost = 200;
 
 /** greeting -> open -> ending; or greeting -> ending. */
 type State =
@@ -246,9 +248,14 @@ export class AgentSession {
   }
 
   async #take(bytes: Uint8Array): Promise<void> {
+    // before anything is made of it: to find out that a message is nonsense costs as well
+    await this.#pay(this.#allowance.takeBytes(bytes.length));
     const said = readRequest(bytes, this.#host.clock.now());
+    await this.#pay(this.#allowance.takeEvents(costOf(said)));
     await this.#hear(said);
-    const waitMs = this.#allowance.take(said.$case === "runEvents" ? said.value.events.length : 1, bytes.length);
+  }
+
+  async #pay(waitMs: number): Promise<void> {
     if (waitMs > 0) await this.#host.clock.sleep(waitMs, this.#wire.over);
   }
 
@@ -423,6 +430,13 @@ export class AgentSession {
   #leave(reason: GoodbyeReason, message: string, retryAfterMs = 0): void {
     void this.end(reason, message, retryAfterMs);
   }
+}
+
+/** What a message has the database do, in events. */
+function costOf(said: Said): number {
+  if (said.$case === "runEvents") return said.value.events.length;
+  if (said.$case === "inventory") return 1 + said.value.jobs.length;
+  return said.$case === "hello" ? helloCost + (said.value.inventory?.jobs.length ?? 0) : 1;
 }
 
 function skewOf(time: Date | undefined, nowMs: number): number {

@@ -19,12 +19,16 @@ export class FlowAllowance {
     this.#bytes = { left: byteRate.atOnce, sinceMs };
   }
 
-  /** @returns for how long nothing more is to be read */
-  take(events: number, bytes: number): number {
-    const nowMs = this.#clock.monotonicMs();
-    this.#events = less(earned(this.#events, eventRate, nowMs), events);
-    this.#bytes = less(earned(this.#bytes, byteRate, nowMs), bytes);
-    return Math.max(waitMs(this.#events, eventRate), waitMs(this.#bytes, byteRate));
+  /** @returns for how long they have to wait */
+  takeEvents(events: number): number {
+    this.#events = less(earned(this.#events, eventRate, this.#clock.monotonicMs()), events);
+    return waitMs(this.#events, eventRate);
+  }
+
+  /** @returns as {@link takeEvents} */
+  takeBytes(bytes: number): number {
+    this.#bytes = less(earned(this.#bytes, byteRate, this.#clock.monotonicMs()), bytes);
+    return waitMs(this.#bytes, byteRate);
   }
 }
 

@@ -32,6 +32,8 @@ const gatherMs = 50;
 const reviewAtOnce = 100;
 /** What machines have left of their allowance is forgotten for those that came longest ago. */
 const mostAllowances = 20_000;
+/** Of one machine: one that is, one that takes its place, and those that end. Each may have messages that wait. */
+const mostStreams = 8;
 
 /** Who hears of machines that work can be given to. */
 interface SessionListener {
@@ -65,6 +67,8 @@ export class Sessions implements SessionHost {
   readonly #open = new Map<string, Session>();
   /** These, and those that have not, or that are ending; each with its end. */
   readonly #all = new Map<Session, Promise<void>>();
+  /** How many each machine has, in whatever state. */
+  readonly #streams = new Map<string, number>();
   readonly #allowances = new Map<string, FlowAllowance>();
   readonly #stopped = new AbortController();
   #assignments: Promise<(machine: MachineHead) => Schedules> | undefined;
@@ -96,18 +100,33 @@ export class Sessions implements SessionHost {
 
   /** Until the agent's stream has ended. Never rejects. */
   async serve(call: AgentCall, peer: AgentPeer): Promise<void> {
+    const streams = this.#streams.get(peer.machineId) ?? 0;
+    if (streams >= mostStreams) {
+      const value = { reason: "limit", message: `the machine has ${streams} streams already`, retryAfterMs: 10_000 };
+      call.write({ kind: { $case: "goodbye", value } });
+      call.end();
+      return;
+    }
+    this.#streams.set(peer.machineId, streams + 1);
     const session = new AgentSession(call, peer, this.#allowanceOf(peer.machineId), this);
     const running = session.run();
     this.#all.set(session, running);
     if (this.#draining) this.#unwatched(this.#stopOne(session));
     await running;
     this.#all.delete(session);
+    const left = (this.#streams.get(peer.machineId) ?? 1) - 1;
+    if (left > 0) this.#streams.set(peer.machineId, left);
+    else this.#streams.delete(peer.machineId);
   }
 
   /** @throws what the database throws */
   async begin(): Promise<void> {
     await endStreamsOf(this.#options.store.database, this.controllerId);
     this.#seen.follow();
+    // whoever reads them now may have read what was before
+    this.#options.store.notices.on("schedules", () => {
+      this.#assignments = undefined;
+    });
     this.#following = Promise.all([
       this.#watchSilence(),
       this.#watch(["machine", "certificate"], (session, now) => session.review(now)),

@@ -56,6 +56,13 @@ eachStore("an agent that does as it likes", (scene) => {
     });
   }
 
+  it("has a few streams at once, and no more", async () => {
+    const { good, bad } = await start();
+    for (let streams = 0; streams < 9; streams += 1) bad.connect();
+    assert.equal((await bad.waitFor("goodbye")).reason, "limit");
+    await assertServed(good, "r1");
+  });
+
   it("loses its stream with a message of five megabytes, and nobody else does", async () => {
     const { fleet, good, bad } = await start();
     await bad.join();
