@@ -43,7 +43,7 @@ export class ControllerClient {
   readonly #credential: Credential;
   readonly #stop: AbortSignal;
   #calls: Promise<ServiceCalls> | undefined;
-  #isConnected = false;
+  #address: string | undefined;
 
   /**
    * The connection is made by the first call.
@@ -61,9 +61,9 @@ export class ControllerClient {
     );
   }
 
-  /** A controller has answered. */
-  get isConnected(): boolean {
-    return this.#isConnected;
+  /** Of the controller that has answered; undefined: none has. */
+  get address(): string | undefined {
+    return this.#address;
   }
 
   /** The next call looks for a controller that answers anew. */
@@ -146,7 +146,7 @@ export class ControllerClient {
 
   #connected(): Promise<ServiceCalls> {
     this.#calls ??= connectFirst(this.#credential, this.#stop).then((connection) => {
-      this.#isConnected = true;
+      this.#address = connection.address;
       return new ServiceCalls(connection.client, "the controller", (error) => explain(connection, error));
     });
     return this.#calls;

@@ -39,7 +39,7 @@ export class FleetSession extends BaseSession {
   /** Whatever came of the command: one that fails each night is to have a credential as well. */
   async close(): Promise<void> {
     this.letGo();
-    if (this.fleet.isConnected && !this.#isRenewed && !this.stop.aborted) {
+    if (this.fleet.address !== undefined && !this.#isRenewed && !this.stop.aborted) {
       const text = await renewIfDue(this.fleet, this.credential, this.clock.now());
       if (text !== undefined) this.notice(escapeControls(text));
     }

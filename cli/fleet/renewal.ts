@@ -48,7 +48,13 @@ export async function renew(fleet: ControllerClient, credential: Credential): Pr
   const { makeKeyAndRequest } = await import("../../common/fleet/certificate-request.ts");
   const { key, request } = await makeKeyAndRequest();
   const { credentials } = await fleet.renewOperator({ certificateRequest: Buffer.from(request) });
-  await replaceCredential(credential, { ...issuedTo(credentials), key });
+  const { addresses, ...issued } = issuedTo(credentials);
+  await replaceCredential(credential, { ...issued, addresses: withAnswering(addresses, fleet.address), key });
+}
+
+/** What the controller tells may not be how it is reached from here, such as through a tunnel. */
+function withAnswering(told: readonly string[], answering: string | undefined): string[] {
+  return answering === undefined || told.includes(answering) ? [...told] : [answering, ...told];
 }
 
 /** What the controller has issued, beside which the key is put. */
