@@ -18,6 +18,14 @@ export interface KnownNames {
   readonly snapshots: readonly Candidate[];
 }
 
+/** Those of a fleet. */
+export interface FleetNames {
+  readonly machines: readonly Candidate[];
+  /** Of any machine. */
+  readonly machineJobs: readonly Candidate[];
+  readonly schedules: readonly Candidate[];
+}
+
 /** A shell hangs for so long at most when somebody presses TAB. */
 const deadlineMs = 700;
 const runLimit = 200;

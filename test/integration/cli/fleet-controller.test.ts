@@ -146,6 +146,21 @@ test("tokens, operators and what each may do, on record", async () => {
   await says("top", /2 machines, 0 connected/);
 });
 
+test("completion offers machines, jobs and schedules", async () => {
+  const offered = async (...words: string[]) =>
+    (await runCli(["complete", "--", ...words], { env })).stdout
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith(":"))
+      .map((line) => line.split("\t")[0]);
+  assert.ok((await offered("fleet", "ls", "")).includes("web1-name"));
+  assert.deepEqual(await offered("fleet", "log", "web"), ["web1-name/last"]);
+  assert.deepEqual(await offered("fleet", "ls", "web1-name", "h"), ["home"]);
+  assert.deepEqual(await offered("fleet", "schedules", "ni"), ["nightly"]);
+  // without a credential there is nothing to offer, and nothing is said
+  const silent = await runCli(["complete", "--", "fleet", "ls", ""], { env: { HOME: "/nonexistent" } });
+  assert.deepEqual([silent.exitCode, silent.stderr], [0, ""]);
+});
+
 test("the authority changes, and who changes it goes along", async () => {
   await says("ca", /not being changed/);
   await says("ca rotate start", /^step 1 of 3/);
