@@ -7,6 +7,7 @@ import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { quoteText } from "../../common/quote.ts";
 import { Allowances } from "../listen/allowances.ts";
+import { Places } from "../listen/places.ts";
 import { Selector } from "../selector/selector.ts";
 import { addAudit } from "../store/audit.ts";
 import { getOperator, type OperatorRow, seeOperator } from "../store/operators.ts";
@@ -27,6 +28,8 @@ export interface AuthorizedOperator extends Rightholder {
   sees(machine: Visible): boolean;
 }
 
+/** Of one operator, at one controller: who watches costs a little each second. */
+const callsEach = 32;
 /** Of one operator: more refusals are of a program, and must not fill the database with what was refused. */
 const refusalsOnRecord = { perMinute: 30, atOnce: 200 };
 /** When somebody was last seen is known to the minute. */
@@ -37,6 +40,7 @@ export class Operators {
   readonly #clock: Clock;
   readonly #identify: (peer: string) => { readonly name: string };
   readonly #refusals: Allowances;
+  readonly #calls = new Places(callsEach);
 
   /** @param identify who is calling, as the certificate has proved; throws for whoever is no operator */
   constructor(store: Store, clock: Clock, identify: (peer: string) => { readonly name: string }) {
@@ -44,6 +48,19 @@ export class Operators {
     this.#clock = clock;
     this.#identify = identify;
     this.#refusals = new Allowances(clock, refusalsOnRecord);
+  }
+
+  /**
+   * Before anything else of a call.
+   * @returns to be called when the call has ended
+   * @throws {LuksmithError} "denied" for whoever is no operator; "locked" when too many of one's calls are under way
+   */
+  enter(peer: string): () => void {
+    const leave = this.#calls.take(this.#identify(peer).name);
+    if (leave !== undefined) return leave;
+    throw new LuksmithError("locked", `${callsEach} of your calls are under way already`, {
+      hint: "end one of them, such as a luksmith fleet top",
+    });
   }
 
   /**

@@ -6,14 +6,14 @@ import * as calls from "../../common/grpc-call.ts";
 import { mayPass } from "../store/store-error.ts";
 import type { ControllerParts } from "./parts.ts";
 
-type Parts = Pick<ControllerParts, "store" | "log">;
+type Parts = Pick<ControllerParts, "store" | "log" | "operators">;
 
 export function unary<Request, Response>(
-  { store, log }: Parts,
+  parts: Parts,
   work: (request: Request, peer: string, gone: AbortSignal) => Promise<Response>,
 ): handleUnaryCall<Request, Response> {
-  return calls.unary(log, (request, peer, gone) =>
-    inWords(store, () => {
+  return calls.unary(parts.log, (request, peer, gone) =>
+    inWords(parts, peer, () => {
       refuseNul(request);
       return work(request, peer, gone);
     }),
@@ -21,18 +21,19 @@ export function unary<Request, Response>(
 }
 
 export function serverStream<Request, Response>(
-  { store, log }: Parts,
+  parts: Parts,
   work: (request: Request, peer: string, stream: calls.Stream<Response>) => Promise<void>,
 ): handleServerStreamingCall<Request, Response> {
-  return calls.serverStream(log, (request, peer, stream) =>
-    inWords(store, () => {
+  return calls.serverStream(parts.log, (request, peer, stream) =>
+    inWords(parts, peer, () => {
       refuseNul(request);
       return work(request, peer, stream);
     }),
   );
 }
 
-async function inWords<T>(store: Parts["store"], work: () => Promise<T>): Promise<T> {
+async function inWords<T>({ store, operators }: Parts, peer: string, work: () => Promise<T>): Promise<T> {
+  const leave = operators.enter(peer);
   try {
     return await work();
   } catch (thrown) {
@@ -42,6 +43,8 @@ async function inWords<T>(store: Parts["store"], work: () => Promise<T>): Promis
       hint: "its log says more: journalctl -u luksmith-controller",
       cause: thrown,
     });
+  } finally {
+    leave();
   }
 }
 

@@ -72,8 +72,11 @@ export class OperatorCalls {
   readonly client: ControllerServiceClient;
   readonly unary: Unary;
 
-  constructor(client: ControllerServiceClient) {
+  readonly own: { certificate: string; key: string };
+
+  constructor(client: ControllerServiceClient, own: { certificate: string; key: string }) {
     this.client = client;
+    this.own = own;
     this.unary = new Proxy({} as Unary, {
       get: (_, name: keyof Unary) => (request: unknown) =>
         new Promise((resolve, reject) => {
@@ -149,11 +152,20 @@ export class OpsScene implements AsyncDisposable {
     return this.calls(await this.fleet.credential("operator", name));
   }
 
+  /** The same operator by a connection of its own: each has its own limit of streams. */
+  async another(calls: OperatorCalls): Promise<OperatorCalls> {
+    const { own } = calls;
+    return this.calls(own);
+  }
+
   async calls(own: { certificate: string; key: string }): Promise<OperatorCalls> {
     const credentials = fleetCredentials({ authorities: await this.fleet.trusted(), own });
-    const client = new ControllerServiceClient(this.fleet.address, credentials, fleetChannelOptions);
+    const client = new ControllerServiceClient(this.fleet.address, credentials, {
+      ...fleetChannelOptions,
+      "grpc.use_local_subchannel_pool": 1,
+    });
     this.#clients.push(client);
-    return new OperatorCalls(client);
+    return new OperatorCalls(client, own);
   }
 
   /** Of the fleet, with a job and a volume "home". */

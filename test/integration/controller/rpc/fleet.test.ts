@@ -7,6 +7,7 @@ import { Work } from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import { Run, RunState, Verb } from "../../../../proto/gen/luksmith/v1/types.ts";
 import { eachStore } from "../harness/each-store.ts";
 import { OpsScene } from "../harness/ops-scene.ts";
+import { until } from "../harness/test-agent.ts";
 
 async function alert(database: Database, id: string, machineId: string, state: "pending" | "firing" | "resolved") {
   await database
@@ -106,6 +107,29 @@ eachStore("the fleet for operators", (stores) => {
       [["test1-name", "overdue", "home"]],
     );
     assert.ok((second?.fleet?.time?.getTime() ?? 0) > (view?.fleet?.time?.getTime() ?? 0));
+  });
+
+  it("is watched by one operator only so often at once", async () => {
+    await using scene = await set();
+    const vera = await scene.operator("vera", "viewer");
+    const watches = Array.from({ length: 32 }, () => {
+      const first = Promise.withResolvers<void>();
+      const stream = vera.client.watchFleet({ selector: "" });
+      stream.on("error", first.reject);
+      stream.once("data", () => first.resolve());
+      return { stream, first: first.promise };
+    });
+    await Promise.all(watches.map(({ first }) => first));
+    await assert.rejects((await scene.another(vera)).unary.getFleet({}), { code: "locked", hint: /end one of them/ });
+    for (const { stream } of watches) stream.cancel();
+    await until(
+      async () =>
+        vera.unary.getFleet({}).then(
+          () => true,
+          () => false,
+        ),
+      () => "there is no room again",
+    );
   });
 
   it("has alerts, those that are over only when asked for", async () => {
