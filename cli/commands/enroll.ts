@@ -6,7 +6,7 @@ import { type Invocation, withSession } from "../invocation.ts";
 interface Options {
   token?: string;
   tokenFile?: string;
-  ca: string[];
+  ca?: string[];
   replace?: true;
 }
 
@@ -23,13 +23,14 @@ export function addEnrollCommand(program: Command, invocation: Invocation): void
     .argument("<address...>", "where controllers listen, HOST:PORT, in the order in which they are to be tried")
     .option("--token <token>", "the token; others on this machine can see it while the command runs")
     .option("--token-file <file>", "the first line of this file; - is standard input")
-    .option("--ca <fingerprint>", "the fleet's authority, sha256:...; may be given several times", collect, [])
+    .option("--ca <fingerprint>", "the fleet's authority, sha256:...; may be given several times", collect)
     .option("--replace", "although the machine is in a fleet: it leaves that one")
     .action((addresses: string[], options: Options, self: Command) => {
       if ((options.token === undefined) === (options.tokenFile === undefined)) {
         throw new LuksmithError("usage", "one token is needed", { hint: "--token TOKEN, or --token-file FILE" });
       }
-      if (options.ca.length === 0) {
+      const { ca } = options;
+      if (ca === undefined) {
         throw new LuksmithError("usage", "it is not said which authority to believe", {
           hint: "--ca sha256:..., as luksmith fleet token create prints it",
         });
@@ -38,16 +39,16 @@ export function addEnrollCommand(program: Command, invocation: Invocation): void
         const { checkedOrder, enroll } = await import("../show/enroll.ts");
         const { readTokenFrom } = await import("../token-input.ts");
         const token = options.token ?? (await readTokenFrom(options.tokenFile ?? "-"));
-        await enroll(session, checkedOrder(addresses, token, options.ca, options.replace === true));
+        await enroll(session, checkedOrder(addresses, token, ca, options.replace === true));
       });
     });
   addExamples(command, [
     [
-      "sudo luksmith enroll fleet.example.net:7443 --token lsm_... --ca sha256:...",
+      "luksmith enroll fleet.example.net:7443 --token lsm_... --ca sha256:...",
       "the line that luksmith fleet token create prints",
     ],
     [
-      "sudo luksmith enroll fleet1.example.net:7443 fleet2.example.net:7443 --token-file - --ca sha256:... < token",
+      "luksmith enroll fleet1.example.net:7443 fleet2.example.net:7443 --token-file - --ca sha256:... < token",
       "two controllers, and a token that nobody sees",
     ],
   ]);
@@ -68,9 +69,9 @@ export function addLeaveCommand(program: Command, invocation: Invocation): void 
         await leave(session);
       }),
     );
-  addExamples(command, [["sudo luksmith leave", "from now on no controller can ask anything of it"]]);
+  addExamples(command, [["luksmith leave", "from now on no controller can ask anything of it"]]);
 }
 
-function collect(value: string, before: string[]): string[] {
-  return [...before, value];
+function collect(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
 }
