@@ -1,6 +1,7 @@
 /** What would be about every machine is asked once more: a selector may say more than was meant. */
 
 import { LuksmithError } from "../../common/errors.ts";
+import { escapeControls } from "../../common/quote.ts";
 import { canAsk, confirm } from "../confirm.ts";
 import type { FleetSession } from "./fleet-session.ts";
 
@@ -21,7 +22,7 @@ export async function withEveryMachine<Answer>(
   } catch (error) {
     const isAbout = error instanceof LuksmithError && error.code === "usage" && error.hint?.includes(option);
     if (!isAbout || isMeant || !canAsk(session)) throw error;
-    await confirm(session, `${capital(error.message)}. Go on`, option);
+    await confirm(session, `${capital(escapeControls(error.message))}. Go on`, option);
     return { answer: await session.ask(request(true)), everyMachine: true };
   }
 }

@@ -55,7 +55,7 @@ export async function createOperator(
   session.result(
     () => [fleetOperatorJson(operator, out)],
     () =>
-      `${escapeControls(operator.name)} is ${article(operator.role)} of ${operator.scope || "every machine"}: ${shown}\n`,
+      `${escapeControls(operator.name)} is ${article(operator.role)} of ${escapeControls(operator.scope || "every machine")}: ${shown}\n`,
   );
   session.notice(
     `whoever has ${shown} acts in this name: bring it to its owner on a way that nobody else reads,\n` +
