@@ -7,7 +7,7 @@ import type { ControllerConfig } from "../config/controller-config.ts";
 import type { Store } from "../store/store.ts";
 import { type ChannelResult, openChannels, testChannels } from "./channel.ts";
 import { type DeliveryEvents, Postman } from "./postman.ts";
-import { AlertWatch, type ReadExpectations, type WatchEvents } from "./watch.ts";
+import { AlertWatch, type WatchEvents, type WatchOptions } from "./watch.ts";
 
 export interface Alerts {
   /** @param only the name of a channel; empty: each @throws {LuksmithError} "not_found" */
@@ -19,7 +19,7 @@ export interface Alerts {
 export async function startAlerts(
   store: Store,
   config: Pick<ControllerConfig, "alerts" | "retention">,
-  readExpectations: ReadExpectations,
+  readExpectations: WatchOptions["readExpectations"],
   events: { readonly deliveries: DeliveryEvents; readonly watch: WatchEvents },
   clock: Clock,
   log: Log,

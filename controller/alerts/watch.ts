@@ -36,7 +36,7 @@ const tidyMs = 3_600_000;
 const keptDeliveriesMs = 30 * 86_400_000;
 
 /** What schedules have each machine do, as it is now. */
-export type ReadExpectations = (database: Database) => Promise<(machine: KnownMachine) => readonly Expectation[]>;
+type ReadExpectations = (database: Database) => Promise<(machine: KnownMachine) => readonly Expectation[]>;
 
 /** Who counts. */
 export interface WatchEvents {
