@@ -19,7 +19,7 @@ const entrySchema = z.object({
   decision: z.enum(decisions),
   /** Of the decision; empty for what the agent starts by itself. */
   id: z.string(),
-  /** null: the kernel did not say who called. */
+  /** null: the kernel did not say who called, or it was an order of the fleet's. */
   uid: z.number().nullable(),
   user: z.string(),
   /** Of the process that connected; 0 where it is in another PID namespace. */

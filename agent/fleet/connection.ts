@@ -158,8 +158,8 @@ export class Connection {
     );
     if (this.#closed.signal.aborted) return undefined;
     const error = ended instanceof LuksmithError ? ended : goodbyeError(ended, address);
-    // it was for us to end it
-    if (error.code === "cancelled") return 0;
+    // it was for us to end it; whatever the other end says is no reason to come back without a wait
+    if (this.#isChanged) return 0;
     this.#tries = clock.monotonicMs() - beganMs >= heldMs ? 0 : this.#tries + 1;
     const retryAfterMs = ended instanceof LuksmithError ? 0 : ended.retryAfterMs;
     const failures = Math.floor(this.#tries / addresses.length);

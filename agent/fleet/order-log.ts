@@ -61,7 +61,8 @@ export class OrderLog {
     const write = (decision: "allowed" | "refused", reason: string) =>
       this.#audit.decided(
         {
-          uid: root,
+          // no user of this machine: what a controller has written down is limited as theirs is
+          uid: null,
           user: caller.name,
           pid: null,
           verb: word,
@@ -75,7 +76,11 @@ export class OrderLog {
     try {
       check();
     } catch (error) {
-      write("refused", asLuksmithError(error).message);
+      try {
+        write("refused", asLuksmithError(error).message);
+      } catch {
+        // the audit log has complained of it, and nothing is done
+      }
       throw error;
     }
     const id = write("allowed", `controller.allow has ${word}`);

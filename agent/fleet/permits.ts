@@ -11,6 +11,9 @@ import type { Link } from "./link.ts";
 /** Longer than a controller takes to be started anew, and its machines to come back. */
 const withoutAfterMs = 5 * 60_000;
 
+/** A controller that has been away for so long knows by the runs which of its permits are free. */
+const mostReturns = 1000;
+
 interface Waiting {
   readonly request: PermitRequest;
   readonly grant: () => void;
@@ -82,6 +85,8 @@ export class Permits {
 
   #giveBack(key: string, request: PermitRequest): void {
     this.#returns.set(key, request);
+    const [oldest] = this.#returns.keys();
+    if (this.#returns.size > mostReturns && oldest !== undefined) this.#returns.delete(oldest);
     this.#say({ $case: "permitReturn", value: request }, () => this.#returns.delete(key));
   }
 

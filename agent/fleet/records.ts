@@ -28,6 +28,8 @@ export interface Reported {
 
 /** The ids of so many orders are remembered after the controller has their answers; it does not send them again then. */
 const rememberedDispatches = 1000;
+/** The answer to an older one is told no more. */
+const answeredForMs = 30 * 86_400_000;
 
 export class FleetRecords {
   readonly #tables: HistoryTables;
@@ -96,7 +98,7 @@ export class FleetRecords {
     if (this.#tables.notKeptBecause !== undefined) throw this.#tables.notKeptBecause;
     this.#tables.writing(() => {
       this.#queries.accept.run(dispatch.id, Dispatch.encode(dispatch).finish(), controller, now.getTime());
-      this.#queries.pruneDispatches.run(rememberedDispatches);
+      this.#queries.pruneDispatches.run({ before: now.getTime() - answeredForMs, kept: rememberedDispatches });
     });
   }
 
@@ -151,8 +153,8 @@ function prepare(database: Pick<HistoryTables, "prepare">) {
       "update dispatches set recorded = 1 where id = ? or (run_id = ? and run_id <> '')",
     ),
     pruneDispatches: database.prepare(
-      `delete from dispatches where recorded = 1 and id not in
-         (select id from dispatches order by accepted_ms desc limit ?)`,
+      `delete from dispatches where (recorded = 1 or (accepted_ms < $before and (run_id <> '' or error is not null)))
+         and id not in (select id from dispatches order by accepted_ms desc limit $kept)`,
     ),
   } satisfies Record<string, StatementSync>;
 }

@@ -61,7 +61,8 @@ export class Reporter {
     while (!link.gone.aborted) {
       for (const { id, verb } of this.#runs.running()) {
         if (live.has(id) || !reportedVerbs.includes(verb) || this.#isBefore(id)) continue;
-        live.set(id, this.#tell(link, id));
+        const told = this.#tell(link, id).finally(() => live.delete(id));
+        live.set(id, told);
       }
       const past = this.#nextPast(after);
       if (past === undefined) {
@@ -69,7 +70,8 @@ export class Reporter {
         continue;
       }
       after = past;
-      if (!live.has(past)) await this.#tell(link, past);
+      // one that has ended a moment ago was told of already
+      if (!live.has(past) && this.#sent.get(past)?.ended !== true) await this.#tell(link, past);
     }
     await Promise.all(live.values());
   }

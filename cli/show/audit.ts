@@ -30,7 +30,7 @@ export async function showAudit(session: Session, request: ListAuditRequest): Pr
 /** "2026-11-23 02:00:05  refused  alice (1000)   backup     job home         no rule ..." */
 function auditText(entry: AuditEntry, paint: Paint): string {
   const decision = enumName(AuditEntry_Decision, entry.decision).padEnd(7);
-  const who = entry.uid === undefined ? "unknown" : `${entry.user || "?"} (${entry.uid})`;
+  const who = entry.uid === undefined ? entry.user || "unknown" : `${entry.user || "?"} (${entry.uid})`;
   const about = entry.job !== "" ? `job ${entry.job}` : entry.volume === "" ? "" : `volume ${entry.volume}`;
   const run = entry.run === "" ? "" : `run ${entry.run}`;
   const sources = entry.sources.map(quoteText).join(" ");

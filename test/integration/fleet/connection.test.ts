@@ -178,6 +178,22 @@ test("an error that a controller ends the stream with is told as it says", async
   });
 });
 
+test("whatever a controller ends the stream with, there is a wait before the next attempt", async (t) => {
+  const fleet = await TestFleet.make();
+  const controller = await ScriptedController.start(t, fleet, (session) => {
+    session.fail(new LuksmithError("cancelled", "the agent is stopping"));
+  });
+  const stateDir = stateDirectory(t);
+  await enrol(stateDir, fleet, [controller.address]);
+  const life = await new FleetLife(stateDir, { random: 0.999 }).begin();
+  t.after(() => life.end());
+  await until(
+    () => life.fleet.status().state === State.WAITING,
+    () => JSON.stringify(life.fleet.status()),
+  );
+  assert.equal(controller.sessions.length, 1);
+});
+
 test("an identity that is damaged ends nothing but the connection", async (t) => {
   const fleet = await TestFleet.make();
   const stateDir = stateDirectory(t);

@@ -51,6 +51,8 @@ export interface LogLine {
 interface LifeOptions {
   /** As in the configuration. */
   readonly controller?: string;
+  /** Of each wait, from 0 to 1. Default: none is longer than it has to be. */
+  readonly random?: number;
   /** In the place of beginning a run. */
   readonly startWork?: () => Promise<never>;
   /** When a run has been written down as an order's. */
@@ -70,7 +72,7 @@ export class FleetLife {
   permit: Permit | undefined;
   work: RunWork = done;
 
-  constructor(stateDir: string, { controller = "{}", startWork, onRegistered }: LifeOptions = {}) {
+  constructor(stateDir: string, { controller = "{}", random = 0, startWork, onRegistered }: LifeOptions = {}) {
     const log: Log = pino({ level: "trace" }, { write: (line: string) => void this.logged.push(JSON.parse(line)) });
     const config = parseAgentConfig(configText(stateDir, controller), "agent.yaml");
     const { exec, start } = makeExec();
@@ -110,8 +112,7 @@ export class FleetLife {
         this.started.push(work);
         return { run };
       },
-      // no wait is longer than it has to be
-      random: () => 0,
+      random: () => random,
     });
   }
 
