@@ -1,4 +1,4 @@
-/** npm run demo: the main job for real, in a virtual machine that is gone afterwards. */
+/** npm run demo: the main job for real, then a fleet, in a virtual machine that is gone afterwards. */
 
 import { Machine } from "../test/lab/harness/machine.ts";
 import { buildPrograms } from "./build.ts";
@@ -11,17 +11,21 @@ const deadlineMs = 30 * 60_000;
 async function main(signal: AbortSignal): Promise<number> {
   if (!setUp("test")) return 1;
   await buildPrograms();
-  const [demo = ""] = await bundleForLab(["test/lab/demo.ts"]);
+  const acts = await bundleForLab(["test/lab/demo.ts", "test/lab/fleet-demo.ts"]);
   console.log("starting a virtual machine (it shares this machine's files, read-only, and is gone afterwards)");
   await using machine = await Machine.boot({ say: (line) => console.log(line), signal });
   const { rows = 24, columns = 80, isTTY } = process.stdout;
-  return await machine.run({
-    argv: [process.execPath, demo],
-    onStdout: (piece) => process.stdout.write(piece),
-    onStderr: (piece) => process.stderr.write(piece),
-    ...(isTTY ? { terminal: { rows, columns, onInput: () => undefined } } : {}),
-    deadlineMs,
-  });
+  for (const act of acts) {
+    const exitCode = await machine.run({
+      argv: [process.execPath, act],
+      onStdout: (piece) => process.stdout.write(piece),
+      onStderr: (piece) => process.stderr.write(piece),
+      ...(isTTY ? { terminal: { rows, columns, onInput: () => undefined } } : {}),
+      deadlineMs,
+    });
+    if (exitCode !== 0) return exitCode;
+  }
+  return 0;
 }
 
 process.exitCode = await interruptible(main);

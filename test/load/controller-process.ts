@@ -29,11 +29,16 @@ export class ControllerProcess implements AsyncDisposable {
     const [port, http] = [await freePort(), await freePort()];
     const place = database ?? join(stateDir, "controller.db");
     const made = new ControllerProcess(directory, stateDir, place, port, http);
-    const config = { listen: `127.0.0.1:${port}`, http: `127.0.0.1:${http}`, addresses: [made.address], stateDir };
-    await writeFile(made.#config, JSON.stringify({ ...config, database: place, log: { level: "warn" } }), {
-      mode: 0o600,
-    });
-    await exec(process.execPath, [program, "init", "--config", made.#config, "--operator-file", made.operatorFile]);
+    const config = {
+      ...{ listen: made.address, http: made.httpAddress, stateDir, database: place, log: { level: "warn" } },
+      // ten thousand series more would be measured with everything else
+      metrics: { perJob: false },
+    };
+    await writeFile(made.#config, JSON.stringify(config), { mode: 0o600 });
+    await exec(process.execPath, [
+      ...[program, "init", "--address", made.address, "--state-dir", stateDir, "--database", place],
+      ...["--credential", made.operatorFile],
+    ]);
     return made;
   }
 

@@ -4,6 +4,7 @@
  */
 
 import { type ClientDuplexStream, connectivityState } from "@grpc/grpc-js";
+import { waitBefore } from "../../agent/fleet/backoff.ts";
 import { fleetChannelOptions, fleetCredentials } from "../../common/fleet/channel.ts";
 import {
   type ConnectRequest,
@@ -27,8 +28,6 @@ export interface FleetToJoin {
   readonly authorities: string;
   /** How many events each run has. */
   readonly eventsPerRun: number;
-  /** Between two attempts to connect, at most: each waits for a random part of it. */
-  readonly reconnectMs: number;
 }
 
 /** What the bench wants to know of it. */
@@ -39,6 +38,8 @@ export interface Observer {
   asked(name: string): void;
   /** The controller has stored a run with all its events. */
   recorded(name: string): void;
+  /** It has told the controller that it lives. */
+  beat(): void;
 }
 
 type Stream = ClientDuplexStream<ConnectRequest, ConnectResponse>;
@@ -60,6 +61,8 @@ export class SimulatedAgent {
   #heartbeat: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #attempts = 0;
+  #heartbeatMs = 0;
+  #retryAfterMs = 0;
   #runs = 0;
   #ended = false;
   #schedulesRevision = "";
@@ -150,12 +153,14 @@ export class SimulatedAgent {
         }
         return;
       }
+      case "goodbye":
+        this.#retryAfterMs = kind.value.retryAfterMs;
+        return;
       case "permitGrant":
       case "cancelOrder":
       case "query":
       case "endQuery":
       case "newTrust":
-      case "goodbye":
       case undefined:
         return;
     }
@@ -163,7 +168,11 @@ export class SimulatedAgent {
 
   #beat(intervalMs: number): void {
     clearInterval(this.#heartbeat);
-    const beat = () => this.#send({ $case: "heartbeat", value: { time: new Date(), running: [] } });
+    this.#heartbeatMs = intervalMs;
+    const beat = () => {
+      this.#send({ $case: "heartbeat", value: { time: new Date(), running: [] } });
+      this.#observer.beat();
+    };
     // not all at one moment: each began at its own
     this.#heartbeat = setInterval(beat, intervalMs);
   }
@@ -172,7 +181,7 @@ export class SimulatedAgent {
     if (!this.#done.has(id)) {
       this.#done.add(id);
       this.#runs += 1;
-      const runId = `${this.#identity.name}-${this.#runs}-${id}`.slice(0, 60);
+      const runId = `run${this.#runs.toString(36).padStart(7, "0")}`;
       const startedAt = new Date();
       const run: Run = {
         ...{ id: runId, verb: work?.verb ?? 0, volume, job, state: RunState.RUNNING, startedAt },
@@ -202,8 +211,11 @@ export class SimulatedAgent {
     this.#drop();
     if (was) this.#observer.disconnected(this.#identity.name, why);
     if (this.#ended) return;
+    // as the agent does it
+    const setback = { failures: this.#attempts, retryAfterMs: this.#retryAfterMs, heartbeatMs: this.#heartbeatMs };
     this.#attempts += 1;
-    this.#retry = setTimeout(() => this.connect(), Math.random() * this.#fleet.reconnectMs);
+    this.#retryAfterMs = 0;
+    this.#retry = setTimeout(() => this.connect(), waitBefore(setback, Math.random()));
   }
 
   #drop(): void {

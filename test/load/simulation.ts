@@ -12,7 +12,16 @@ const machinesEach = 2500;
 const phaseMs = 15 * 60_000;
 
 const nothingYet: SimulatorReport = {
-  ...{ connected: 0, disconnects: 0, asked: 0, recorded: 0, lastConnectedAt: 0, lastAskedAt: 0, lastRecordedAt: 0 },
+  ...{
+    connected: 0,
+    disconnects: 0,
+    asked: 0,
+    recorded: 0,
+    beats: 0,
+    lastConnectedAt: 0,
+    lastAskedAt: 0,
+    lastRecordedAt: 0,
+  },
   askedAt: [],
   reasons: {},
 };
@@ -47,7 +56,7 @@ export class Simulation implements AsyncDisposable {
     return this.#machines;
   }
 
-  sum(what: "connected" | "disconnects" | "asked" | "recorded"): number {
+  sum(what: "connected" | "disconnects" | "asked" | "recorded" | "beats"): number {
     return this.#processes.reduce((sum, { report }) => sum + report[what], 0);
   }
 

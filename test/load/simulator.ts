@@ -19,6 +19,7 @@ export interface SimulatorReport {
   readonly disconnects: number;
   readonly asked: number;
   readonly recorded: number;
+  readonly beats: number;
   /** Milliseconds of the machine's clock that never jumps, when the last of each was. */
   readonly lastConnectedAt: number;
   readonly lastAskedAt: number;
@@ -37,7 +38,7 @@ export function machineMs(): number {
 
 function main(): void {
   const state = {
-    ...{ connected: 0, disconnects: 0, asked: 0, recorded: 0 },
+    ...{ connected: 0, disconnects: 0, asked: 0, recorded: 0, beats: 0 },
     ...{ lastConnectedAt: 0, lastAskedAt: 0, lastRecordedAt: 0 },
     askedAt: [] as number[],
     reasons: {} as Record<string, number>,
@@ -60,6 +61,9 @@ function main(): void {
     recorded() {
       state.recorded += 1;
       state.lastRecordedAt = machineMs();
+    },
+    beat() {
+      state.beats += 1;
     },
   };
   const join = ({ identities, from, to, fleet, perSecond }: SimulatorOrder) => {

@@ -23,18 +23,21 @@ const account = "postgres";
 export class PostgresServer implements AsyncDisposable {
   readonly #directory: string;
   readonly #programs: string;
+  readonly #fsync: boolean;
   #server: ChildProcess | undefined;
   #databases = 0;
 
-  private constructor(directory: string, programs: string) {
+  private constructor(directory: string, programs: string, fsync: boolean) {
+    this.#fsync = fsync;
     this.#directory = directory;
     this.#programs = programs;
   }
 
-  static async start(): Promise<PostgresServer> {
+  /** @param options.fsync whether what is committed is on the disk: for whoever measures */
+  static async start({ fsync = false }: { fsync?: boolean } = {}): Promise<PostgresServer> {
     const [version] = (await readdir(versions)).toSorted((a, b) => Number(b) - Number(a));
     const directory = await mkdtemp(join(tmpdir(), "luksmith-postgres-"));
-    const server = new PostgresServer(directory, join(versions, version ?? "", "bin"));
+    const server = new PostgresServer(directory, join(versions, version ?? "", "bin"), fsync);
     try {
       await server.#initialise();
       await server.resume();
@@ -105,7 +108,7 @@ export class PostgresServer implements AsyncDisposable {
 
   async resume(): Promise<void> {
     const settings = [
-      "fsync=off",
+      `fsync=${this.#fsync ? "on" : "off"}`,
       "listen_addresses=",
       `unix_socket_directories=${this.#directory}`,
       "max_connections=100",
