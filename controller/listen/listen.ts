@@ -98,6 +98,8 @@ export interface FleetListener extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** A fleet that comes back waits there and not for its next try; the kernel has a limit of its own (net.core.somaxconn). */
+const backlog = 4096;
 /** What anybody can bring about stands in the log so often and no more. */
 const logRate = { perMinute: 30, atOnce: 100 };
 
@@ -200,7 +202,7 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     socket.once("close", end);
     tlsServer.emit("connection", socket);
   });
-  listener.listen({ host: options.host, port: options.port });
+  listener.listen({ host: options.host, port: options.port, backlog });
   try {
     await once(listener, "listening");
   } catch (cause) {
