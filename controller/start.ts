@@ -19,7 +19,7 @@ import { controllerId } from "./controller-id.ts";
 import { Enrolment } from "./enrol/enrolment.ts";
 import { enrolmentService, renewalHandlers } from "./enrol/handlers.ts";
 import { type AskStanding, gate } from "./listen/gate.ts";
-import { fleetServerOptions, listenForFleet } from "./listen/listen.ts";
+import { type FleetListener, fleetServerOptions, listenForFleet } from "./listen/listen.ts";
 import { OwnCertificate } from "./listen/own-certificate.ts";
 import { requireKind } from "./listen/peer.ts";
 import { Revocations } from "./listen/revocations.ts";
@@ -110,10 +110,13 @@ export async function startController(up: Up, config: ControllerConfig, log: Log
     }),
   );
   up.own("end the calls", async () => server.forceShutdown());
+  const listening: { listener?: FleetListener } = {};
+  up.own("end the connections", async () => listening.listener?.close());
+  // what the fleet follows ends also when nothing can be listened on
+  up.own("send the machines away", () => fleet.close(up.hurry));
   await fleet.begin();
   const listener = await listenForFleet({ ...config.listen, server, tls, standing, clock, log });
-  up.own("end the connections", () => listener.close());
-  up.own("send the machines away", () => fleet.close(up.hurry));
+  listening.listener = listener;
   up.own("stop listening", async () => listener.stop());
   cuts.cut = (machine) => listener.cut({ kind: "machine", name: machine });
   own.follow(store.notices, (fresh) => {
