@@ -13,12 +13,12 @@ import type { Log } from "../../common/log.ts";
 import { type RefusedAssignment, type ScheduleAssignment, Schedules } from "../../proto/gen/luksmith/v1/fleet.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { readAssignment } from "../schedule/assignment.ts";
-import type { Scheduler } from "../schedule/scheduler.ts";
+import { mostGiven, type Scheduler } from "../schedule/scheduler.ts";
 import { findJob, findVolume } from "../volume/target.ts";
 import { requireAllowed, workWords } from "./allowed.ts";
 import { requireWork } from "./orders.ts";
 
-/** More are not one machine's; the scheduler looks at each of them once a minute. */
+/** As many as a fleet can have. Of these the machine goes by fewer, and says so of each that is left out. */
 const mostAssignments = 500;
 const longestRevision = 128;
 
@@ -76,9 +76,12 @@ export class FleetSchedules {
 
   #go({ revision, assignments }: Schedules): void {
     const refused: RefusedAssignment[] = [];
+    let count = 0;
     const taken = assignments.filter((assignment) => {
       try {
         this.#require(assignment);
+        if (count >= mostGiven) throw tooMany();
+        count += 1;
         return true;
       } catch (error) {
         const { schedule, work } = assignment;
@@ -107,6 +110,10 @@ function requireSchedules(schedules: Schedules): Schedules {
   if (revision.length > longestRevision) throw unusable("their revision is none");
   if (assignments.length > mostAssignments) throw unusable(`there are more than ${mostAssignments}`);
   return schedules;
+}
+
+function tooMany(): LuksmithError {
+  return new LuksmithError("usage", `the machine goes by ${mostGiven} schedules at the most`);
 }
 
 function unusable(why: string): LuksmithError {

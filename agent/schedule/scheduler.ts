@@ -27,7 +27,7 @@ const longestSleepMs = 60_000;
 /** What is interrupted so often is not begun again. */
 const mostTries = 2;
 /** They come from elsewhere, and each costs some time to read and to look at. */
-const mostGiven = 200;
+export const mostGiven = 200;
 /** Dry runs among the good ones are passed over. */
 const runsLookedAt = 20;
 

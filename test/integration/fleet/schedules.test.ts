@@ -51,6 +51,20 @@ test("schedules are kept and gone by without the controller, by the next agent a
   );
 });
 
+test("of more schedules than a machine goes by, those that are left out are told", async (t) => {
+  const { life, session } = await scene(t);
+  t.after(() => life.end());
+  const names = Array.from({ length: 203 }, (_, index) => `s${index}`);
+  const assignments = names.map((name) => assignment(name));
+  session.say({ $case: "schedules", value: { revision: "r1", assignments } });
+  const { refused } = await session.until("inventory");
+  assert.equal(life.assignments.length, 200);
+  assert.deepEqual(
+    refused.map(({ schedule, error }) => [schedule, error?.code]),
+    names.slice(200).map((name) => [name, "usage"]),
+  );
+});
+
 test("what the configuration does not allow, or nobody could do, is refused and told; the rest is gone by", async (t) => {
   const { life, session } = await scene(t);
   t.after(() => life.end());
