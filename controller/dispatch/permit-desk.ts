@@ -54,6 +54,11 @@ export class PermitDesk {
   async ask(session: AgentSession, request: PermitRequest): Promise<void> {
     const key = keyOf(session, request);
     if (key === undefined || session.machine?.state !== "active") return;
+    // it would hold up those whose schedule it is
+    if (!session.needsPermit(key)) {
+      this.#log.debug({ machine: session.machineId }, "a machine asks for a permit that no schedule of its own needs");
+      return;
+    }
     const askedMs = this.#clock.now().getTime();
     const { backupHost } = request;
     // a machine that asks again has not heard of its permit

@@ -24,11 +24,19 @@ export interface Permit extends PermitKey {
   readonly expiresMs: number;
 }
 
-/** Asking again keeps the place in the queue. */
+/** Asking again keeps the place in the queue. Whoever asks for another moment of the same has done with the one before. */
 export async function askPermit(
   database: Database,
   { schedule, occurrenceMs, machineId, job, volume, backupHost, askedMs, expiresMs }: Omit<Permit, "grantedMs">,
 ): Promise<void> {
+  await database
+    .deleteFrom("permits")
+    .where("schedule", "=", schedule)
+    .where("machine_id", "=", machineId)
+    .where("job", "=", job)
+    .where("volume", "=", volume)
+    .where("occurrence_ms", "<>", occurrenceMs)
+    .execute();
   await database
     .insertInto("permits")
     .values({

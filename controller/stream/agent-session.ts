@@ -100,8 +100,8 @@ export class AgentSession {
   readonly #log: Log;
   readonly #queries: Queries;
   readonly #recordedSeqs = new Map<string, number>();
-  /** Permits that it has been told of. */
-  readonly #granted = new Set<string>();
+  /** Permits that it has been told of: of each task the moment. */
+  readonly #granted = new Map<string, number>();
   #state: State = { name: "greeting" };
   #instance = "";
   #toldMs: number;
@@ -140,6 +140,15 @@ export class AgentSession {
   /** undefined: it has not said Hello, or is ending. */
   get machine(): MachineHead | undefined {
     return this.#state.name === "open" ? this.#state.machine : undefined;
+  }
+
+  /** Whether a schedule of its own asks for leave to begin this. */
+  needsPermit({ schedule, job, volume }: Pick<PermitKey, "schedule" | "job" | "volume">): boolean {
+    return (this.#schedules?.assignments ?? []).some((each) => {
+      if (each.schedule !== schedule || !each.needsPermit || each.work === undefined) return false;
+      const [asked, name] = each.work.job === "" ? [each.work.volume, volume] : [each.work.job, job];
+      return asked === "*" || asked === name;
+    });
   }
 
   isSilent(nowMs: number): boolean {
@@ -235,16 +244,15 @@ export class AgentSession {
 
   /** Once for each that it has asked for. */
   grant(permit: Permit): void {
-    const key = keyOf(permit);
-    if (this.#granted.has(key)) return;
-    this.#granted.add(key);
     const { schedule, occurrenceMs, job, volume } = permit;
+    if (this.#granted.get(taskOf(permit)) === occurrenceMs) return;
+    this.#granted.set(taskOf(permit), occurrenceMs);
     this.send({ $case: "permitGrant", value: { schedule, occurrence: new Date(occurrenceMs), job, volume } });
   }
 
   /** It may be told again. */
   ungrant(permit: PermitKey): void {
-    this.#granted.delete(keyOf(permit));
+    if (this.#granted.get(taskOf(permit)) === permit.occurrenceMs) this.#granted.delete(taskOf(permit));
   }
 
   async #take(bytes: Uint8Array): Promise<void> {
@@ -447,6 +455,6 @@ function nameOf({ instance, address }: { readonly instance: string; readonly add
   return `${instance} from ${address}`;
 }
 
-function keyOf({ schedule, occurrenceMs, job, volume }: PermitKey): string {
-  return JSON.stringify([schedule, occurrenceMs, job, volume]);
+function taskOf({ schedule, job, volume }: PermitKey): string {
+  return JSON.stringify([schedule, job, volume]);
 }

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { afterEach, it } from "node:test";
 import { listPermits } from "../../../../controller/store/permits.ts";
-import { RunState } from "../../../../proto/gen/luksmith/v1/types.ts";
+import { Schedules } from "../../../../proto/gen/luksmith/v1/fleet.ts";
+import { RunState, Verb } from "../../../../proto/gen/luksmith/v1/types.ts";
 import { eachStore } from "../harness/each-store.ts";
 import { reportOf } from "../harness/fleet-rows.ts";
 import { type TestAgent, until } from "../harness/test-agent.ts";
@@ -12,8 +13,13 @@ import { TestFleet } from "../harness/test-fleet.ts";
 const occurrence = new Date(1_764_340_000_000);
 const permit = { schedule: "nightly", occurrence, job: "home", volume: "" };
 
-function ask(agent: TestAgent): void {
-  agent.say({ $case: "permitRequest", value: { ...permit, backupHost: "host:22" } });
+const nightly: Schedules = Schedules.fromPartial({
+  revision: "r1",
+  assignments: [{ schedule: "nightly", work: { verb: Verb.BACKUP, job: "home" }, cron: "@daily", needsPermit: true }],
+});
+
+function ask(agent: TestAgent, other: Partial<typeof permit> = {}): void {
+  agent.say({ $case: "permitRequest", value: { ...permit, ...other, backupHost: "host:22" } });
 }
 
 eachStore("a permit", (scene) => {
@@ -25,6 +31,7 @@ eachStore("a permit", (scene) => {
     const fleet = await TestFleet.start(place ?? (await scene.open()));
     fleets.push(fleet);
     fleet.rules.limits.set("nightly", { fleet: 1, perBackupHost: undefined });
+    fleet.rules.schedules = nightly;
     for (const id of ["m1", "m2", "m3"]) await fleet.machine(id);
     const [m1, m2, m3] = [await fleet.agent("m1"), await fleet.agent("m2"), await fleet.agent("m3")];
     for (const agent of [m1, m2, m3]) await agent.join();
@@ -53,6 +60,24 @@ eachStore("a permit", (scene) => {
     const cause = { schedule: "nightly", occurrence };
     m2.say({ $case: "runReport", value: reportOf("r1", { state: RunState.DONE }, cause) });
     await m3.waitFor("permitGrant");
+  });
+
+  it("is no machine's whose schedules need none, and each has one of a task at most", async () => {
+    const { fleet, m1, m2 } = await start();
+    ask(m1, { schedule: "weekly" });
+    ask(m1, { job: "other" });
+    ask(m1);
+    await m1.waitFor("permitGrant");
+    ask(m1, { occurrence: new Date(occurrence.getTime() + 60_000) });
+    await m1.waitFor("permitGrant", 1);
+    const held = await listPermits(fleet.store.database);
+    assert.deepEqual(
+      held.map(({ schedule, job, occurrenceMs }) => [schedule, job, occurrenceMs]),
+      [["nightly", "home", occurrence.getTime() + 60_000]],
+    );
+    m1.say({ $case: "permitReturn", value: { ...permit, occurrence: new Date(occurrence.getTime() + 60_000) } });
+    ask(m2);
+    await m2.waitFor("permitGrant");
   });
 
   it("is told again to an agent that asks again, and lost by one that was started anew", async () => {
