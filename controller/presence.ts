@@ -20,38 +20,49 @@ export class Presence {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #id: string;
+  readonly #takeBack: () => Promise<void>;
   readonly #ending = new AbortController();
   #telling: Promise<void> = Promise.resolve();
 
-  constructor(store: Store, clock: Clock, log: Log, id: string) {
+  /** @param takeBack the machines that are connected here, which the others took for lost with this controller */
+  constructor(store: Store, clock: Clock, log: Log, id: string, takeBack: () => Promise<void>) {
     this.#store = store;
     this.#clock = clock;
     this.#log = log;
     this.#id = id;
+    this.#takeBack = takeBack;
   }
 
   /** @throws what the database throws */
   async begin(address: string, version: string): Promise<void> {
     const nowMs = this.#clock.now().getTime();
-    const { database } = this.#store;
-    await beginController(database, { id: this.#id, address, version, startedMs: nowMs, seenMs: nowMs });
-    this.#telling = this.#tell();
+    const row: ControllerRow = { id: this.#id, address, version, startedMs: nowMs, seenMs: nowMs };
+    await beginController(this.#store.database, row);
+    this.#telling = this.#tell(row);
   }
 
-  async #tell(): Promise<void> {
+  async #tell(row: ControllerRow): Promise<void> {
     const { signal } = this.#ending;
     while (!signal.aborted) {
       await this.#clock.sleep(tellEveryMs, signal).catch(() => undefined);
       if (signal.aborted) return;
       const nowMs = this.#clock.now().getTime();
       try {
-        await seeController(this.#store.database, this.#id, nowMs);
+        if (!(await seeController(this.#store.database, this.#id, nowMs))) await this.#comeBack(row, nowMs);
         const gone = await forgetControllers(this.#store.database, nowMs - forgottenAfterMs);
         if (gone.length > 0) this.#log.warn({ controllers: gone }, "controllers have not been heard of for minutes");
       } catch (error) {
         this.#log.warn({ err: error }, "could not tell the other controllers that this one lives");
       }
     }
+  }
+
+  /** It could not be heard of for so long that the others have forgotten it. */
+  async #comeBack(row: ControllerRow, nowMs: number): Promise<void> {
+    this.#log.warn({ controller: this.#id }, "the other controllers have taken this one for dead");
+    await this.#takeBack();
+    await beginController(this.#store.database, row);
+    await seeController(this.#store.database, this.#id, nowMs);
   }
 
   /** The others see at once that it is gone. */

@@ -23,6 +23,7 @@ import { type FleetListener, fleetServerOptions, listenForFleet } from "./listen
 import { OwnCertificate } from "./listen/own-certificate.ts";
 import { requireKind } from "./listen/peer.ts";
 import { Revocations } from "./listen/revocations.ts";
+import { recordTurnedAway } from "./listen/turned-away.ts";
 import { MachineChanges } from "./machines/changes.ts";
 import { FleetMetrics } from "./metrics/fleet-metrics.ts";
 import { serveHealth } from "./metrics/serve-health.ts";
@@ -115,7 +116,8 @@ export async function startController(up: Up, config: ControllerConfig, log: Log
   // what the fleet follows ends also when nothing can be listened on
   up.own("send the machines away", () => fleet.close(up.hurry));
   await fleet.begin();
-  const listener = await listenForFleet({ ...config.listen, server, tls, standing, clock, log });
+  const onTurnedAway = recordTurnedAway(store, clock, log);
+  const listener = await listenForFleet({ ...config.listen, server, tls, standing, onTurnedAway, clock, log });
   listening.listener = listener;
   up.own("stop listening", async () => listener.stop());
   cuts.cut = (machine) => listener.cut({ kind: "machine", name: machine });
@@ -127,7 +129,7 @@ export async function startController(up: Up, config: ControllerConfig, log: Log
   revocations.follow();
   up.own("let revocations be", () => revocations.close());
 
-  const presence = new Presence(store, clock, log, id);
+  const presence = new Presence(store, clock, log, id, () => fleet.sessions.takeBack());
   await presence.begin(config.address ?? ownAddress(config), version);
   up.own("tell the other controllers", () => presence.end());
   const retention = new Retention(store, config.retention, clock, log);

@@ -25,8 +25,14 @@ export async function beginController(
     .execute();
 }
 
-export async function seeController(database: Database, id: string, nowMs: number): Promise<void> {
-  await database.updateTable("controllers").set({ seen_ms: nowMs }).where("id", "=", id).execute();
+/** @returns false when the others have forgotten it meanwhile */
+export async function seeController(database: Database, id: string, nowMs: number): Promise<boolean> {
+  const updated = await database
+    .updateTable("controllers")
+    .set({ seen_ms: nowMs })
+    .where("id", "=", id)
+    .executeTakeFirst();
+  return updated.numUpdatedRows > 0n;
 }
 
 /** In the order of their ids. */

@@ -216,6 +216,22 @@ export async function endStream(database: Database, machineId: string, stream: n
     .execute();
 }
 
+/** Of a controller whose machines were taken for lost: those streams that it still has, and nobody else since. */
+export async function takeBackStreams(
+  database: Database,
+  controllerId: string,
+  streams: readonly { readonly machineId: string; readonly stream: number }[],
+): Promise<void> {
+  for (const part of inParts(streams, 2)) {
+    const list = valuesList(
+      ["text", "bigint"],
+      part.map(({ machineId, stream }) => [machineId, stream]),
+    );
+    await sql`update machines set controller_id = ${controllerId} from ${list} as v
+      where machines.id = v.column1 and machines.stream = v.column2 and controller_id is null`.execute(database);
+  }
+}
+
 /** Of a controller that has just begun: whatever it had before has ended with it. */
 export async function endStreamsOf(database: Database, controllerId: string): Promise<void> {
   await database

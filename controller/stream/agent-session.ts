@@ -142,6 +142,11 @@ export class AgentSession {
     return this.#state.name === "open" ? this.#state.machine : undefined;
   }
 
+  /** As the store counts them; undefined: it has not said Hello, or is ending. */
+  get stream(): number | undefined {
+    return this.#state.name === "open" ? this.#state.stream : undefined;
+  }
+
   /** Whether a schedule of its own asks for leave to begin this. */
   needsPermit({ schedule, job, volume }: Pick<PermitKey, "schedule" | "job" | "volume">): boolean {
     return (this.#schedules?.assignments ?? []).some((each) => {

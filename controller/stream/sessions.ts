@@ -11,6 +11,7 @@ import {
   type MachineNow,
   machinesNow,
   type Seen,
+  takeBackStreams,
 } from "../store/machines.ts";
 import type { Topic } from "../store/notices.ts";
 import type { Store } from "../store/store.ts";
@@ -143,6 +144,14 @@ export class Sessions implements SessionHost {
     for (const session of this.#all.keys()) this.#unwatched(this.#stopOne(session));
     await Promise.race([Promise.all(this.#all.values()), rejectsWhenAborted(enough).catch(() => undefined)]);
     await this.#seen.close();
+  }
+
+  /** Those who are connected here are on record as that again. @throws what the database throws */
+  async takeBack(): Promise<void> {
+    const streams = this.all().flatMap(({ machineId, stream }) =>
+      stream === undefined ? [] : [{ machineId, stream }],
+    );
+    await takeBackStreams(this.#options.store.database, this.controllerId, streams);
   }
 
   heartbeatMs(): number {
