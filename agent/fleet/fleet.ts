@@ -41,7 +41,7 @@ interface Parts {
   readonly machine: Machine;
   readonly store: RunStore;
   readonly audit: AuditLog;
-  readonly scheduler: Pick<Scheduler, "setAssignments" | "usePermits">;
+  readonly scheduler: Pick<Scheduler, "setAssignments" | "usePermits" | "notBegun" | "begunOrNot">;
   readonly identities: Pick<IdentityFile, "read" | "renew" | "keepTrust">;
   readonly startWork: StartWork;
   readonly random: () => number;
@@ -65,6 +65,8 @@ export class Fleet {
   #renewal: Promise<void> | undefined;
   #renewedMs = Number.NEGATIVE_INFINITY;
   #identity: MachineIdentity | undefined;
+  /** What the last inventory had of it. */
+  #toldNotBegun = "";
 
   /** @throws {LuksmithError} when the history of runs cannot be read */
   constructor(parts: Parts) {
@@ -166,7 +168,18 @@ export class Fleet {
       this.#permits.connected(link),
       this.#dispatches.answerAgain(link),
       this.#reporter.report(link),
+      this.#tellWhatCannotBegin(link),
     ]);
+  }
+
+  async #tellWhatCannotBegin(link: Link): Promise<void> {
+    const { scheduler } = this.#parts;
+    while (!link.gone.aborted) {
+      // also what has happened since Hello was said
+      const now = JSON.stringify(scheduler.notBegun());
+      if (now !== this.#toldNotBegun) await link.send({ $case: "inventory", value: this.#inventory() });
+      else await scheduler.begunOrNot.wait(link.gone);
+    }
   }
 
   async #hear(heard: Heard, link: Link, identity: MachineIdentity): Promise<void> {
@@ -237,7 +250,9 @@ export class Fleet {
 
   #inventory() {
     const { config, runs } = this.#parts.machine;
-    return inventoryOf(config, runs, this.#schedules.refused);
+    const notBegun = this.#parts.scheduler.notBegun();
+    this.#toldNotBegun = JSON.stringify(notBegun);
+    return inventoryOf(config, runs, this.#schedules.refused, notBegun);
   }
 
   async #renewInTime(): Promise<void> {

@@ -5,15 +5,20 @@ import type { Inventory, RefusedAssignment } from "../../proto/gen/luksmith/v1/f
 import { RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { RunManager } from "../runs/run-manager.ts";
+import type { NotBegun } from "../schedule/scheduler.ts";
 import { findRemote } from "../volume/target.ts";
+import { errorWithoutNames } from "./without-names.ts";
 
 /** Dry runs among the good ones are passed over. */
 const runsLookedAt = 20;
+/** The controller takes so many more. */
+const mostNotBegun = 500;
 
 export function inventoryOf(
   config: AgentConfig,
   runs: Pick<RunManager, "list">,
   refused: readonly RefusedAssignment[],
+  notBegun: readonly NotBegun[],
 ): Inventory {
   const { allow } = config.controller;
   const known = allow.includes("status");
@@ -31,11 +36,19 @@ export function inventoryOf(
     volumes: known ? volumes : [],
     allowed: [...allow],
     // what is wrong with a name may say which there are
-    refused: refused.map(({ error, ...rest }) => ({
-      ...rest,
-      error: error && { ...error, hint: known ? error.hint : "" },
-    })),
+    refused: [
+      ...refused.map(({ error, ...rest }) => ({
+        ...rest,
+        error: error && { ...error, hint: known ? error.hint : "" },
+      })),
+      ...(known ? notBegun.slice(0, mostNotBegun).map((each) => toRefused(each, allow.includes("ls"))) : []),
+    ],
   };
+}
+
+function toRefused({ schedule, job, volume, moment, error }: NotBegun, namesAllowed: boolean): RefusedAssignment {
+  const told = namesAllowed ? error : errorWithoutNames(error);
+  return { schedule, job, volume: job === "" ? volume : "", occurrence: moment, error: told };
 }
 
 /** The point in time that it is of. */

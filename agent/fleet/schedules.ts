@@ -86,7 +86,7 @@ export class FleetSchedules {
       } catch (error) {
         const { schedule, work } = assignment;
         const { job = "", volume = "" } = work ?? {};
-        refused.push({ schedule, job, volume, error: toErrorDetail(error) });
+        refused.push({ schedule, job, volume, error: toErrorDetail(error), occurrence: undefined });
         return false;
       }
     });

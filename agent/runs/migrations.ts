@@ -87,6 +87,8 @@ export const migrations: readonly string[] = [
      machine_id text primary key,
      after_run text not null
    ) strict, without rowid;`,
+  // Why an occurrence could not begin: a luksmith.v1.ErrorDetail.
+  `alter table occurrences add column error blob;`,
 ];
 
 /**

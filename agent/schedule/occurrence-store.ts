@@ -3,7 +3,7 @@
 import type { SQLOutputValue, StatementSync } from "node:sqlite";
 import { trustedUntil } from "../../common/schedule/next-start.ts";
 import type { RunCause } from "../../proto/gen/luksmith/v1/fleet.ts";
-import { verbToJSON } from "../../proto/gen/luksmith/v1/types.ts";
+import { ErrorDetail, verbToJSON } from "../../proto/gen/luksmith/v1/types.ts";
 import { RunCauses } from "../runs/run-causes.ts";
 import type { HistoryTables } from "../runs/run-store.ts";
 import type { TaskName } from "./task.ts";
@@ -18,6 +18,8 @@ export interface Begun {
   readonly tries: number;
   /** "running" also when the agent was stopped or killed meanwhile. */
   readonly state: "running" | "ended" | "refused";
+  /** Why it was refused, unless an earlier agent did not write that down. */
+  readonly error?: ErrorDetail | undefined;
 }
 
 /** Of one task. One is enough, but for clocks that jump. */
@@ -45,10 +47,10 @@ export class OccurrenceStore {
     this.#queries = {
       begun: tables.prepare(`select * from occurrences where ${ofTask} order by rowid`),
       put: tables.prepare(
-        `insert into occurrences (schedule, verb, job, volume, moment_ms, begun_ms, run_id, tries, state)
-         values ($schedule, $verb, $job, $volume, $momentMs, $atMs, $runId, $tries, $state)
+        `insert into occurrences (schedule, verb, job, volume, moment_ms, begun_ms, run_id, tries, state, error)
+         values ($schedule, $verb, $job, $volume, $momentMs, $atMs, $runId, $tries, $state, $error)
          on conflict do update set begun_ms = excluded.begun_ms, run_id = excluded.run_id, tries = excluded.tries,
-           state = excluded.state`,
+           state = excluded.state, error = excluded.error`,
       ),
       end: tables.prepare(`update occurrences set state = 'ended' where ${ofTask} and moment_ms = $momentMs`),
       pruneTask: tables.prepare(newest("occurrences", keptEach, ofTask)),
@@ -88,7 +90,9 @@ export class OccurrenceStore {
   /** Before the run is: with what has been begun for the same occurrence before in its place. */
   put(task: TaskName, begun: Begun): void {
     this.#tables.writing(() => {
-      this.#queries.put.run({ ...parameters(task), ...begun });
+      const { error, ...rest } = begun;
+      const bytes = error === undefined ? null : ErrorDetail.encode(error).finish();
+      this.#queries.put.run({ ...parameters(task), ...rest, error: bytes });
       this.#queries.pruneTask.run(parameters(task));
       this.#queries.pruneAll.run();
       if (begun.runId === "") return;
@@ -119,5 +123,6 @@ function begunOf(row: Record<string, SQLOutputValue>): Begun {
     runId: String(row.run_id),
     tries: Number(row.tries),
     state,
+    ...(row.error instanceof Uint8Array ? { error: ErrorDetail.decode(row.error) } : {}),
   };
 }

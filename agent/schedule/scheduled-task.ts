@@ -4,7 +4,7 @@ import { type NextStart, nextStart, type Timing, trustedUntil } from "../../comm
 import { Occurrences } from "../../common/schedule/occurrences.ts";
 import { splayOffset } from "../../common/schedule/splay.ts";
 import { Windows } from "../../common/schedule/windows.ts";
-import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { type ErrorDetail, Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Begun } from "./occurrence-store.ts";
 import type { TaskName } from "./task.ts";
@@ -81,13 +81,24 @@ export class ScheduledTask {
     return nextStart(this.#timing, past, nowMs);
   }
 
-  /** @param runId empty: it was refused @returns what is to be written down, and what is not to be begun again for that */
-  begin(momentMs: number, atMs: number, runId: string): { begun: Begun; dropped: Begun | undefined } {
+  /** What could not begin when it was last due; undefined: it could, or was never due. */
+  get notBegun(): { readonly momentMs: number; readonly error: ErrorDetail } | undefined {
+    const last = this.#begun.at(-1);
+    return last?.error === undefined ? undefined : { momentMs: last.momentMs, error: last.error };
+  }
+
+  /** @param runId empty: it was refused, over `error` @returns what is to be written down, and what is not to be begun again for that */
+  begin(
+    momentMs: number,
+    atMs: number,
+    runId: string,
+    error?: ErrorDetail,
+  ): { begun: Begun; dropped: Begun | undefined } {
     const unfinished = this.#unfinished;
     this.#unfinished = undefined;
     const isAgain = unfinished?.momentMs === momentMs;
     const tries = (isAgain ? unfinished.tries : 0) + 1;
-    const begun: Begun = { momentMs, atMs, runId, tries, state: runId === "" ? "refused" : "running" };
+    const begun: Begun = { momentMs, atMs, runId, tries, state: runId === "" ? "refused" : "running", error };
     const others = this.#begun.filter((each) => each.momentMs !== momentMs);
     this.#begun = [...others, begun].slice(-remembered);
     return { begun, dropped: isAgain ? undefined : unfinished };

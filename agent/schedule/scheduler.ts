@@ -8,10 +8,11 @@
  */
 
 import type { Clock } from "../../common/clock.ts";
+import { toErrorDetail } from "../../common/error-wire.ts";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
 import type { ScheduleAssignment, Work } from "../../proto/gen/luksmith/v1/fleet.ts";
-import { type Run, RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { type ErrorDetail, type Run, RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { Change } from "../runs/change.ts";
 import type { RunManager } from "../runs/run-manager.ts";
@@ -49,6 +50,12 @@ export interface NextBackup {
   readonly waitsFor: string;
 }
 
+/** What was due and could not begin, when it was last tried. */
+export interface NotBegun extends TaskName {
+  readonly moment: Date;
+  readonly error: ErrorDetail;
+}
+
 interface SchedulerParts {
   readonly config: AgentConfig;
   readonly clock: Clock;
@@ -69,6 +76,8 @@ export class Scheduler {
   /** What is waited for just now; not signals made of others, which a process of years would gather. */
   readonly #waits = new Set<AbortController>();
   readonly #changed = new Change();
+  /** Rings when {@link Scheduler.notBegun} is another. */
+  readonly begunOrNot = new Change();
   #permit: Permit = async () => () => undefined;
   #looking: Promise<void> | undefined;
   #isClosed = false;
@@ -132,6 +141,12 @@ export class Scheduler {
       return { at: new Date(next.beginMs), schedule: task.name.schedule, waitsFor };
     });
     return starts.toSorted((a, b) => a.at.getTime() - b.at.getTime())[0];
+  }
+
+  notBegun(): NotBegun[] {
+    return [...this.#tasks.values()].flatMap(({ name, notBegun }) =>
+      notBegun === undefined ? [] : [{ ...name, moment: new Date(notBegun.momentMs), error: notBegun.error }],
+    );
   }
 
   #assign(assignments: readonly Assignment[]): void {
@@ -315,17 +330,18 @@ export class Scheduler {
     const { schedule, verb } = task.name;
     const what = `${verbWords(verb)} of ${describeTask(task.name)}`;
     this.#log.error({ schedule, err: error, hint: error.hint }, `${what} was due and cannot begin: ${error.message}`);
-    this.#write(task, momentMs, "");
+    this.#write(task, momentMs, "", toErrorDetail(error));
   }
 
   /** A history that cannot be written must not end backups: then it is known for as long as this agent lives. */
-  #write(task: ScheduledTask, momentMs: number, runId: string): void {
-    const { begun, dropped } = task.begin(momentMs, this.#nowMs(), runId);
+  #write(task: ScheduledTask, momentMs: number, runId: string, error?: ErrorDetail): void {
+    const { begun, dropped } = task.begin(momentMs, this.#nowMs(), runId, error);
+    this.begunOrNot.ring();
     try {
       this.#parts.store.put(task.name, begun);
       if (dropped !== undefined) this.#parts.store.end(task.name, dropped.momentMs);
-    } catch (error) {
-      this.#complain(error, task.name);
+    } catch (fault) {
+      this.#complain(fault, task.name);
     }
   }
 

@@ -223,8 +223,14 @@ function machineJobFields(state: MachineJobState) {
   };
 }
 
-function refusedFields({ schedule, job, volume, error }: RefusedAssignment) {
-  return { schedule, job: textOrNull(job), volume: textOrNull(volume), error: orNull(error, errorFields) };
+function refusedFields({ schedule, job, volume, error, occurrence }: RefusedAssignment) {
+  return {
+    schedule,
+    job: textOrNull(job),
+    volume: textOrNull(volume),
+    error: orNull(error, errorFields),
+    occurrence: time(occurrence),
+  };
 }
 
 function workFields({ verb, job, volume, dryRun, level, deadlineMs, retry }: Work) {

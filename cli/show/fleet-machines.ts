@@ -9,6 +9,7 @@ import {
   type MachineJobState,
   MachineState,
 } from "../../proto/gen/luksmith/v1/controller.ts";
+import type { RefusedAssignment } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { confirm } from "../confirm.ts";
 import { enumName } from "../enum-name.ts";
 import type { FleetSession } from "../fleet/fleet-session.ts";
@@ -43,7 +44,7 @@ export function machinesText(machines: readonly Machine[], jobs: boolean, now: D
     ["MACHINE", "JOB", "LAST GOOD BACKUP", "LAST RUN", "NEXT", "NOTES"],
     machines.flatMap((machine) =>
       machine.jobs.length === 0
-        ? [[shownName(machine), "-", "-", "-", "-", machineNotes(machine)]]
+        ? [[shownName(machine), "-", "-", "-", "-", machineNotes(machine, now)]]
         : machine.jobs.map((job) => jobRow(machine, job, now)),
     ),
     paint,
@@ -57,7 +58,7 @@ function machineRow(machine: Machine, now: Date): Cell[] {
     labelsText(machine.labels),
     machine.version,
     machine.connected ? "now" : agoText(machine.lastSeen, now),
-    machineNotes(machine),
+    machineNotes(machine, now),
   ];
 }
 
@@ -71,11 +72,11 @@ function stateOf({ state, connected }: Machine): Cell {
   return { text: enumName(MachineState, state), style: state === MachineState.REVOKED ? "red" : "yellow" };
 }
 
-function machineNotes({ name, hostname, state, clockSkewMs, notice, inventory }: Machine): Cell {
+function machineNotes({ name, hostname, state, clockSkewMs, notice, inventory }: Machine, now: Date): Cell {
   const refused = inventory?.refused ?? [];
   const notes = [
     notice,
-    ...refused.map(({ schedule, job, volume, error }) => `refuses ${schedule} (${job || volume}): ${error?.message}`),
+    ...refused.map((each) => refusedText(each, now)),
     state === MachineState.PENDING ? "luksmith fleet accept makes it one of the fleet" : "",
     Math.abs(clockSkewMs) < skewWorthSayingMs
       ? ""
@@ -87,15 +88,30 @@ function machineNotes({ name, hostname, state, clockSkewMs, notice, inventory }:
 }
 
 function jobRow(machine: Machine, state: MachineJobState, now: Date): Cell[] {
-  const { last, lastGood, maxAgeMs, overdue, next } = state;
+  const { last, lastGood, next } = state;
   return [
     shownName(machine),
     state.job,
     lastGood === undefined ? { text: "never", style: "yellow" } : agoText(lastGood, now),
     last?.run === undefined ? "-" : stateCell(last.run),
     agoText(next, now),
-    overdue ? { text: `overdue: should not be older than ${formatDuration(maxAgeMs)}`, style: "red" } : "",
+    jobNotes(machine, state, now),
   ];
+}
+
+function jobNotes({ inventory }: Machine, { job, maxAgeMs, overdue }: MachineJobState, now: Date): Cell {
+  const refused = (inventory?.refused ?? []).filter((each) => each.job === job || each.job === "*");
+  const notes = refused.map((each) => refusedText(each, now));
+  if (overdue) notes.unshift(`overdue: should not be older than ${formatDuration(maxAgeMs)}`);
+  return notes.length === 0 ? "" : { text: notes.join("; "), style: overdue ? "red" : "yellow" };
+}
+
+/** What a schedule asks of the machine, and is not done. */
+function refusedText({ schedule, job, volume, occurrence, error }: RefusedAssignment, now: Date): string {
+  const what = `${schedule} (${job || volume})`;
+  return occurrence === undefined
+    ? `refuses ${what}: ${error?.message}`
+    : `${what} could not begin ${agoText(occurrence, now)}: ${error?.message}`;
 }
 
 export async function acceptMachine(session: FleetSession, machine: string, name: string): Promise<void> {

@@ -46,6 +46,16 @@ export interface TroubledRun {
   readonly trouble: { readonly failed: string } | { readonly lateSinceMs: number };
 }
 
+/** What a schedule had a machine do, and could not begin there. */
+interface NotBegun {
+  readonly schedule: string;
+  readonly job: string;
+  readonly volume: string;
+  /** When it was due. */
+  readonly momentMs: number;
+  readonly reason: string;
+}
+
 /** What the controller knows of a machine that is one of the fleet. */
 export interface WatchedMachine {
   readonly id: string;
@@ -54,6 +64,7 @@ export interface WatchedMachine {
   readonly expectations: readonly Expectation[];
   /** Runs that take too long, and the newest of their kind if they failed. */
   readonly runs: readonly TroubledRun[];
+  readonly notBegun: readonly NotBegun[];
   /** The newest that counts; undefined: there is none. */
   readonly certificate: { readonly issuedMs: number; readonly expiresMs: number } | undefined;
   /** How much its clock is ahead of ours. */
@@ -71,6 +82,7 @@ export function conditionsOf(machine: WatchedMachine, nowMs: number): Condition[
   return [
     ...overdue(machine, nowMs),
     ...machine.runs.map((run) => troubled(machine, run)),
+    ...machine.notBegun.flatMap((each) => notBegun(machine, each, nowMs)),
     ...certificate(machine, nowMs),
     ...(machine.notice === ""
       ? []
@@ -126,6 +138,16 @@ function troubled(machine: WatchedMachine, { runId, verb, job, volume, startedMs
         `${what} has been under way since ${moment(startedMs)}, longer than it may (run ${runId})`,
         ...subject,
       );
+}
+
+/** Without the moment, which is another each time that it is due. */
+function notBegun(machine: WatchedMachine, { schedule, job, volume, momentMs, reason }: NotBegun, nowMs: number) {
+  const known = machine.jobs.find((each) => each.job === job);
+  // somebody has mended it, and seen to it that it was made good
+  if (known?.lastGoodMs !== undefined && known.lastGoodMs >= momentMs) return [];
+  const what = job === "" ? `${schedule}, on volume ${volume},` : schedule;
+  const message = `${what} was due and could not begin: ${reason}`;
+  return [condition(machine, "failing", job, Math.min(momentMs, nowMs), message, "not begun", schedule, volume)];
 }
 
 function certificate(machine: WatchedMachine, nowMs: number): Condition[] {

@@ -1,7 +1,7 @@
 /** What the controller knows of each machine of the fleet that may be a reason for an alert: read page by page, since there are many. */
 
 import { sql } from "kysely";
-import { RunReport, Trust } from "../../proto/gen/luksmith/v1/fleet.ts";
+import { Inventory, RunReport, Trust } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { RunState, runStateToJSON, Verb, verbToJSON } from "../../proto/gen/luksmith/v1/types.ts";
 import type { TroubledRun, WatchedMachine } from "../alerts/condition.ts";
 import type { Database } from "./schema.ts";
@@ -34,7 +34,7 @@ export async function* readWatchedMachines(database: Database, nowMs: number): A
   for (let after = ""; ; ) {
     const machines = await database
       .selectFrom("machines")
-      .select(["id", "name", "hostname", "labels", "enrolled_ms", "clock_skew_ms", "notice", "trust"])
+      .select(["id", "name", "hostname", "labels", "enrolled_ms", "clock_skew_ms", "notice", "trust", "inventory"])
       .where("state", "=", "active")
       .where("id", ">", after)
       .orderBy("id")
@@ -45,7 +45,7 @@ export async function* readWatchedMachines(database: Database, nowMs: number): A
     const jobs = grouped(await jobsBetween(database, after, last.id));
     const certificates = new Map((await certificatesBetween(database, after, last.id)).map((row) => [row.owner, row]));
     after = last.id;
-    yield machines.map(({ id, name, hostname, labels, enrolled_ms, clock_skew_ms, notice, trust }) => {
+    yield machines.map(({ id, name, hostname, labels, enrolled_ms, clock_skew_ms, notice, trust, inventory }) => {
       return {
         id,
         name: name ?? hostname,
@@ -55,10 +55,20 @@ export async function* readWatchedMachines(database: Database, nowMs: number): A
         notice,
         jobs: jobs.get(id) ?? [],
         runs: troubled.get(id) ?? [],
+        notBegun: notBegunOf(Inventory.decode(inventory)),
         certificate: newest(certificates.get(id), Trust.decode(trust).expires),
       };
     });
   }
+}
+
+function notBegunOf({ refused }: Inventory): WatchedMachine["notBegun"] {
+  return refused.flatMap(({ schedule, job, volume, occurrence, error }) => {
+    // what it does not go by at all may be meant so: that is for luksmith fleet machines to show
+    if (occurrence === undefined) return [];
+    const reason = error?.message || error?.code || "for an unknown reason";
+    return [{ schedule, job, volume, momentMs: occurrence.getTime(), reason }];
+  });
 }
 
 /** @param reported what the machine says of the one that it has: a store that was brought back from a copy may not know that */

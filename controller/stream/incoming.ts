@@ -95,6 +95,9 @@ function checkHello(hello: Hello): void {
 
 function checkInventory({ jobs, volumes, allowed, refused }: Inventory): void {
   require(jobs.length <= most.jobs && refused.length <= most.jobs, "too many jobs");
+  require(refused.every(({ schedule, job, volume }) =>
+    [schedule, job, volume].every((name) => name.length <= most.name),
+  ), "a name is too long");
   require(volumes.length <= most.volumes, "too many volumes");
   require(allowed.length <= most.words && allowed.every((word) => word.length <= most.name), "too many words");
   require([...jobs, ...volumes].every(({ name }) => namePattern.test(name)), "the name of a job or volume is none");

@@ -11,10 +11,11 @@ import type { AuditEntry } from "../../../agent/audit/entry.ts";
 import { parseAgentConfig } from "../../../agent/config/agent-config.ts";
 import { Fleet } from "../../../agent/fleet/fleet.ts";
 import { IdentityFile } from "../../../agent/fleet/identity-file.ts";
+import { Change } from "../../../agent/runs/change.ts";
 import type { RunWork } from "../../../agent/runs/context.ts";
 import { RunManager } from "../../../agent/runs/run-manager.ts";
 import { RunStore } from "../../../agent/runs/run-store.ts";
-import type { Permit } from "../../../agent/schedule/scheduler.ts";
+import type { NotBegun, Permit } from "../../../agent/schedule/scheduler.ts";
 import { PinStore } from "../../../agent/volume/pin.ts";
 import { findJob, findVolume } from "../../../agent/volume/target.ts";
 import { systemClock } from "../../../common/clock.ts";
@@ -70,6 +71,9 @@ export class FleetLife {
   /** What the scheduler is given. */
   assignments: readonly ScheduleAssignment[] = [];
   permit: Permit | undefined;
+  /** What it says that it could not begin; the bell is rung by the test. */
+  notBegun: NotBegun[] = [];
+  readonly begunOrNot = new Change();
   work: RunWork = done;
 
   constructor(stateDir: string, { controller = "{}", random = 0, startWork, onRegistered }: LifeOptions = {}) {
@@ -93,6 +97,8 @@ export class FleetLife {
           this.assignments = given;
           return [];
         },
+        notBegun: () => this.notBegun,
+        begunOrNot: this.begunOrNot,
         usePermits: (permit) => {
           this.permit = permit;
         },

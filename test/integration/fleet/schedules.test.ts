@@ -184,3 +184,26 @@ test("who waits no longer has nothing, and gives back what may have been given",
   await assert.rejects(permit ?? Promise.resolve(), /the window has closed/);
   await session.until("permitReturn");
 });
+
+test("what was due and could not begin is told at once, also when it happened while no controller was there", async (t) => {
+  const { life, session, controller } = await scene(t);
+  t.after(() => life.end());
+  const error = { code: "not_found", message: "volume home has not been created yet", hint: "on the machine" };
+  const name = { schedule: "nightly", verb: Verb.BACKUP, job: "home", volume: "home" };
+  const moment = new Date("2026-11-28T02:00:00Z");
+  life.notBegun = [{ ...name, moment, error }];
+  life.begunOrNot.ring();
+  const { refused } = await session.until("inventory");
+  const told = { schedule: "nightly", job: "home", volume: "", occurrence: moment };
+  assert.deepEqual(
+    refused.map(({ error: _, ...rest }) => rest),
+    [told],
+  );
+  assert.equal(refused[0]?.error?.message, error.message);
+  controller.stop();
+  life.notBegun = [];
+  life.begunOrNot.ring();
+  await controller.listen();
+  const later = await controller.session(1);
+  assert.deepEqual(later.hello?.inventory?.refused, []);
+});

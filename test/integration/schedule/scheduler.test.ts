@@ -148,7 +148,8 @@ test("a schedule that was first seen by a clock that was years ahead does not wa
 
 test("what cannot begin is refused for this time, and tried the next", async (t) => {
   const refused: string[] = [];
-  const life = new ScheduledLife(stateDirectory(t), "2026-03-09T12:00:00Z", {
+  const directory = stateDirectory(t);
+  const life = new ScheduledLife(directory, "2026-03-09T12:00:00Z", {
     start: async () => {
       refused.push(life.clock.now().toISOString().slice(5, 16));
       throw new LuksmithError("not_found", "volume home has not been created on this machine");
@@ -156,7 +157,17 @@ test("what cannot begin is refused for this time, and tried the next", async (t)
   }).begin();
   await life.pass(2 * dayMinutes);
   assert.deepEqual(refused, ["03-10T02:00", "03-11T02:00"]);
+  const last = [["home", "2026-03-11T02:00:00.000Z", "volume home has not been created on this machine"]];
+  const told = ({ scheduler }: ScheduledLife) =>
+    scheduler.notBegun().map(({ job, moment, error }) => [job, moment.toISOString(), error.message]);
+  assert.deepEqual(told(life), last);
   await life.end();
+
+  const next = new ScheduledLife(directory, "2026-03-12T01:59:00Z");
+  assert.deepEqual(told(next), last);
+  await next.begin().pass(2);
+  assert.deepEqual(told(next), []);
+  await next.end();
 });
 
 test("a history that cannot be written ends no backups, and doubles none", async (t) => {

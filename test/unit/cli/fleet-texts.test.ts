@@ -65,9 +65,14 @@ alerts      1: luksmith fleet alerts
 test("machines", () => {
   const pending = sampleMachine({ id: "m2", name: "", hostname: "web02", state: MachineState.PENDING, labels: [] });
   const error = { code: "not_found", message: "there is no job srv", hint: "" };
-  const refused = [{ schedule: "weekly", job: "srv", volume: "", error }];
+  const refused = [{ schedule: "weekly", job: "srv", volume: "", error, occurrence: undefined }];
   const refusing = sampleMachine({ inventory: { jobs: [], volumes: [], allowed: [], refused } });
   assert.match(machinesText([refusing], false, now, plain), / refuses weekly \(srv\): there is no job srv$/m);
+  const dueAndNot = { ...refused[0], schedule: "nightly", job: "home", volume: "", error, occurrence: after(-60) };
+  const failing = sampleMachine({ inventory: { jobs: [], volumes: [], allowed: [], refused: [dueAndNot] } });
+  const reason = /nightly \(home\) could not begin 1 min ago: there is no job srv$/m;
+  assert.match(machinesText([failing], false, now, plain), reason);
+  assert.match(machinesText([failing], true, now, plain), reason);
   const odd = sampleMachine({
     name: "db01",
     connected: false,

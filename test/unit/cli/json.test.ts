@@ -338,7 +338,10 @@ const samples: Record<JsonType, JsonObject[]> = {
           jobs: [],
           volumes: [],
           allowed: [],
-          refused: [{ schedule: "weekly", job: "srv", volume: "", error: detail }],
+          refused: [
+            { schedule: "weekly", job: "srv", volume: "", error: detail, occurrence: undefined },
+            { schedule: "nightly", job: "srv", volume: "", error: detail, occurrence: new Date(0) },
+          ],
         },
       }),
     ),

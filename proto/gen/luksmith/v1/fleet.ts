@@ -124,7 +124,7 @@ export interface Inventory {
   volumes: MachineVolume[];
   /** What may be asked for, in the words of `controller.allow`. */
   allowed: string[];
-  /** Assignments of the schedules that the machine has which it does not go by. */
+  /** Assignments of the schedules that the machine has which it does not go by, and what could not begin although it was due. */
   refused: RefusedAssignment[];
 }
 
@@ -134,7 +134,11 @@ export interface RefusedAssignment {
   job: string;
   volume: string;
   /** code "denied": the machine's own configuration; "not_found": no such job or volume; "usage": it cannot be understood. */
-  error: ErrorDetail | undefined;
+  error:
+    | ErrorDetail
+    | undefined;
+  /** Set: the machine goes by it, and what it was to do at this moment could not begin. It is told until a later one begins. */
+  occurrence: Date | undefined;
 }
 
 export interface MachineJob {
@@ -340,7 +344,10 @@ export interface Trust {
 
 /** The stream ends after it. */
 export interface Goodbye {
-  /** "revoked", "replaced" (another agent with this identity), "stopping", "limit", "protocol". */
+  /**
+   * "revoked", "replaced" (another agent with this identity), "confirmed" (as one of the fleet: come back soon), "stopping", "limit",
+   * "protocol".
+   */
   reason: string;
   message: string;
   /** Not to be tried again before; 0: as usual. */
@@ -1743,7 +1750,7 @@ export const Inventory: MessageFns<Inventory> = {
 };
 
 function createBaseRefusedAssignment(): RefusedAssignment {
-  return { schedule: "", job: "", volume: "", error: undefined };
+  return { schedule: "", job: "", volume: "", error: undefined, occurrence: undefined };
 }
 
 export const RefusedAssignment: MessageFns<RefusedAssignment> = {
@@ -1759,6 +1766,9 @@ export const RefusedAssignment: MessageFns<RefusedAssignment> = {
     }
     if (message.error !== undefined) {
       ErrorDetail.encode(message.error, writer.uint32(34).fork()).join();
+    }
+    if (message.occurrence !== undefined) {
+      Timestamp.encode(toTimestamp(message.occurrence), writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1808,6 +1818,14 @@ export const RefusedAssignment: MessageFns<RefusedAssignment> = {
             message.error = ErrorDetail.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.occurrence = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1826,6 +1844,7 @@ export const RefusedAssignment: MessageFns<RefusedAssignment> = {
       job: isSet(object.job) ? globalThis.String(object.job) : "",
       volume: isSet(object.volume) ? globalThis.String(object.volume) : "",
       error: isSet(object.error) ? ErrorDetail.fromJSON(object.error) : undefined,
+      occurrence: isSet(object.occurrence) ? fromJsonTimestamp(object.occurrence) : undefined,
     };
   },
 
@@ -1843,6 +1862,9 @@ export const RefusedAssignment: MessageFns<RefusedAssignment> = {
     if (message.error !== undefined) {
       obj.error = ErrorDetail.toJSON(message.error);
     }
+    if (message.occurrence !== undefined) {
+      obj.occurrence = message.occurrence.toISOString();
+    }
     return obj;
   },
 
@@ -1857,6 +1879,7 @@ export const RefusedAssignment: MessageFns<RefusedAssignment> = {
     message.error = (object.error !== undefined && object.error !== null)
       ? ErrorDetail.fromPartial(object.error)
       : undefined;
+    message.occurrence = object.occurrence ?? undefined;
     return message;
   },
 };

@@ -12,12 +12,17 @@ const well: WatchedMachine = {
   jobs: [{ job: "home", sinceMs: now - 90 * dayMs, lastGoodMs: now - 5 * hourMs }],
   expectations: [{ job: "home", maxAgeMs: 26 * hourMs, sinceMs: now - 80 * dayMs }],
   runs: [],
+  notBegun: [],
   certificate: { issuedMs: now - 10 * dayMs, expiresMs: now + 20 * dayMs },
   clockSkewMs: 200,
   notice: "",
 };
 
 const run = { runId: "r1", verb: "backup", job: "home", volume: "vault", startedMs: now - hourMs };
+const due = {
+  ...{ schedule: "nightly", job: "home", volume: "", momentMs: now - 2 * hourMs },
+  reason: "volume home has not been created yet",
+};
 const job = (lastGoodMs: number | undefined, sinceMs = now - 90 * dayMs) => [{ job: "home", sinceMs, lastGoodMs }];
 
 test("nothing is wrong", () => assert.deepEqual(conditionsOf(well, now), []));
@@ -85,6 +90,20 @@ test("what is wrong, and since when", async (t) => {
       { certificate: { issuedMs: now - 31 * dayMs, expiresMs: now - dayMs } },
       [["certificate", "", now - 6 * dayMs, /has to enrol again/]],
     ],
+    [
+      "what was due could not begin",
+      { notBegun: [due, { ...due, job: "", volume: "vault", momentMs: now + hourMs }] },
+      [
+        [
+          "failing",
+          "home",
+          now - 2 * hourMs,
+          /^nightly was due and could not begin: volume home has not been created yet$/,
+        ],
+        ["failing", "", now, /^nightly, on volume vault, was due and could not begin: /],
+      ],
+    ],
+    ["it was made good since", { notBegun: [due], jobs: job(now - hourMs) }, []],
     ["two agents", { notice: "two agents: a and b" }, [["identity", "", now, /^two agents: a and b$/]]],
     ["a clock that is ahead", { clockSkewMs: 7 * 60_000 }, [["clock", "", now, /clock is 7 min ahead$/]]],
     ["a clock that is behind", { clockSkewMs: -dayMs }, [["clock", "", now, /clock is 24 h behind$/]]],
