@@ -49,6 +49,8 @@ export function goodbyeError({ reason, message }: Goodbye, address: string): Luk
       return new LuksmithError("refused", `another agent has connected with the identity of this machine${why}`, {
         hint: "is there a copy of this machine? Each has to be enrolled by itself: luksmith enroll",
       });
+    case "confirmed":
+      return new LuksmithError("lost", `the machine is one of the fleet from now on, and connects again${why}`);
     case "stopping":
       return new LuksmithError("lost", `the controller at ${address} is stopping${why}`);
     default:

@@ -163,7 +163,10 @@ export class Connection {
     this.#tries = clock.monotonicMs() - beganMs >= heldMs ? 0 : this.#tries + 1;
     const retryAfterMs = ended instanceof LuksmithError ? 0 : ended.retryAfterMs;
     const failures = Math.floor(this.#tries / addresses.length);
-    const ms = waitBefore({ failures, retryAfterMs, heartbeatMs: this.#heartbeatMs ?? 0 }, random());
+    // of all goodbyes the one that is said to this machine alone
+    const isConfirmed = !(ended instanceof LuksmithError) && ended.reason === "confirmed";
+    const heartbeatMs = isConfirmed ? 0 : (this.#heartbeatMs ?? 0);
+    const ms = waitBefore({ failures, retryAfterMs, heartbeatMs }, random());
     log[this.#tries === 1 ? "warn" : "info"]({ err: error, address, waitMs: ms }, "not connected to the controller");
     if (error.code === "denied") return this.#waitUnusable(error);
     this.#become({ kind: "waiting", address, error, until: new Date(clock.now().getTime() + ms) });

@@ -51,7 +51,7 @@ export interface AgentPeer {
   readonly address: string;
 }
 
-export type GoodbyeReason = "revoked" | "replaced" | "stopping" | "limit" | "protocol";
+export type GoodbyeReason = "revoked" | "replaced" | "confirmed" | "stopping" | "limit" | "protocol";
 
 /** What a session does not decide itself. */
 export interface SessionHost {
@@ -81,7 +81,6 @@ const mostRuns = 256;
 /** Two agents with one identity would take the stream from one another all the time. */
 const replacedRetryMs = 60_000;
 const failedRetryMs = 10_000;
-const confirmedRetryMs = 1;
 /** In events: a stream that begins is several rows, and news to other controllers. */
 const helloCost = 200;
 
@@ -230,7 +229,7 @@ export class AgentSession {
       return;
     }
     // an agent is welcomed once, and is to know what it is called
-    await this.end("stopping", "the machine has been confirmed", confirmedRetryMs);
+    await this.end("confirmed", "the machine has been confirmed");
   }
 
   /** Unless the agent has those already. */

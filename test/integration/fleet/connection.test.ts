@@ -130,6 +130,26 @@ test("not enrolled, it does nothing; enrolled, it connects; having left, it is g
   );
 });
 
+test("confirmed by an operator, it comes back soon, however rarely it is to be heard of", async (t) => {
+  const fleet = await TestFleet.make();
+  const controller = await ScriptedController.start(t, fleet, (session) => {
+    const hourly = { intervalMs: 3_600_000 };
+    const said = { machineId: "m1", name: "", time: new Date(), heartbeatEvery: hourly, controller: "c1" };
+    session.say({ $case: "welcome", value: said });
+    session.say({ $case: "goodbye", value: { reason: "confirmed", message: "", retryAfterMs: 0 } });
+  });
+  const stateDir = stateDirectory(t);
+  await enrol(stateDir, fleet, [controller.address]);
+  const life = await new FleetLife(stateDir, { random: 0.9 }).begin();
+  t.after(() => life.end());
+  await until(
+    () => life.fleet.status().state === State.WAITING,
+    () => JSON.stringify(life.fleet.status()),
+  );
+  assert.ok((life.fleet.status().nextAttempt?.getTime() ?? Infinity) - Date.now() <= 2000);
+  await controller.session(1);
+});
+
 test("what a controller says in parting is told to people, and it is not asked again at once", async (t) => {
   const fleet = await TestFleet.make();
   for (const [reason, retryAfterMs, state, code] of [

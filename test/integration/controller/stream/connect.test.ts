@@ -143,7 +143,7 @@ eachStore("a stream", (scene) => {
     assert.equal((await agent.join()).name, "");
     await changeMachine(fleet.store.database, "m1", { state: "active", name: "web" });
     fleet.store.notices.tell("machine", "m1");
-    assert.equal((await agent.waitFor("goodbye")).reason, "stopping");
+    assert.equal((await agent.waitFor("goodbye")).reason, "confirmed");
     await agent.waitForEnd();
     assert.equal((await agent.join()).name, "web");
   });
