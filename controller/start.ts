@@ -29,6 +29,7 @@ import { FleetMetrics } from "./metrics/fleet-metrics.ts";
 import { serveHealth } from "./metrics/serve-health.ts";
 import { OperatorAccounts } from "./operators/accounts.ts";
 import { Operators } from "./operators/operators.ts";
+import { ownAddress } from "./own-address.ts";
 import { Presence } from "./presence.ts";
 import { Retention } from "./retention.ts";
 import { controllerService } from "./rpc/service.ts";
@@ -130,7 +131,7 @@ export async function startController(up: Up, config: ControllerConfig, log: Log
   up.own("let revocations be", () => revocations.close());
 
   const presence = new Presence(store, clock, log, id, () => fleet.sessions.takeBack());
-  await presence.begin(config.address ?? ownAddress(config), version);
+  await presence.begin(config.address ?? ownAddress(config.listen, hostname()), version);
   up.own("tell the other controllers", () => presence.end());
   const retention = new Retention(store, config.retention, clock, log);
   retention.follow();
@@ -149,11 +150,5 @@ export async function startController(up: Up, config: ControllerConfig, log: Log
 async function toldAddresses(config: ControllerConfig, store: Store): Promise<readonly string[]> {
   if (config.addresses.length > 0) return config.addresses;
   const first = await firstAddresses(store.database);
-  return first.length > 0 ? first : [ownAddress(config)];
-}
-
-/** Where the other controllers reach this one, unless the configuration says. */
-function ownAddress({ listen: { host, port } }: ControllerConfig): string {
-  const name = host ?? hostname();
-  return name.includes(":") ? `[${name}]:${port}` : `${name}:${port}`;
+  return first.length > 0 ? first : [ownAddress(config.listen, hostname())];
 }

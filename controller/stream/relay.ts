@@ -111,7 +111,8 @@ export class Relay {
 
   #client(address: string): RelayServiceClient {
     const { credentials, options } = this.#channel();
-    return new RelayServiceClient(address, credentials, options);
+    // with its scheme: a host may be called like one
+    return new RelayServiceClient(`dns:${address}`, credentials, options);
   }
 }
 
