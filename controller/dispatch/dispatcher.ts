@@ -149,7 +149,7 @@ export class Dispatcher {
 }
 
 function send(session: AgentSession, { id, work, expiresMs, createdBy }: StoredDispatch): void {
-  session.send({ $case: "dispatch", value: { id, work, notAfter: new Date(expiresMs), operator: createdBy } });
+  session.send({ $case: "dispatch", value: { id, work, notAfter: session.timeThere(expiresMs), operator: createdBy } });
 }
 
 function sendCancel(session: AgentSession, { id, runId, cancelledBy }: StoredDispatch): void {

@@ -81,6 +81,8 @@ const mostRuns = 256;
 /** Two agents with one identity would take the stream from one another all the time. */
 const replacedRetryMs = 60_000;
 const failedRetryMs = 10_000;
+/** A clock that is further off than that is no calendar's. */
+const mostSkewMs = 100 * 366 * 86_400_000;
 /** In events: a stream that begins is several rows, and news to other controllers. */
 const helloCost = 200;
 
@@ -103,6 +105,7 @@ export class AgentSession {
   readonly #granted = new Map<string, number>();
   #state: State = { name: "greeting" };
   #instance = "";
+  #skewMs = 0;
   #toldMs: number;
   #running: readonly RunProgress[] = [];
   #inventory = Inventory.create();
@@ -139,6 +142,11 @@ export class AgentSession {
   /** undefined: it has not said Hello, or is ending. */
   get machine(): MachineHead | undefined {
     return this.#state.name === "open" ? this.#state.machine : undefined;
+  }
+
+  /** A moment of ours as the machine's clock has it, which may be a wrong one. */
+  timeThere(ms: number): Date {
+    return new Date(ms + Math.min(mostSkewMs, Math.max(-mostSkewMs, this.#skewMs)));
   }
 
   /** As the store counts them; undefined: it has not said Hello, or is ending. */
@@ -310,6 +318,7 @@ export class AgentSession {
     const { instance, version, hostname, schedulesRevision } = hello;
     const facts = { instance, version, hostname, schedulesRevision, inventory: this.#inventory, trust: this.#trust };
     const clockSkewMs = skewOf(hello.time, nowMs);
+    this.#skewMs = clockSkewMs;
     const begun = await this.#write(async (transaction) => {
       const begin = await beginStream(transaction, { machineId, controllerId, address, nowMs, clockSkewMs, ...facts });
       if (begin === undefined) return undefined;
@@ -352,7 +361,8 @@ export class AgentSession {
 
   async #beat({ time, running }: Heartbeat): Promise<void> {
     const seenMs = this.#host.clock.now().getTime();
-    this.#host.seen({ machineId: this.machineId, seenMs, clockSkewMs: skewOf(time, seenMs) });
+    this.#skewMs = skewOf(time, seenMs);
+    this.#host.seen({ machineId: this.machineId, seenMs, clockSkewMs: this.#skewMs });
     this.#running = running;
     const wantedMs = this.#host.heartbeatMs();
     if (!isOtherInterval(this.#toldMs, wantedMs)) return;

@@ -69,6 +69,22 @@ eachStore("a dispatch", (scene) => {
     assert.equal(await stateOf(store, "d1"), "ended");
   });
 
+  it("is to be begun in time by the clock of its machine, however wrong that is", async () => {
+    const { store, agent } = await start();
+    const hourMs = 3_600_000;
+    await agent.join({ time: new Date(Date.now() + hourMs) });
+    await want(store, "d1", "m1");
+    const { notAfter } = await agent.waitFor("dispatch");
+    const leftMs = (notAfter?.getTime() ?? 0) - (Date.now() + hourMs);
+    assert.ok(leftMs > 0 && leftMs < 2 * 60_000, `${leftMs}`);
+    // the furthest moment that a message can have
+    agent.say({ $case: "heartbeat", value: { time: new Date(8.64e15), running: [] } });
+    agent.say({ $case: "dispatchAnswer", value: { id: "d1", runId: "r1", error: undefined } });
+    await untilState(store, "d1", "running");
+    await want(store, "d2", "m1");
+    assert.ok((await agent.waitFor("dispatch", 1)).notAfter);
+  });
+
   it("waits for its machine, and comes again with each connection until it is answered", async () => {
     const { store, agent } = await start();
     await want(store, "d1", "m1");
