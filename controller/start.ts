@@ -74,7 +74,7 @@ export async function startController(up: Up, config: ControllerConfig, log: Log
   const fleet = new Fleet({
     ...{ controllerId: id, store, clock, log },
     rules: {
-      assignments: () => readAssignments(store.database),
+      assignments: () => metrics.schedulesRead(() => readAssignments(store.database)),
       permitLimits: () => readPermitLimits(store.database),
       trustOrder: async (trust) => trustOrder(trust, await authorities.state(), addresses),
     },

@@ -23,22 +23,30 @@ const gatherMs = 20;
 /** One each for its jobs and schedules; more are asked for by nobody who means them. */
 const mostEach = 1000;
 
+/** Who counts. */
+export interface DeskEvents {
+  permitsLooked(durationMs: number): void;
+  permitsFailed(): void;
+}
+
 export class PermitDesk {
   readonly #store: Store;
   readonly #sessions: Sessions;
   readonly #rules: FleetRules;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #events: DeskEvents | undefined;
   readonly #stopped = new AbortController();
   #keptMs = 0;
   #following: Promise<void> = Promise.resolve();
 
-  constructor(store: Store, sessions: Sessions, rules: FleetRules, clock: Clock, log: Log) {
+  constructor(store: Store, sessions: Sessions, rules: FleetRules, clock: Clock, log: Log, events?: DeskEvents) {
     this.#store = store;
     this.#sessions = sessions;
     this.#rules = rules;
     this.#clock = clock;
     this.#log = log;
+    this.#events = events;
   }
 
   follow(): void {
@@ -84,9 +92,12 @@ export class PermitDesk {
     const { signal } = this.#stopped;
     using news = new News(this.#store.notices, "permit", this.#clock);
     while (!signal.aborted) {
+      const beganMs = this.#clock.monotonicMs();
       try {
         await this.#look();
+        this.#events?.permitsLooked(this.#clock.monotonicMs() - beganMs);
       } catch (error) {
+        this.#events?.permitsFailed();
         this.#log.warn({ err: error }, "permits wait for the database");
       }
       await news.next(lookEveryMs, signal);

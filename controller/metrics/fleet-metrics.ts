@@ -90,6 +90,27 @@ export class FleetMetrics {
     this.#counters.taskFailures.inc({ task });
   }
 
+  permitsLooked(durationMs: number): void {
+    this.taskDone("permits", durationMs);
+  }
+
+  permitsFailed(): void {
+    this.taskFailed("permits");
+  }
+
+  /** What schedules mean to machines was read. @throws what `read` throws */
+  async schedulesRead<T>(read: () => Promise<T>): Promise<T> {
+    const beganMs = this.#clock.monotonicMs();
+    try {
+      const found = await read();
+      this.taskDone("schedules", this.#clock.monotonicMs() - beganMs);
+      return found;
+    } catch (error) {
+      this.taskFailed("schedules");
+      throw error;
+    }
+  }
+
   readonly deliveries: DeliveryEvents = {
     delivered: (channel) => this.#counters.deliveries.inc({ channel: channelName(channel), outcome: "delivered" }),
     failed: (channel, isFinal) =>

@@ -3,7 +3,7 @@
 import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
-import { PermitDesk } from "../dispatch/permit-desk.ts";
+import { type DeskEvents, PermitDesk } from "../dispatch/permit-desk.ts";
 import type { Store } from "../store/store.ts";
 import type { FleetRules } from "./fleet-rules.ts";
 import { Journal, type JournalEvents } from "./journal.ts";
@@ -24,7 +24,7 @@ export interface FleetOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Who counts. */
-  readonly events?: JournalEvents;
+  readonly events?: JournalEvents & DeskEvents;
   /** From 0 to 1. */
   readonly random?: () => number;
 }
@@ -59,7 +59,7 @@ export class Fleet {
       },
     });
     this.dispatcher = new Dispatcher(store, this.sessions, clock, log);
-    this.#permits = new PermitDesk(store, this.sessions, rules, clock, log);
+    this.#permits = new PermitDesk(store, this.sessions, rules, clock, log, events);
     this.relay = new Relay(store, this.sessions, relayChannel);
   }
 

@@ -14,7 +14,7 @@ const mainFile = fileURLToPath(new URL("../../../controller/main.ts", import.met
 /** Configuration, as exit codes have it. */
 const configExitCode = 2;
 
-describe("luksmith-controller serve", { timeout: 60_000 }, () => {
+describe("luksmith-controller serve", { timeout: 300_000 }, () => {
   let directory = "";
   const children: ChildProcess[] = [];
   const servers: Server[] = [];
@@ -69,6 +69,15 @@ describe("luksmith-controller serve", { timeout: 60_000 }, () => {
       assert.equal(exitCode, configExitCode, said);
       assert.match(said, /cannot listen on 127\.0\.0\.1:/);
     }
+  });
+
+  it("counts what it does for the fleet again and again", async () => {
+    await init();
+    const http = await free();
+    const { ready } = start("serve", "--listen", await free(), "--http", http);
+    await ready;
+    const response = await fetch(`http://${http}/metrics`);
+    assert.match(await response.text(), /^luksmith_task_duration_seconds_count\{task="permits"\} [1-9]/m);
   });
 
   it("ends at a signal, at a second one as well, and begins again", async () => {

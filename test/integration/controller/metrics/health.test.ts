@@ -46,6 +46,8 @@ eachStore("metrics and health", (scene) => {
     metrics.storeFailed();
     metrics.deliveries.failed("ping:", true);
     metrics.watch.looked(200);
+    assert.equal(await metrics.schedulesRead(async () => 7), 7);
+    await assert.rejects(metrics.schedulesRead(() => Promise.reject(new Error("away"))));
     const { values } = await scrape(port);
     const expected: Record<string, number> = {
       'luksmith_machines{state="active"}': 2,
@@ -53,6 +55,8 @@ eachStore("metrics and health", (scene) => {
       'luksmith_machines{state="revoked"}': 0,
       luksmith_machines_connected: 2,
       luksmith_store_up: 1,
+      'luksmith_task_duration_seconds_count{task="schedules"}': 1,
+      'luksmith_task_failures_total{task="schedules"}': 1,
       'luksmith_dispatches{state="queued"}': 1,
       'luksmith_dispatches{state="running"}': 0,
       'luksmith_permits{state="waiting"}': 2,
