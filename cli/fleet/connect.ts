@@ -14,6 +14,8 @@ export interface Connection {
 
 /** A controller that is there answers within a few round trips; the next address is not to wait longer for a dead one. */
 const connectMs = 5_000;
+/** One that takes connections, and has thousands of machines to take as well. */
+const busyMs = 20_000;
 /** Ten thousand machines with their jobs. */
 const messageBytesMax = 256 * 2 ** 20;
 
@@ -21,11 +23,19 @@ const messageBytesMax = 256 * 2 ** 20;
 export async function connectFirst(credential: Credential, signal: AbortSignal): Promise<Connection> {
   for (const address of credential.addresses) {
     const client = makeClient(credential, address);
-    if (await isReady(client, signal)) return { client, address };
+    if (await isReady(client, connectMs, signal)) return { client, address };
     client.close();
     signal.throwIfAborted();
   }
-  throw await explain(credential);
+  const faults = await faultsOf(credential);
+  for (const { address, fault } of faults) {
+    if (fault.kind !== "busy") continue;
+    const client = makeClient(credential, address);
+    if (await isReady(client, busyMs, signal)) return { client, address };
+    client.close();
+    signal.throwIfAborted();
+  }
+  throw unreachable(faults);
 }
 
 function makeClient(credential: Credential, address: string): Client {
@@ -46,9 +56,9 @@ function makeClient(credential: Credential, address: string): Client {
   }
 }
 
-async function isReady(client: Client, signal: AbortSignal): Promise<boolean> {
+async function isReady(client: Client, withinMs: number, signal: AbortSignal): Promise<boolean> {
   const channel = client.getChannel();
-  const deadline = Date.now() + connectMs;
+  const deadline = Date.now() + withinMs;
   const stopped = Promise.withResolvers<undefined>();
   const onStop = () => stopped.resolve(undefined);
   signal.addEventListener("abort", onStop, { once: true });
@@ -71,15 +81,16 @@ async function isReady(client: Client, signal: AbortSignal): Promise<boolean> {
 /** What is wrong with one address. */
 export type AddressFault =
   | { readonly kind: "silent"; readonly why: string }
+  /** A controller of this fleet is there, and takes connections. */
+  | { readonly kind: "busy"; readonly why: string }
   /** Something else than a controller of this fleet. */
   | { readonly kind: "stranger"; readonly why: string };
 
 /** gRPC says no more than that it is not available: connecting by hand says why. */
-async function explain(credential: Credential): Promise<LuksmithError> {
-  const faults = await Promise.all(
+function faultsOf(credential: Credential): Promise<{ address: string; fault: AddressFault }[]> {
+  return Promise.all(
     credential.addresses.map(async (address) => ({ address, fault: await probe(credential, address) })),
   );
-  return unreachable(faults);
 }
 
 /** Pure. The fault of the first stranger counts for more: it is no matter of waiting. */
@@ -128,7 +139,7 @@ function probe({ authorities, certificate, key }: Credential, address: string): 
       socket.destroy();
       resolve(fault);
     };
-    socket.once("secureConnect", () => settle({ kind: "silent", why: "it closes the connection" }));
+    socket.once("secureConnect", () => settle({ kind: "busy", why: "it takes the connection, and no calls" }));
     socket.once("timeout", () => settle({ kind: "silent", why: "nothing comes back" }));
     socket.once("error", (error) => settle(faultOf(error)));
   });
