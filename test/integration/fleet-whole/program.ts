@@ -1,0 +1,64 @@
+/** One of our programs, unbuilt, as a process that says when it is ready. */
+
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { systemClock } from "../../../common/clock.ts";
+import { waitUntil } from "../../../common/wait-until.ts";
+
+/** Far more than anything here takes. */
+const patienceMs = 120_000;
+
+export class Program {
+  readonly child: ChildProcess;
+  logged = "";
+
+  private constructor(file: string, args: readonly string[]) {
+    const program = new URL(`../../../${file}`, import.meta.url).pathname;
+    this.child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+    this.child.stderr?.on("data", (chunk: Buffer) => {
+      this.logged += chunk.toString();
+    });
+  }
+
+  static async start(file: string, args: readonly string[]): Promise<Program> {
+    const program = new Program(file, args);
+    try {
+      await until(
+        () => program.logged.includes('"ready"') || !program.isAlive,
+        () => program.logged,
+      );
+      assert.ok(program.isAlive, program.logged);
+      return program;
+    } catch (error) {
+      await program.end("SIGKILL");
+      throw error;
+    }
+  }
+
+  get isAlive(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  async end(signal: NodeJS.Signals): Promise<void> {
+    if (!this.isAlive) return;
+    const exited = once(this.child, "exit");
+    this.child.kill(signal);
+    await exited;
+  }
+}
+
+export async function until(isSo: () => Promise<boolean> | boolean, what: () => string): Promise<void> {
+  if (!(await waitUntil(systemClock, patienceMs, isSo))) throw new Error(`waited in vain: ${what()}`);
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
