@@ -14,6 +14,8 @@ import { databaseFault, defaultConfigPath } from "./config/controller-config.ts"
 import { type Initialised, initialise } from "./init.ts";
 import { type ServeFlags, serve } from "./serve.ts";
 
+/** As `listen` is when nothing is said. */
+const defaultListen = ":7443";
 const defaultStateDir = "/var/lib/luksmith-controller";
 /** As an operator's certificate can carry it. */
 const operatorPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
@@ -115,10 +117,13 @@ Examples:
 /** Pure. */
 function initialisedText(
   { secretFile, database, credentialFile, authority }: Initialised,
-  { stateDir, database: asked }: Pick<InitFlags, "stateDir" | "database">,
+  { stateDir, database: asked, address: addresses }: Pick<InitFlags, "stateDir" | "database" | "address">,
 ): string {
+  // the first address is this controller's own; others may be those of controllers that follow
+  const port = addresses[0]?.slice(addresses[0].lastIndexOf(":")) ?? defaultListen;
   const options = [
     ...(stateDir === defaultStateDir ? [] : [` --state-dir ${stateDir}`]),
+    ...(port === defaultListen ? [] : [` --listen ${port}`]),
     ...(asked === undefined ? [] : [` --database ${database}`]),
   ].join("");
   return `secret      ${secretFile}
