@@ -68,16 +68,15 @@ describe("a machine of a fleet", () => {
     const allowing = (config: string) => `${config}controller: { allow: [status, log, backup, snapshots, ls] }\n`;
     await scene.startAgent(allowing, beforeTheMinute());
     await until(async () => (await lastGood()) !== first, "a backup by schedule is known to the controller");
-    const [run] = (await controller.says("runs", "--limit", "1", "--json"))
-      .trim()
-      .split("\n")
-      .map((text) => JSON.parse(text));
-    assert.deepEqual([run.cause.schedule, run.run.state], ["often", "done"]);
     await controller.says("apply", "-f", noSchedulesFile, "--prune", "--yes");
     const isForgotten = async () => !(await cli(["status", "--json"])).stdout.toString().includes('"often"');
     await until(isForgotten, "the machine has no schedule any more");
     const noRun = async () => (await controller.says("status", "--json")).includes('"running":0');
     await until(noRun, "nothing is under way");
+    // of the next minute's, it may have begun one more
+    const runs = (await controller.says("runs", "--schedule", "often", "--json")).trim().split("\n");
+    const states = runs.map((text) => JSON.parse(text).run.state);
+    assert.ok(states.length > 0 && states.every((state) => state === "done"), states.join());
     assert.ok((await snapshots()) >= 2);
     assert.match(await controller.says("ls", "lab1", "docs", source), /letter/);
   });
