@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
-import { copying, endlessJob, homeAndEndless, makeEndlessSource } from "./harness/endless-backup.ts";
-import { Scene } from "./harness/scene.ts";
-import { until } from "./harness/until.ts";
+import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
+import { copying, endlessJob, homeAndEndless, makeEndlessSource } from "../harness/endless-backup.ts";
+import { Scene } from "../harness/scene.ts";
+import { until } from "../harness/until.ts";
 
 /** Rarely enough that what is begun again after the kill is the same occurrence. */
 const often = 'schedule: { cron: "*/5 * * * *", timezone: UTC }';
