@@ -81,7 +81,7 @@ test("audit: filters arrive, lines come as they are told, the newest last", asyn
   const lines = human.stdout.trimEnd().split("\n");
   assert.equal(lines.length, 3);
   assert.match(lines[0] ?? "", /allowed {2}alice \(1000\) +backup +job home +access\[0\] allows/);
-  assert.match(lines[1] ?? "", /refused {2}unknown +backup +job a\\u\{a\}b +no rule/);
+  assert.match(lines[1] ?? "", /refused {2}x\\u\{1b\}\[2J +backup +job a\\u\{a\}b +no rule/);
   assert.match(lines[2] ?? "", /started {2}alice \(1000\) +backup +job home +run 7f3a9c21$/);
   assert.match(human.stderr, /2 lines of the audit log cannot be read/);
   const since = "2026-11-23T02:00:00Z";
