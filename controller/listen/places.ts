@@ -10,10 +10,6 @@ export class Places {
     this.#all = all;
   }
 
-  get taken(): number {
-    return this.#total;
-  }
-
   /** @returns what gives the place back, once; undefined when there is none */
   take(key: string): (() => void) | undefined {
     const taken = this.#taken.get(key) ?? 0;
