@@ -7,7 +7,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { fromServiceError } from "../../common/error-wire.ts";
-import { LuksmithError } from "../../common/errors.ts";
+import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import type { Child } from "../../common/exec.ts";
 import { formatDuration } from "../../common/units.ts";
 import { version } from "../../common/version.ts";
@@ -16,7 +16,7 @@ import { HelperServiceClient, type ProbeResponse } from "../../proto/gen/luksmit
 import type { RemoteConfig } from "../config/remote.ts";
 import { sshAlias } from "../remote/ssh-config.ts";
 import { writeSshConfig } from "../remote/ssh-config-file.ts";
-import { sshFailure } from "../remote/ssh-failure.ts";
+import { connectionEnded, sshFailure } from "../remote/ssh-failure.ts";
 import { explainSshFailure } from "../remote/trust.ts";
 import type { Host } from "../system/host.ts";
 import { OneConnection } from "../system/one-connection.ts";
@@ -59,7 +59,7 @@ export class HelperSession {
     this.#places = places;
   }
 
-  /** Aborted with a LuksmithError "lost" when the connection has ended. */
+  /** Aborted with a LuksmithError "lost" or "stalled" when the connection has ended. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
@@ -83,7 +83,7 @@ export class HelperSession {
     this.#ssh = await socket.hand(signal, (connection) => this.#startSsh(["serve"], connection, false));
     const onEnd = (exitCode: number, said: string) => {
       this.#ended = { exitCode, said };
-      this.#lost.abort(new LuksmithError("lost", `the connection to ${remote.name} is lost`, { cause: said }));
+      this.#lost.abort(connectionEnded(remote, said));
     };
     this.#ssh.finished.then(
       ({ exitCode, stderr }) => onEnd(exitCode, stderr),
@@ -103,9 +103,14 @@ export class HelperSession {
       return answer;
     } catch (error) {
       signal.throwIfAborted();
-      await waitUntil(this.#host.clock, exitDeadlineMs, () => this.#ended !== undefined, signal);
+      await this.#ending(signal);
       throw await this.#explain(error, signal);
     }
+  }
+
+  /** What goes over the connection ends in the same moment as its ssh, which says why. */
+  async #ending(signal: AbortSignal): Promise<void> {
+    await waitUntil(this.#host.clock, exitDeadlineMs, () => this.#ended !== undefined, signal);
   }
 
   async #explain(error: unknown, signal: AbortSignal): Promise<unknown> {
@@ -138,11 +143,16 @@ export class HelperSession {
       return await callHelper(client, name, request, { signal, deadline: Date.now() + deadlineMs });
     } catch (error) {
       signal.throwIfAborted();
-      throw this.#whatFailed(String(name), error as ServiceError, deadlineMs);
+      throw await this.#whatFailed(String(name), error as ServiceError, deadlineMs, signal);
     }
   }
 
-  #whatFailed(call: string, error: ServiceError, deadlineMs: number): LuksmithError {
+  async #whatFailed(
+    call: string,
+    error: ServiceError,
+    deadlineMs: number,
+    signal: AbortSignal,
+  ): Promise<LuksmithError> {
     const said = fromServiceError(error);
     if (said !== undefined) return said;
     const { name } = this.#remote;
@@ -158,6 +168,8 @@ export class HelperSession {
     if (error.code === status.RESOURCE_EXHAUSTED) {
       return new LuksmithError("locked", `the helper on ${name} has too much to do for this machine`, { cause: error });
     }
+    await this.#ending(signal);
+    if (this.#lost.signal.aborted) return asLuksmithError(this.#lost.signal.reason);
     return new LuksmithError("lost", `the connection to ${name} is lost`, { cause: error });
   }
 
@@ -183,6 +195,12 @@ export class HelperSession {
       joins,
       connection,
     });
+  }
+
+  /** A channel of it has ended of which more was wanted: with the connection, or alone, and then that is ended too. */
+  async channelEnded(said: string): Promise<void> {
+    await this.#ending(this.#lost.signal).catch(() => undefined);
+    await this.fail(connectionEnded(this.#remote, said));
   }
 
   /** For a reason that those who work over it are told: {@link lost}. */

@@ -1,6 +1,7 @@
 /** What ssh and sshfs said, sorted into errors that someone can act on. Pure. */
 
 import { LuksmithError } from "../../common/errors.ts";
+import { formatDuration } from "../../common/units.ts";
 import type { RemoteConfig } from "../config/remote.ts";
 
 /** @param said what stood on standard error */
@@ -53,6 +54,25 @@ export function sshFailure(remote: RemoteConfig, said: string): LuksmithError {
     `cannot reach ${remote.name} (${where})${reason === undefined ? "" : `: ${reason as string}`}`,
     options("luksmith doctor"),
   );
+}
+
+/**
+ * Why a connection that stood has ended: what ssh said in the end. That it gave up a host from which nothing comes any more
+ * (ssh_config(5), ServerAliveCountMax) is the same finding as the watchdog's, and whoever of the two is first makes it.
+ */
+export function connectionEnded(remote: Pick<RemoteConfig, "name" | "stallTimeoutMs">, said: string): LuksmithError {
+  if (/timeout, server .* not responding/i.test(said)) return stalled(remote, said);
+  return new LuksmithError("lost", `the connection to ${remote.name} is lost`, { cause: said });
+}
+
+export function stalled(
+  { name, stallTimeoutMs }: Pick<RemoteConfig, "name" | "stallTimeoutMs">,
+  cause?: string,
+): LuksmithError {
+  return new LuksmithError("stalled", `${name} has not answered for ${formatDuration(stallTimeoutMs)}`, {
+    hint: `the connection stands, and nothing comes back; for a host that is that slow, raise remotes.${name}.stallTimeout`,
+    cause,
+  });
 }
 
 /** What to type to make the remote's directory: by SFTP, because that may be all that the key is good for. */

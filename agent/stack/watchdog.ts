@@ -6,7 +6,7 @@
 import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
-import { formatDuration } from "../../common/units.ts";
+import { stalled } from "../remote/ssh-failure.ts";
 import { type IoState, StallMeter } from "./stall-meter.ts";
 
 /** So many looks until a stall is one. */
@@ -72,8 +72,6 @@ export class Watchdog {
     if (state === "gone") return new LuksmithError("lost", `the mount of ${remote} has been taken away`);
     this.#waitingMs = this.#meter.observe(state, this.#clock.monotonicMs());
     if (this.#waitingMs < stallTimeoutMs) return undefined;
-    return new LuksmithError("stalled", `${remote} has not answered for ${formatDuration(stallTimeoutMs)}`, {
-      hint: `the connection stands, and nothing comes back; for a host that is that slow, raise remotes.${remote}.stallTimeout`,
-    });
+    return stalled({ name: remote, stallTimeoutMs });
   }
 }

@@ -162,9 +162,8 @@ export class NbdTransport implements Transport {
     const startRelay = relay ?? ((connection: number) => session.attach(exported.channel, connection));
     const onRelayEnd = (said: string) => {
       // what the relay says comes from the backup host, or is about it
-      const lost = new LuksmithError("lost", `the connection to ${remote.name} is lost`, { cause: said });
       void session
-        .fail(lost)
+        .channelEnded(said)
         .catch((error: unknown) => this.#host.log.error({ err: error }, "could not end the session"));
     };
     const device = await this.#device.connect(

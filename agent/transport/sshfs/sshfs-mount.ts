@@ -7,7 +7,7 @@ import { waitUntil } from "../../../common/wait-until.ts";
 import type { RemoteConfig } from "../../config/remote.ts";
 import { sshAlias } from "../../remote/ssh-config.ts";
 import { writeSshConfig } from "../../remote/ssh-config-file.ts";
-import { sshFailure } from "../../remote/ssh-failure.ts";
+import { connectionEnded, sshFailure } from "../../remote/ssh-failure.ts";
 import { explainSshFailure } from "../../remote/trust.ts";
 import { foreignMount } from "../../stack/held.ts";
 import type { StackNames } from "../../stack/names.ts";
@@ -125,7 +125,7 @@ export class SshfsMount {
     this.#child = child;
     const onEnd = (said: string) => {
       this.#ended = said;
-      this.#lost.abort(new LuksmithError("lost", `the connection to ${remote.name} is lost`, { cause: said }));
+      this.#lost.abort(connectionEnded(remote, said));
     };
     void child.finished.then(
       ({ stderr }) => onEnd(stderr),

@@ -64,6 +64,11 @@ function requests(job: string, volume: string, remote: string): Call[] {
     { method: "describeRemote", request: { remote } },
     { method: "checkRemote", request: { remote } },
     { method: "doctor", request: { fix: true } },
+    {
+      method: "joinFleet",
+      request: { addresses: ["fleet.example.net:7443"], token: "alice's", authorities: [`sha256:${"0".repeat(64)}`] },
+    },
+    { method: "leaveFleet", request: {} },
     { method: "listAudit", request: {} },
     { method: "checkAccess", request: { user: "bob", verb: "restore", name: job } },
     { method: "checkAccess", request: { user: "root", verb: "restore", name: job } },

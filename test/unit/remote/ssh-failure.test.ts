@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isHostKeyFailure, sshFailure } from "../../../agent/remote/ssh-failure.ts";
+import { connectionEnded, isHostKeyFailure, sshFailure } from "../../../agent/remote/ssh-failure.ts";
 import type { ErrorCode } from "../../../common/errors.ts";
 import { sampleRemote as remote } from "./sample-remote.ts";
 
@@ -94,4 +94,12 @@ test("a failure over the host key outweighs the rest", () => {
   assert.match(sshFailure(remote, said).message, /host key/);
   assert.ok(!isHostKeyFailure("Permission denied (publickey)."));
   assert.ok(!isHostKeyFailure(""));
+});
+
+test("a connection that stood has ended: silence, found by ssh, is the same as found by the watchdog", () => {
+  const silent = connectionEnded(remote, "Timeout, server vault.example.net not responding.\r\n");
+  assert.deepEqual([silent.code, silent.message], ["stalled", "vault has not answered for 1 min"]);
+  assert.match(silent.hint ?? "", /remotes\.vault\.stallTimeout/);
+  const cut = connectionEnded(remote, "Connection to vault.example.net closed by remote host.\r\n");
+  assert.deepEqual([cut.code, cut.message, cut.hint], ["lost", "the connection to vault is lost", undefined]);
 });
