@@ -6,9 +6,9 @@
 import { type Selectable, sql } from "kysely";
 import { Work } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { ErrorDetail } from "../../proto/gen/luksmith/v1/types.ts";
+import { type ListRow, listOf, oneOf } from "./json-list.ts";
 import type { StoreKind } from "./kind.ts";
 import type { Database, Tables } from "./schema.ts";
-import { inParts, type ListRow, valuesList } from "./values-list.ts";
 
 export type DispatchState = Tables["dispatches"]["state"];
 
@@ -38,20 +38,20 @@ const unanswered = ["queued", "sent"] as const satisfies DispatchState[];
 export const finalStates = ["refused", "ended", "expired", "cancelled"] as const satisfies DispatchState[];
 
 export async function addDispatches(database: Database, dispatches: readonly NewDispatch[]): Promise<void> {
-  const rows = dispatches.map((each) => ({
-    id: each.id,
-    batch: each.batch,
-    machine_id: each.machineId,
-    work: Work.encode(each.work).finish(),
-    state: "queued" as const,
-    created_ms: each.createdMs,
-    created_by: each.createdBy,
-    expires_ms: each.expiresMs,
-    changed_ms: each.createdMs,
-    run_id: null,
-    error: null,
-  }));
-  for (const part of inParts(rows, 11)) await database.insertInto("dispatches").values(part).execute();
+  // the whole fleet is asked for the same
+  const encoded = new Map(
+    [...new Set(dispatches.map(({ work }) => work))].map((work) => [work, Work.encode(work).finish()]),
+  );
+  const rows = dispatches.map(
+    ({ id, batch, machineId, work, createdMs, createdBy, expiresMs }): ListRow => [
+      ...[id, batch, machineId, encoded.get(work) ?? null, createdMs, createdBy, expiresMs],
+    ],
+  );
+  const list = listOf(database, ["text", "text", "text", "bytes", "bigint", "text", "bigint"], rows);
+  await sql`insert into dispatches
+    (id, batch, machine_id, work, state, created_ms, created_by, expires_ms, changed_ms)
+    select column1, column2, column3, column4, 'queued', column5, column6, column7, column5
+    from ${list} as asked`.execute(database);
 }
 
 /**
@@ -66,33 +66,38 @@ export async function claimDispatches(
   limit: number,
 ): Promise<StoredDispatch[]> {
   const rows = await transaction
-    .selectFrom("dispatches")
-    .innerJoin("machines", "machines.id", "dispatches.machine_id")
-    .selectAll("dispatches")
-    .where("dispatches.state", "=", "queued")
-    .where("dispatches.expires_ms", ">", nowMs)
-    .where("machines.controller_id", "=", controllerId)
-    .where("machines.state", "=", "active")
-    .orderBy("dispatches.created_ms")
-    .orderBy("dispatches.id")
-    .limit(limit)
-    .$if(kind === "postgres", (query) => query.forUpdate("dispatches").skipLocked())
-    .execute();
-  if (rows.length === 0) return [];
-  await transaction
     .updateTable("dispatches")
     .set({ state: "sent", changed_ms: nowMs })
-    .where(
-      "id",
-      "in",
-      rows.map(({ id }) => id),
+    .where("id", "in", (where) =>
+      where
+        .selectFrom("dispatches")
+        .innerJoin("machines", "machines.id", "dispatches.machine_id")
+        .select("dispatches.id")
+        .where("dispatches.state", "=", "queued")
+        .where("dispatches.expires_ms", ">", nowMs)
+        .where("machines.controller_id", "=", controllerId)
+        .where("machines.state", "=", "active")
+        .orderBy("dispatches.created_ms")
+        .orderBy("dispatches.id")
+        .limit(limit)
+        .$if(kind === "postgres", (query) => query.forUpdate("dispatches").skipLocked()),
     )
+    .returningAll()
     .execute();
-  return rows.map((row) => dispatchOf({ ...row, state: "sent", changed_ms: nowMs }));
+  return rows.map(dispatchOf).sort((a, b) => a.createdMs - b.createdMs);
 }
 
 /** What a machine that has just come is to be sent, oldest first: all that it has not answered. They are "sent" by it. */
 export async function takeUnanswered(database: Database, machineId: string, nowMs: number): Promise<StoredDispatch[]> {
+  const theirs = await database
+    .selectFrom("dispatches")
+    .select("id")
+    .where("machine_id", "=", machineId)
+    .where("state", "in", unanswered)
+    .limit(1)
+    .execute();
+  // mostly there is none, and to look costs a tenth of what to change does
+  if (theirs.length === 0) return [];
   const rows = await database
     .updateTable("dispatches")
     .set({ state: "sent", changed_ms: nowMs })
@@ -190,22 +195,21 @@ async function advance(
   to: DispatchState,
   nowMs: number,
 ): Promise<string[]> {
-  const batches: string[] = [];
+  if (those.length === 0) return [];
   // one statement must not change a row twice
   const newest = new Map(those.map((each) => [`${each.machineId} ${each.dispatchId}`, each]));
-  for (const part of inParts([...newest.values()], 3)) {
-    const list = valuesList(
-      ["text", "text", "text"],
-      part.map(({ machineId, dispatchId, runId }): ListRow => [machineId, dispatchId, runId ?? null]),
-    );
-    const { rows } = await sql<{ batch: string }>`update dispatches
-      set state = ${to}, changed_ms = ${nowMs}, run_id = v.column3
-      from ${list} as v
-      where machine_id = v.column1 and id = v.column2 and state in (${sql.join(from)})
-      returning batch`.execute(transaction);
-    batches.push(...rows.map(({ batch }) => batch));
-  }
-  return batches;
+  const list = listOf(
+    transaction,
+    ["text", "text", "text"],
+    [...newest.values()].map(({ machineId, dispatchId, runId }) => [machineId, dispatchId, runId ?? null]),
+  );
+  // SQLite would take the index of states, and go through the list for each dispatch, were the state compared bare
+  const { rows } = await sql<{ batch: string }>`update dispatches
+    set state = ${to}, changed_ms = ${nowMs}, run_id = v.column3
+    from ${list} as v
+    where machine_id = v.column1 and id = v.column2 and coalesce(state, '') in (${sql.join(from)})
+    returning batch`.execute(transaction);
+  return [...new Set(rows.map(({ batch }) => batch))];
 }
 
 /** Those whose time is over before their machine has answered. @returns their batches */
@@ -231,18 +235,14 @@ export async function cancelDispatches(
   cancelledBy: string,
   nowMs: number,
 ): Promise<StoredDispatch[]> {
-  const cancelled: StoredDispatch[] = [];
-  for (const part of inParts(ids, 1)) {
-    const rows = await database
-      .updateTable("dispatches")
-      .set({ state: "cancelled", changed_ms: nowMs, cancelled_by: cancelledBy })
-      .where("id", "in", part)
-      .where("state", "not in", finalStates)
-      .returningAll()
-      .execute();
-    cancelled.push(...rows.map(dispatchOf));
-  }
-  return cancelled;
+  const rows = await database
+    .updateTable("dispatches")
+    .set({ state: "cancelled", changed_ms: nowMs, cancelled_by: cancelledBy })
+    .where("id", "in", oneOf(database, ids))
+    .where("state", "not in", finalStates)
+    .returningAll()
+    .execute();
+  return rows.map(dispatchOf);
 }
 
 /** Those of a machine, or of those that a controller has, that were cancelled since then: it may have them nevertheless. */
@@ -267,12 +267,9 @@ export async function listCancelled(
 
 /** By their ids. In no order. */
 export async function getDispatches(database: Database, ids: readonly string[]): Promise<StoredDispatch[]> {
-  const found: StoredDispatch[] = [];
-  for (const part of inParts(ids, 1)) {
-    const rows = await database.selectFrom("dispatches").selectAll().where("id", "in", part).execute();
-    found.push(...rows.map(dispatchOf));
-  }
-  return found;
+  if (ids.length === 0) return [];
+  const rows = await database.selectFrom("dispatches").selectAll().where("id", "in", oneOf(database, ids)).execute();
+  return rows.map(dispatchOf);
 }
 
 export interface DispatchFilter {
@@ -288,7 +285,7 @@ export async function listDispatches(database: Database, filter: DispatchFilter)
   if (filter.machineIds?.length === 0) return [];
   let query = database.selectFrom("dispatches").selectAll();
   if (filter.batch !== undefined) query = query.where("batch", "=", filter.batch);
-  if (filter.machineIds !== undefined) query = query.where("machine_id", "in", [...filter.machineIds]);
+  if (filter.machineIds !== undefined) query = query.where("machine_id", "in", oneOf(database, filter.machineIds));
   if (filter.states !== undefined) query = query.where("state", "in", [...filter.states]);
   if (filter.limit !== undefined) query = query.limit(filter.limit);
   const rows = await query.orderBy("created_ms", "desc").orderBy("id").execute();

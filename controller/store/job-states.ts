@@ -4,8 +4,8 @@ import { type Selectable, sql } from "kysely";
 import { parseTimeName } from "../../common/time-name.ts";
 import type { Inventory, RunReport } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { RunState, runStateFromJSON, runStateToJSON, Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { type ListRow, listOf, oneOf } from "./json-list.ts";
 import type { Database, Tables } from "./schema.ts";
-import { inParts, type ListRow, valuesList } from "./values-list.ts";
 
 export interface JobState {
   readonly machineId: string;
@@ -60,15 +60,15 @@ export async function advanceJobs(
   reports: readonly { readonly machineId: string; readonly report: RunReport }[],
   nowMs: number,
 ): Promise<void> {
-  for (const part of inParts(advances(reports, nowMs), 6)) {
-    const list = valuesList(["text", "text", "bigint", "text", "text", "bigint"], part);
-    await sql`update job_states set
-        last_good_ms = case when v.column3 > coalesce(last_good_ms, 0) then v.column3 else last_good_ms end,
-        last_run_id = case when v.column6 >= coalesce(last_started_ms, 0) then v.column4 else last_run_id end,
-        last_state = case when v.column6 >= coalesce(last_started_ms, 0) then v.column5 else last_state end,
-        last_started_ms = case when v.column6 >= coalesce(last_started_ms, 0) then v.column6 else last_started_ms end
-      from ${list} as v where machine_id = v.column1 and job = v.column2`.execute(transaction);
-  }
+  const rows = advances(reports, nowMs);
+  if (rows.length === 0) return;
+  const list = listOf(transaction, ["text", "text", "bigint", "text", "text", "bigint"], rows);
+  await sql`update job_states set
+      last_good_ms = case when v.column3 > coalesce(last_good_ms, 0) then v.column3 else last_good_ms end,
+      last_run_id = case when v.column6 >= coalesce(last_started_ms, 0) then v.column4 else last_run_id end,
+      last_state = case when v.column6 >= coalesce(last_started_ms, 0) then v.column5 else last_state end,
+      last_started_ms = case when v.column6 >= coalesce(last_started_ms, 0) then v.column6 else last_started_ms end
+    from ${list} as v where machine_id = v.column1 and job = v.column2`.execute(transaction);
 }
 
 /** One row for each job: machine, job, newest good snapshot, newest backup with its state and start. Pure. */
@@ -112,18 +112,14 @@ export async function listJobStates(database: Database, machineIds?: readonly st
     const rows = await database.selectFrom("job_states").selectAll().orderBy("machine_id").orderBy("job").execute();
     return rows.map(jobStateOf);
   }
-  const states: JobState[] = [];
-  for (const part of inParts(machineIds, 1)) {
-    const rows = await database
-      .selectFrom("job_states")
-      .selectAll()
-      .where("machine_id", "in", part)
-      .orderBy("machine_id")
-      .orderBy("job")
-      .execute();
-    states.push(...rows.map(jobStateOf));
-  }
-  return states;
+  const rows = await database
+    .selectFrom("job_states")
+    .selectAll()
+    .where("machine_id", "in", oneOf(database, machineIds))
+    .orderBy("machine_id")
+    .orderBy("job")
+    .execute();
+  return rows.map(jobStateOf);
 }
 
 function jobStateOf(row: Selectable<Tables["job_states"]>): JobState {

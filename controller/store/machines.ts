@@ -2,8 +2,8 @@
 
 import { type Selectable, sql } from "kysely";
 import { Inventory, Trust } from "../../proto/gen/luksmith/v1/fleet.ts";
+import { listOf, oneOf } from "./json-list.ts";
 import type { Database, Tables } from "./schema.ts";
-import { inParts, valuesList } from "./values-list.ts";
 
 export type MachineState = "pending" | "active" | "revoked";
 export type Labels = Readonly<Record<string, string>>;
@@ -222,14 +222,16 @@ export async function takeBackStreams(
   controllerId: string,
   streams: readonly { readonly machineId: string; readonly stream: number }[],
 ): Promise<void> {
-  for (const part of inParts(streams, 2)) {
-    const list = valuesList(
-      ["text", "bigint"],
-      part.map(({ machineId, stream }) => [machineId, stream]),
-    );
-    await sql`update machines set controller_id = ${controllerId} from ${list} as v
-      where machines.id = v.column1 and machines.stream = v.column2 and controller_id is null`.execute(database);
-  }
+  const list = listOf(
+    database,
+    ["text", "bigint"],
+    streams.map(({ machineId, stream }) => [machineId, stream]),
+  );
+  // not by the index of controllers: SQLite would go through the list for each machine that has none
+  await sql`update machines set controller_id = ${controllerId} from ${list} as v
+    where machines.id = v.column1 and machines.stream = v.column2 and coalesce(controller_id, '') = ''`.execute(
+    database,
+  );
 }
 
 /** Of a controller that has just begun: whatever it had before has ended with it. */
@@ -250,19 +252,17 @@ export interface MachineNow extends MachineHead {
 
 /** Those among them that are still known. */
 export async function machinesNow(database: Database, ids: readonly string[]): Promise<Map<string, MachineNow>> {
-  const found = new Map<string, MachineNow>();
-  for (const part of inParts(ids, 1)) {
-    const rows = await database
-      .selectFrom("machines")
-      .select(["id", "name", "hostname", "state", "labels", "enrolled_ms", "stream", "instance", "address"])
-      .where("id", "in", part)
-      .execute();
-    for (const row of rows) {
+  const rows = await database
+    .selectFrom("machines")
+    .select(["id", "name", "hostname", "state", "labels", "enrolled_ms", "stream", "instance", "address"])
+    .where("id", "in", oneOf(database, ids))
+    .execute();
+  return new Map(
+    rows.map((row): [string, MachineNow] => {
       const { stream, instance, address } = row;
-      found.set(row.id, { ...headOf(row), stream, instance, address });
-    }
-  }
-  return found;
+      return [row.id, { ...headOf(row), stream, instance, address }];
+    }),
+  );
 }
 
 export interface Seen {
@@ -273,14 +273,13 @@ export interface Seen {
 
 /** Many at once. */
 export async function seeMachines(database: Database, seen: readonly Seen[]): Promise<void> {
-  for (const part of inParts(seen, 3)) {
-    const list = valuesList(
-      ["text", "bigint", "bigint"],
-      part.map(({ machineId, seenMs, clockSkewMs }) => [machineId, seenMs, clockSkewMs]),
-    );
-    await sql`update machines set last_seen_ms = v.column2, clock_skew_ms = v.column3
-      from ${list} as v where machines.id = v.column1`.execute(database);
-  }
+  const list = listOf(
+    database,
+    ["text", "bigint", "bigint"],
+    seen.map(({ machineId, seenMs, clockSkewMs }) => [machineId, seenMs, clockSkewMs]),
+  );
+  await sql`update machines set last_seen_ms = v.column2, clock_skew_ms = v.column3
+    from ${list} as v where machines.id = v.column1`.execute(database);
 }
 
 export async function setInventory(database: Database, machineId: string, inventory: Inventory): Promise<void> {
