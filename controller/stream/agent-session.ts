@@ -44,6 +44,7 @@ import { isOtherInterval, isSilent } from "./heartbeat.ts";
 import { encodeEvent, readRequest, type Said } from "./incoming.ts";
 import type { Journal, Recording } from "./journal.ts";
 import { Queries } from "./queries.ts";
+import type { Turns } from "./turns.ts";
 
 /** Who the agent is, as its certificate says, and where its connection comes from. */
 export interface AgentPeer {
@@ -57,6 +58,7 @@ export type GoodbyeReason = "revoked" | "replaced" | "confirmed" | "stopping" | 
 export interface SessionHost {
   readonly controllerId: string;
   readonly journal: Journal;
+  readonly turns: Turns;
   readonly clock: Clock;
   readonly log: Log;
   heartbeatMs(): number;
@@ -83,6 +85,8 @@ const replacedRetryMs = 60_000;
 const failedRetryMs = 10_000;
 /** A clock that is further off than that is no calendar's. */
 const mostSkewMs = 100 * 366 * 86_400_000;
+/** Messages that are smaller have no turns. */
+const fewBytes = 256;
 /** In events: a stream that begins is several rows, and news to other controllers. */
 const helloCost = 200;
 
@@ -270,9 +274,22 @@ export class AgentSession {
   async #take(bytes: Uint8Array): Promise<void> {
     // before anything is made of it: to find out that a message is nonsense costs as well
     await this.#pay(this.#allowance.takeBytes(bytes.length));
-    const said = readRequest(bytes, this.#host.clock.now());
+    const said = await this.#inTurn(bytes, async () => readRequest(bytes, this.#host.clock.now()));
     await this.#pay(this.#allowance.takeEvents(costOf(said)));
-    await this.#hear(said);
+    // nothing else may keep others from their turn for longer than the database takes
+    if (said.$case === "runEvents" || said.$case === "runReport") await this.#inTurn(bytes, () => this.#hear(said));
+    else await this.#hear(said);
+  }
+
+  /** A heartbeat does not wait for what others have to report. */
+  async #inTurn<T>({ length }: Uint8Array, work: () => Promise<T>): Promise<T> {
+    if (length < fewBytes) return work();
+    const turn = await this.#host.turns.take(length);
+    try {
+      return await work();
+    } finally {
+      turn.end();
+    }
   }
 
   async #pay(waitMs: number): Promise<void> {

@@ -23,6 +23,7 @@ import { FlowAllowance } from "./flow-allowance.ts";
 import { heartbeatEveryMs, retryAfterMs } from "./heartbeat.ts";
 import type { Journal } from "./journal.ts";
 import { LastSeen } from "./last-seen.ts";
+import { Turns } from "./turns.ts";
 
 const lookForSilenceMs = 1000;
 /** A notice can be lost. */
@@ -33,6 +34,8 @@ const gatherMs = 50;
 const reviewAtOnce = 100;
 /** What machines have left of their allowance is forgotten for those that came longest ago. */
 const mostAllowances = 20_000;
+/** Of messages, at a time: some thousand events, of which the database is given two thousand at once. */
+const dealtWithBytes = 512 * 1024;
 /** Of one machine: one that is, one that takes its place, and those that end. Each may have messages that wait. */
 const mostStreams = 8;
 
@@ -60,6 +63,7 @@ export interface SessionsOptions {
 export class Sessions implements SessionHost {
   readonly controllerId: string;
   readonly journal: Journal;
+  readonly turns = new Turns(dealtWithBytes);
   readonly clock: Clock;
   readonly log: Log;
   readonly #options: SessionsOptions;

@@ -1,6 +1,6 @@
 /**
  * One machine of a simulated fleet, as far as the controller can tell: a TLS connection of its own with a certificate of its own, the
- * stream, heartbeats, answers. What it leaves out is the work: a run of its does nothing and takes no time.
+ * stream, heartbeats, answers. What it leaves out is the work: a run of its does nothing for some seconds, and says so meanwhile.
  */
 
 import { type ClientDuplexStream, connectivityState } from "@grpc/grpc-js";
@@ -48,8 +48,17 @@ type RequestKind = NonNullable<ConnectRequest["kind"]>;
 const job = "home";
 const volume = "home";
 const backupHosts = 20;
-/** As the agent does it. */
-const eventsEach = 25;
+/** The shortest that a backup takes which has to reach its host, to open a volume and to look through a file system. */
+const runMs = 5000;
+/** What happened in so long an agent reports at once. */
+const reportEveryMs = 1000;
+
+interface SimulatedRun {
+  readonly cause: RunCause;
+  /** So far. */
+  readonly events: RunEvent[];
+  run: Run;
+}
 
 export class SimulatedAgent {
   readonly #identity: SimulatedIdentity;
@@ -68,7 +77,7 @@ export class SimulatedAgent {
   #schedulesRevision = "";
   #instance: string;
   /** Runs that the controller has not told to be stored yet, with how many events they have. */
-  readonly #unrecorded = new Map<string, { run: Run; cause: RunCause; events: RunEvent[] }>();
+  readonly #unrecorded = new Map<string, SimulatedRun>();
   readonly #done = new Set<string>();
 
   constructor(number: number, identity: SimulatedIdentity, fleet: FleetToJoin, observer: Observer) {
@@ -147,7 +156,7 @@ export class SimulatedAgent {
       case "recorded": {
         const { runId, ended, seq } = kind.value;
         const report = this.#unrecorded.get(runId);
-        if (report !== undefined && ended && seq >= report.events.length) {
+        if (report?.run.state === RunState.DONE && ended && seq >= report.events.length) {
           this.#unrecorded.delete(runId);
           this.#observer.recorded(this.#identity.name);
         }
@@ -189,20 +198,39 @@ export class SimulatedAgent {
         ...{ dryRun: false, totals: undefined, retry: undefined },
       };
       const cause = { dispatchId: id, schedule: "", occurrence: undefined };
-      const events = Array.from({ length: this.#fleet.eventsPerRun }, (_, index) => eventOf(index + 1));
-      const ended = { ...run, state: RunState.DONE, finishedAt: new Date(), totals: RunTotals.create({ files: 3012 }) };
-      this.#unrecorded.set(runId, { run: ended, cause, events });
+      const simulated = { run, cause, events: [] };
+      this.#unrecorded.set(runId, simulated);
       this.#send({ $case: "dispatchAnswer", value: { id, runId, error: undefined } });
-      this.#send({ $case: "runReport", value: { run, cause } });
-      this.#report({ run: ended, cause, events });
+      this.#report(simulated);
+      this.#goOn(simulated, runMs / reportEveryMs);
     }
   }
 
-  #report({ run, cause, events }: { run: Run; cause: RunCause; events: RunEvent[] }): void {
-    for (let from = 0; from < events.length; from += eventsEach) {
-      this.#send({ $case: "runEvents", value: { runId: run.id, events: events.slice(from, from + eventsEach) } });
-    }
-    this.#send({ $case: "runReport", value: { run, cause } });
+  /** @param reports that are still to come */
+  #goOn(simulated: SimulatedRun, reports: number): void {
+    setTimeout(() => {
+      if (this.#ended) return;
+      const before = simulated.events.length;
+      const more = Math.ceil((this.#fleet.eventsPerRun - before) / reports);
+      for (let seq = before + 1; seq <= before + more; seq += 1) simulated.events.push(eventOf(seq));
+      if (reports > 1) {
+        this.#report(simulated, before);
+        this.#goOn(simulated, reports - 1);
+        return;
+      }
+      const totals = RunTotals.create({ files: 3012 });
+      simulated.run = { ...simulated.run, state: RunState.DONE, finishedAt: new Date(), totals };
+      this.#report(simulated, before);
+    }, reportEveryMs);
+  }
+
+  /** @param after the events until there have been sent */
+  #report({ run, cause, events }: SimulatedRun, after = 0): void {
+    const news = events.slice(after);
+    const begun = { ...run, state: RunState.RUNNING, finishedAt: undefined };
+    if (after === 0) this.#send({ $case: "runReport", value: { run: begun, cause } });
+    if (news.length > 0) this.#send({ $case: "runEvents", value: { runId: run.id, events: news } });
+    if (run.state !== RunState.RUNNING) this.#send({ $case: "runReport", value: { run, cause } });
   }
 
   #lost(stream: Stream, why: string): void {
