@@ -44,6 +44,8 @@ function makeClient(credential: Credential, address: string): Client {
     return new Client(address, fleetCredentials({ authorities, own: { certificate, key } }), {
       ...fleetChannelOptions,
       "grpc.max_receive_message_length": messageBytesMax,
+      // by its 64 KiB a list of ten thousand would take a hundred round trips, each as long as the controller is busy
+      "grpc-node.flow_control_window": 4 * 2 ** 20,
       // who watches for hours is to see that the wire is dead
       "grpc.keepalive_time_ms": 20_000,
       "grpc.keepalive_timeout_ms": 10_000,

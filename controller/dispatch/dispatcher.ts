@@ -22,7 +22,7 @@ import type { Sessions } from "../stream/sessions.ts";
 /** A notice can be lost; and what is not begun in time has to be said so in time. */
 const lookEveryMs = 3000;
 /** In one transaction: what the first machines report must not come between the others and their orders. */
-const claimAtOnce = 5000;
+const claimAtOnce = 20_000;
 /** A machine writes a dispatch down before it answers. */
 const silentMs = 30_000;
 /** A machine that is away for longer has its order to cancel no more; the run is over by then, or has a deadline. */

@@ -6,7 +6,7 @@ import { LuksmithError } from "../../common/errors.ts";
 import type { Work } from "../../proto/gen/luksmith/v1/fleet.ts";
 import type { Selector } from "../selector/selector.ts";
 import { addDispatches, type StoredDispatch } from "../store/dispatches.ts";
-import { listMachines, type Machine } from "../store/machines.ts";
+import { listMachineOffers, type MachineOffer } from "../store/machines.ts";
 import type { Store } from "../store/store.ts";
 import { checkWork, type DispatchPlan, planDispatch } from "./plan-dispatch.ts";
 
@@ -19,12 +19,12 @@ export interface DispatchOrder {
   readonly dryRun: boolean;
   readonly by: string;
   /** Whom the operator may know of. */
-  readonly sees: (machine: Machine) => boolean;
+  readonly sees: (machine: MachineOffer) => boolean;
 }
 
 export interface RequestedDispatches {
   readonly batch: string;
-  readonly plan: DispatchPlan<Machine & { readonly name: string }>;
+  readonly plan: DispatchPlan<MachineOffer & { readonly name: string }>;
   /** Of each that is asked. Nowhere but here, in a dry run. */
   readonly dispatches: readonly StoredDispatch[];
 }
@@ -39,7 +39,7 @@ export async function requestDispatch(store: Store, clock: Clock, order: Dispatc
   if (order.expiresMs > longestWaitMs) {
     throw new LuksmithError("usage", "nothing waits for a machine for longer than 31 days", { hint: "--expires 7d" });
   }
-  const all = await listMachines(store.database);
+  const all = await listMachineOffers(store.database);
   const visible = all.filter(order.sees).map((machine) => ({ ...machine, name: machine.name ?? "" }));
   const plan = planDispatch(checked, order.selector, visible, order.everyMachine);
   const createdMs = clock.now().getTime();

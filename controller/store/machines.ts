@@ -96,6 +96,21 @@ export async function listMachineHeads(database: Database, controllerId?: string
   return rows.map(headOf);
 }
 
+/** What has to be known of a machine to ask it for something. */
+export interface MachineOffer extends MachineHead {
+  readonly inventory: Inventory;
+}
+
+/** By name; those without one come last. */
+export async function listMachineOffers(database: Database): Promise<MachineOffer[]> {
+  const rows = await database
+    .selectFrom("machines")
+    .select(["id", "name", "hostname", "state", "labels", "enrolled_ms", "inventory"])
+    .orderBy("id")
+    .execute();
+  return rows.map((row) => ({ ...headOf(row), inventory: Inventory.decode(row.inventory) })).sort(byName);
+}
+
 export interface MachineCounts {
   readonly machines: number;
   readonly connected: number;

@@ -17,8 +17,8 @@ import { recordRuns } from "../store/runs.ts";
 import type { Database } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 
-/** Long enough for others to join, and nothing beside a commit. */
-const lingerMs = 5;
+/** Long enough for others to join: a commit of some milliseconds holds up everything else on SQLite. Nobody waits for what is written here. */
+const lingerMs = 20;
 /** Of messages and events in one transaction: on SQLite whoever reads waits for its end, some ten milliseconds. */
 const mostWeight = 2000;
 /** Whoever watches looks by themselves as well. */

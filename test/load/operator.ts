@@ -26,6 +26,8 @@ export class Operator implements Disposable {
       ...fleetChannelOptions,
       // ten thousand machines with all that is known of them
       "grpc.max_receive_message_length": 256 * 2 ** 20,
+      // as luksmith fleet has it
+      "grpc-node.flow_control_window": 4 * 2 ** 20,
     });
   }
 
