@@ -12,6 +12,8 @@ import { waitUntil } from "../../common/wait-until.ts";
 const exec = promisify(execFile);
 const program = "dist/luksmith-controller.mjs";
 const startMs = 120_000;
+/** As deploy/systemd has it. */
+const unitEnvironment = { MALLOC_MMAP_THRESHOLD_: "65536" };
 
 export class ControllerProcess implements AsyncDisposable {
   readonly address: string;
@@ -65,6 +67,7 @@ export class ControllerProcess implements AsyncDisposable {
   async start(): Promise<void> {
     const child = spawn(process.execPath, [program, "serve", "--config", this.#config], {
       stdio: ["ignore", "inherit", "inherit"],
+      env: { ...process.env, ...unitEnvironment },
     });
     this.#child = child;
     const ready = await waitUntil(systemClock, startMs, async () => child.exitCode !== null || (await this.#isReady()));
@@ -78,10 +81,10 @@ export class ControllerProcess implements AsyncDisposable {
     );
   }
 
-  /** What a metric has now, summed over its labels. */
-  async metric(name: string): Promise<number> {
+  /** What a metric has now, summed over all its series with a label. @param label as `name="value"` */
+  async metric(name: string, label: string): Promise<number> {
     const text = await (await fetch(`http://${this.httpAddress}/metrics`)).text();
-    const lines = text.split("\n").filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    const lines = text.split("\n").filter((line) => line.startsWith(`${name}{`) && line.includes(label));
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
   }
 

@@ -10,6 +10,7 @@ import { ControllerProcess } from "./controller-process.ts";
 import { mintFleet } from "./mint.ts";
 import { Operator } from "./operator.ts";
 import { percentile, processorSeconds, residentBytes } from "./process-figures.ts";
+import { benchJobs } from "./simulated-agent.ts";
 import { Simulation } from "./simulation.ts";
 import { machineMs } from "./simulator.ts";
 
@@ -21,7 +22,10 @@ export interface FleetFigures {
   readonly bytesAlone: number;
   /** Until all were connected, the first time. */
   readonly connectMs: number;
-  /** Of a core, with nothing to do but heartbeats. */
+  /** Until all had three new schedules, counted from the request; and seconds of a core for it. */
+  readonly scheduledMs: number;
+  readonly scheduleSeconds: number;
+  /** Of a core, with nothing to do but heartbeats, and looking for what is overdue. */
   readonly idleShare: number;
   readonly heartbeatsPerSecond: number;
   /** "run now on all": until half of them, 99 of 100, and the last had it; counted from the request. */
@@ -34,7 +38,8 @@ export interface FleetFigures {
   /** After the controller was killed and started again: until all were back; and how many were told to be lost. */
   readonly backMs: number;
   readonly lost: number;
-  /** Seconds of a core for looking a whole day for what is overdue. */
+  /** For looking once through all jobs of all machines for what is overdue; and seconds of it in a whole day. */
+  readonly watchMs: number;
   readonly watchSecondsPerDay: number;
 }
 
@@ -46,7 +51,10 @@ export interface FleetBenchOptions {
   readonly say: (line: string) => void;
 }
 
-const job = "home";
+const [job] = benchJobs;
+const schedules = `schedules:
+${benchJobs.map((name, hour) => `  ${name}: { selector: all, verb: backup, job: ${name}, cron: "0 ${hour} * * *", timezone: UTC, splay: 4h, maxAge: 26h, maxConcurrent: { perBackupHost: 40 } }`).join("\n")}
+`;
 const connectsPerSecond = 250;
 const probeMs = 200;
 const dayMs = 86_400_000;
@@ -78,6 +86,14 @@ async function within(directory: string, options: FleetBenchOptions): Promise<Fl
   await simulation.until("all to connect", () => simulation.sum("connected") === machines);
   const connectMs = simulation.latest("lastConnectedAt") - beganMs;
   using operator = new Operator(controller.operatorFile, controller.address);
+
+  say("three schedules for all");
+  await simulation.reset();
+  const schedulesBegan = { ms: machineMs(), cpu: processorSeconds(controller.pid) };
+  await operator.apply(schedules);
+  await simulation.until("all to have them", () => simulation.sum("scheduled") >= machines);
+  const scheduledMs = simulation.latest("lastScheduledAt") - schedulesBegan.ms;
+  const scheduleSeconds = processorSeconds(controller.pid) - schedulesBegan.cpu;
 
   say(`at rest for ${idleMs / 1000} s`);
   await systemClock.sleep(idleMs / 2);
@@ -120,10 +136,10 @@ async function within(directory: string, options: FleetBenchOptions): Promise<Fl
 
   say("looking for what is overdue");
   const watches = await until(async () => {
-    const count = await controller.metric("luksmith_task_duration_seconds_count");
+    const count = await controller.metric("luksmith_task_duration_seconds_count", watchLabel);
     return count > 1 ? count : undefined;
   });
-  const watchSeconds = (await controller.metric("luksmith_task_duration_seconds_sum")) / watches;
+  const watchSeconds = (await controller.metric("luksmith_task_duration_seconds_sum", watchLabel)) / watches;
   return {
     machines,
     store: database === undefined ? "SQLite" : "PostgreSQL",
@@ -131,10 +147,12 @@ async function within(directory: string, options: FleetBenchOptions): Promise<Fl
     askedMs: { half: percentile(asked, 0.5), p99: percentile(asked, 0.99), last: Math.max(...asked) },
     eventsPerSecond: (machines * eventsPerRun) / (storedMs / 1000),
     readMs: { half: percentile(reads, 0.5), p99: percentile(reads, 0.99) },
+    ...{ scheduledMs, scheduleSeconds, watchMs: watchSeconds * 1000 },
     watchSecondsPerDay: watchSeconds * (dayMs / watchEveryMs),
   };
 }
 
+const watchLabel = 'task="alerts"';
 /** As controller/alerts does it. */
 const watchEveryMs = 30_000;
 

@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { fleetChannelOptions, fleetCredentials } from "../../common/fleet/channel.ts";
 import { operatorFileSchema } from "../../common/fleet/operator-file.ts";
 import {
+  type ApplySchedulesResponse,
   ControllerServiceClient,
   type DispatchRequest,
   type DispatchResponse,
@@ -38,6 +39,12 @@ export class Operator implements Disposable {
 
   dispatch = (request: DispatchRequest): Promise<DispatchResponse> =>
     call((done) => this.#client.dispatch(request, done));
+
+  /** @param text YAML */
+  apply = (text: string): Promise<ApplySchedulesResponse> =>
+    call((done) =>
+      this.#client.applySchedules({ text, fileName: "bench", dryRun: false, prune: false, everyMachine: true }, done),
+    );
 
   runs = (request: ListFleetRunsRequest): Promise<ListFleetRunsResponse> =>
     call((done) => this.#client.listFleetRuns(request, done));

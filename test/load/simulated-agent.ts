@@ -40,12 +40,16 @@ export interface Observer {
   recorded(name: string): void;
   /** It has told the controller that it lives. */
   beat(): void;
+  /** It has been given its schedules. */
+  scheduled(): void;
 }
 
 type Stream = ClientDuplexStream<ConnectRequest, ConnectResponse>;
 type RequestKind = NonNullable<ConnectRequest["kind"]>;
 
-const job = "home";
+/** One schedule each, and the first is what is asked for "now". */
+export const benchJobs = ["home", "etc", "srv"] as const;
+const [job] = benchJobs;
 const volume = "home";
 const backupHosts = 20;
 /** The shortest that a backup takes which has to reach its host, to open a volume and to look through a file system. */
@@ -110,7 +114,7 @@ export class SimulatedAgent {
         instance: this.#instance,
         time: new Date(),
         inventory: {
-          jobs: [{ name: job, volume, lastGood: undefined }],
+          jobs: benchJobs.map((name) => ({ name, volume, lastGood: undefined })),
           volumes: [{ name: volume, backupHost: `vault${this.#number % backupHosts}:22` }],
           refused: [],
           allowed: ["status", "log", "backup", "verify", "cancel"],
@@ -148,6 +152,7 @@ export class SimulatedAgent {
         return;
       case "schedules":
         this.#schedulesRevision = kind.value.revision;
+        this.#observer.scheduled();
         return;
       case "dispatch":
         this.#observer.asked(this.#identity.name);

@@ -18,9 +18,11 @@ const nothingYet: SimulatorReport = {
     asked: 0,
     recorded: 0,
     beats: 0,
+    scheduled: 0,
     lastConnectedAt: 0,
     lastAskedAt: 0,
     lastRecordedAt: 0,
+    lastScheduledAt: 0,
   },
   askedAt: [],
   reasons: {},
@@ -56,11 +58,11 @@ export class Simulation implements AsyncDisposable {
     return this.#machines;
   }
 
-  sum(what: "connected" | "disconnects" | "asked" | "recorded" | "beats"): number {
+  sum(what: "connected" | "disconnects" | "asked" | "recorded" | "beats" | "scheduled"): number {
     return this.#processes.reduce((sum, { report }) => sum + report[what], 0);
   }
 
-  latest(what: "lastConnectedAt" | "lastAskedAt" | "lastRecordedAt"): number {
+  latest(what: "lastConnectedAt" | "lastAskedAt" | "lastRecordedAt" | "lastScheduledAt"): number {
     return Math.max(...this.#processes.map(({ report }) => report[what]));
   }
 
@@ -77,7 +79,7 @@ export class Simulation implements AsyncDisposable {
     for (const { child } of this.#processes) child.send({ kind: "reset" });
     await this.until(
       "the counts to be nothing",
-      () => this.sum("asked") + this.sum("recorded") + this.sum("disconnects") === 0,
+      () => this.sum("asked") + this.sum("recorded") + this.sum("disconnects") + this.sum("scheduled") === 0,
     );
   }
 

@@ -20,10 +20,13 @@ export interface SimulatorReport {
   readonly asked: number;
   readonly recorded: number;
   readonly beats: number;
+  /** Schedules that came, of one machine or of several. */
+  readonly scheduled: number;
   /** Milliseconds of the machine's clock that never jumps, when the last of each was. */
   readonly lastConnectedAt: number;
   readonly lastAskedAt: number;
   readonly lastRecordedAt: number;
+  readonly lastScheduledAt: number;
   /** When each request came since the last `reset`. */
   readonly askedAt: readonly number[];
   readonly reasons: Readonly<Record<string, number>>;
@@ -38,8 +41,8 @@ export function machineMs(): number {
 
 function main(): void {
   const state = {
-    ...{ connected: 0, disconnects: 0, asked: 0, recorded: 0, beats: 0 },
-    ...{ lastConnectedAt: 0, lastAskedAt: 0, lastRecordedAt: 0 },
+    ...{ connected: 0, disconnects: 0, asked: 0, recorded: 0, beats: 0, scheduled: 0 },
+    ...{ lastConnectedAt: 0, lastAskedAt: 0, lastRecordedAt: 0, lastScheduledAt: 0 },
     askedAt: [] as number[],
     reasons: {} as Record<string, number>,
   };
@@ -65,6 +68,10 @@ function main(): void {
     beat() {
       state.beats += 1;
     },
+    scheduled() {
+      state.scheduled += 1;
+      state.lastScheduledAt = machineMs();
+    },
   };
   const join = ({ identities, from, to, fleet, perSecond }: SimulatorOrder) => {
     const lines = readFileSync(identities, "utf8").split("\n").slice(from, to);
@@ -82,6 +89,7 @@ function main(): void {
       state.disconnects = 0;
       state.asked = 0;
       state.recorded = 0;
+      state.scheduled = 0;
       state.askedAt = [];
       state.reasons = {};
     }
