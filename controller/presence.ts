@@ -46,12 +46,18 @@ export class Presence {
     while (!signal.aborted) {
       await this.#clock.sleep(tellEveryMs, signal).catch(() => undefined);
       if (signal.aborted) return;
-      const nowMs = this.#clock.now().getTime();
       try {
-        if (!(await seeController(this.#store.database, this.#id, nowMs))) await this.#comeBack(row, nowMs);
+        // however quiet the fleet is, by this is it noticed that nothing can be written
+        const isKnown = await this.#store.patiently(
+          () => seeController(this.#store.database, this.#id, this.#clock.now().getTime()),
+          signal,
+        );
+        const nowMs = this.#clock.now().getTime();
+        if (!isKnown) await this.#comeBack(row, nowMs);
         const gone = await forgetControllers(this.#store.database, nowMs - forgottenAfterMs);
         if (gone.length > 0) this.#log.warn({ controllers: gone }, "controllers have not been heard of for minutes");
       } catch (error) {
+        if (signal.aborted) return;
         this.#log.warn({ err: error }, "could not tell the other controllers that this one lives");
       }
     }

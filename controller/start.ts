@@ -38,6 +38,7 @@ import { addAudit } from "./store/audit.ts";
 import { certificateStanding } from "./store/certificates.ts";
 import { firstAddresses } from "./store/first-settings.ts";
 import { Store } from "./store/store.ts";
+import { mayPass } from "./store/store-error.ts";
 import { Fleet } from "./stream/fleet.ts";
 import { connectHandler, fleetServiceDefinition } from "./stream/fleet-service.ts";
 import { relayService } from "./stream/relay.ts";
@@ -45,9 +46,18 @@ import { FleetView } from "./view/fleet-view.ts";
 
 /** @throws {LuksmithError} "config" when no fleet has begun here; what a part throws that cannot begin */
 export async function startController(up: Up, config: ControllerConfig, log: Log): Promise<void> {
-  const clock = systemClock;
-  const store = await Store.open(config.database, clock, log);
+  const store = await Store.open(config.database, systemClock, log);
   up.own("close the database", () => store.close());
+  try {
+    await startOn(store, up, config, log);
+  } catch (error) {
+    // a database that is away, or full, since a moment ago
+    throw mayPass(error) ? store.error(error) : error;
+  }
+}
+
+async function startOn(store: Store, up: Up, config: ControllerConfig, log: Log): Promise<void> {
+  const clock = systemClock;
   const id = await controllerId(config.stateDir);
   const authorities = new Authorities(store, await readSecret(config.stateDir), clock, {
     machine: config.certificates.machinesMs,

@@ -134,7 +134,7 @@ export class FleetMetrics {
     const { up, ...others } = this.#gauges;
     try {
       await this.#read();
-      up.set(1);
+      up.set(this.#store.fault === undefined ? 1 : 0);
       this.#freshUntilMs = nowMs + freshMs;
     } catch (error) {
       this.#log.warn({ err: error }, "the store cannot be read for metrics");
@@ -178,7 +178,7 @@ function makeGauges(registers: Registry[]) {
     new Gauge({ name: `luksmith_${name}`, help, labelNames, registers });
   return {
     build: gauge("build_info", "Which luksmith this is; always 1", "version"),
-    up: gauge("store_up", "Whether the database answered just now"),
+    up: gauge("store_up", "Whether the database answers, and takes what is to be stored"),
     machines: gauge("machines", "Machines of the fleet", "state"),
     connected: gauge("machines_connected", "Machines that are connected to any controller"),
     dispatches: gauge("dispatches", "What operators asked for and has not ended", "state"),

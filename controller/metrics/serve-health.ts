@@ -12,7 +12,8 @@ import type { FleetMetrics } from "./fleet-metrics.ts";
 const answerMs = 3000;
 
 /**
- * /healthz: the process answers. /readyz: machines and operators can be served: the database answers, the listener listens.
+ * /healthz: the process answers. /readyz: machines and operators can be served: the database answers and takes what is to be stored, the
+ * listener listens.
  * @param isListening whether machines can connect now
  * @throws {LuksmithError} "config" when it cannot listen there
  */
@@ -30,8 +31,10 @@ export function serveHealth(
       "/metrics": async () => ({ status: 200, ...(await metrics.text()) }),
       "/healthz": async () => plain(200, "ok\n"),
       "/readyz": async () => {
+        const isThere = await answers(store, clock);
         const faults = [
-          ...((await answers(store, clock)) ? [] : ["the database does not answer"]),
+          ...(isThere ? [] : ["the database does not answer"]),
+          ...(isThere && store.fault !== undefined ? [store.fault.message] : []),
           ...(isListening() ? [] : ["machines cannot connect"]),
         ];
         return faults.length === 0 ? plain(200, "ok\n") : plain(503, `${faults.join("\n")}\n`);

@@ -13,6 +13,7 @@ import { addAudit } from "../store/audit.ts";
 import { getOperator, type OperatorRow, seeOperator } from "../store/operators.ts";
 import type { Database } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
+import { mayPass } from "../store/store-error.ts";
 import { type Action, decide, type Rightholder, rights } from "./rights.ts";
 
 /** What a scope looks at. */
@@ -128,7 +129,12 @@ export class Operators {
   async #see({ name, lastSeenMs }: OperatorRow): Promise<void> {
     const nowMs = this.#clock.now().getTime();
     if (lastSeenMs !== undefined && Math.abs(nowMs - lastSeenMs) < seenEveryMs) return;
-    await seeOperator(this.#store.database, name, nowMs);
+    try {
+      await seeOperator(this.#store.database, name, nowMs);
+    } catch (error) {
+      // who only looks is to be able to while the disk is full
+      if (!mayPass(error)) throw error;
+    }
   }
 }
 

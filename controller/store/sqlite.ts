@@ -2,7 +2,7 @@
 
 import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { type Dialect, SqliteAdapter, SqliteDialect } from "kysely";
+import { type Dialect, SqliteAdapter, SqliteDialect, type SqliteDialectConfig, SqliteDriver } from "kysely";
 import { hasErrno } from "../../common/errors.ts";
 
 /** Of what kysely asks, a few dozen texts come again and again; those with lists in them differ by length. */
@@ -27,21 +27,54 @@ export function sqliteDialect(path: string): Dialect {
     throw error;
   }
   const statements = new Statements(database);
-  return new WholeMigrationsDialect({
+  return new OurDialect({
     database: { prepare: (sql) => statements.get(sql), close: () => database.close() },
+    isInTransaction: () => database.isTransaction,
   });
+}
+
+interface OurConfig extends SqliteDialectConfig {
+  readonly isInTransaction: () => boolean;
+}
+
+class OurDialect extends SqliteDialect {
+  readonly #config: OurConfig;
+
+  constructor(config: OurConfig) {
+    super(config);
+    this.#config = config;
+  }
+
+  override createAdapter(): SqliteAdapter {
+    return new WholeMigrationsAdapter();
+  }
+
+  override createDriver(): SqliteDriver {
+    return new OurDriver(this.#config);
+  }
+}
+
+/**
+ * A disk that is full, or fails, may have SQLite take the transaction back by itself (lang_transaction.html, 3.1). To take it back once
+ * more is an error, which would stand in the place of the one that matters.
+ */
+class OurDriver extends SqliteDriver {
+  readonly #isInTransaction: () => boolean;
+
+  constructor(config: OurConfig) {
+    super(config);
+    this.#isInTransaction = config.isInTransaction;
+  }
+
+  override async rollbackTransaction(...connection: Parameters<SqliteDriver["rollbackTransaction"]>): Promise<void> {
+    if (this.#isInTransaction()) await super.rollbackTransaction(...connection);
+  }
 }
 
 /**
  * A migration that is interrupted leaves nothing: SQLite takes back what was created in a transaction (lang_transaction.html), which kysely
  * does not count on, for the sake of a pragma that we do not use in one.
  */
-class WholeMigrationsDialect extends SqliteDialect {
-  override createAdapter(): SqliteAdapter {
-    return new WholeMigrationsAdapter();
-  }
-}
-
 class WholeMigrationsAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
     return true;

@@ -25,6 +25,8 @@ export class Store {
   readonly place: string;
   readonly #clock: Clock;
   readonly #log: Log;
+  /** Those who wait for it, and for what it failed them last. */
+  readonly #waiting = new Map<symbol, LuksmithError>();
 
   private constructor(
     what: { kind: StoreKind; database: Database; notices: Notices; place: string },
@@ -99,16 +101,29 @@ export class Store {
    * @throws what does not pass by itself; the signal's reason
    */
   async patiently<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    for (let waitMs = shortestWaitMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
-      try {
-        return await work();
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!mayPass(error)) throw error;
-        this.#log.warn({ err: error, waitMs }, "the database is away, or full: waiting for it");
-        await this.#clock.sleep(waitMs, signal);
+    const me = Symbol();
+    try {
+      for (let waitMs = shortestWaitMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
+        try {
+          return await work();
+        } catch (error) {
+          signal.throwIfAborted();
+          if (!mayPass(error)) throw error;
+          const fault = this.error(error);
+          this.#waiting.set(me, fault);
+          this.#log.warn({ err: error, hint: fault.hint, waitMs }, `${fault.message}: waiting for it`);
+          await this.#clock.sleep(waitMs, signal);
+        }
       }
+    } finally {
+      this.#waiting.delete(me);
     }
+  }
+
+  /** Why something that must not be lost is not stored yet; undefined: nothing waits. */
+  get fault(): LuksmithError | undefined {
+    const [fault] = this.#waiting.values();
+    return fault;
   }
 
   /** For whoever asked. */

@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
@@ -68,6 +69,25 @@ describe("luksmith-controller serve", { timeout: 300_000 }, () => {
       const { exitCode, said } = await start("serve", ...ports).ended;
       assert.equal(exitCode, configExitCode, said);
       assert.match(said, /cannot listen on 127\.0\.0\.1:/);
+    }
+  });
+
+  it("leaves a database alone that a newer program has made, and says so", async () => {
+    await init();
+    const file = join(directory, "controller.db");
+    const database = new DatabaseSync(file);
+    database.exec("insert into kysely_migration (name, timestamp) values ('9999-later', '2030')");
+    database.close();
+    const before = await readFile(file);
+    for (const args of [
+      ["serve", "--listen", await free(), "--http", await free()],
+      ["init", "--address", "127.0.0.1:7443"],
+    ]) {
+      const { exitCode, said } = await start(...args).ended;
+      assert.equal(exitCode, configExitCode, said);
+      assert.match(said, /was written by a newer luksmith \(9999-later; this one knows /);
+      assert.match(said, /install the newer luksmith-controller again/);
+      assert.ok(before.equals(await readFile(file)));
     }
   });
 

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { systemClock } from "../../../common/clock.ts";
 import { waitUntil } from "../../../common/wait-until.ts";
+import { CliProcess, type Ended } from "../cli/cli-process.ts";
 
 /** Far more than anything here takes. */
 const patienceMs = 120_000;
@@ -47,6 +48,11 @@ export class Program {
     this.child.kill(signal);
     await exited;
   }
+}
+
+/** One that ends by itself. */
+export async function runProgram(file: string, args: readonly string[]): Promise<Ended> {
+  return new CliProcess(process.execPath, [new URL(`../../../${file}`, import.meta.url).pathname, ...args], {}).ended;
 }
 
 export async function until(isSo: () => Promise<boolean> | boolean, what: () => string): Promise<void> {

@@ -18,7 +18,7 @@ import {
 } from "../../../proto/gen/luksmith/v1/controller.ts";
 import { type CliProcess, type Ended, jsonLines, runCli, startCli } from "../cli/cli-process.ts";
 import { FleetMachine } from "./fleet-machine.ts";
-import { freePort, Program, until } from "./program.ts";
+import { freePort, Program, runProgram, until } from "./program.ts";
 
 const exec = promisify(execFile);
 const controllerMain = new URL("../../../controller/main.ts", import.meta.url).pathname;
@@ -27,10 +27,13 @@ const controllerMain = new URL("../../../controller/main.ts", import.meta.url).p
 export class ControllerPlace {
   readonly address: string;
   readonly #configFile: string;
+  /** Metrics and health. */
+  readonly #http: string;
   #program: Program | undefined;
 
-  constructor(address: string, configFile: string) {
+  constructor(address: string, http: string, configFile: string) {
     this.address = address;
+    this.#http = http;
     this.#configFile = configFile;
   }
 
@@ -40,6 +43,18 @@ export class ControllerPlace {
 
   async end(signal: NodeJS.Signals): Promise<void> {
     await this.#program?.end(signal);
+  }
+
+  /** One that is not to become ready. */
+  async startInVain(): Promise<Ended> {
+    return runProgram("controller/main.ts", ["serve", "--config", this.#configFile]);
+  }
+
+  /** Of /readyz: nothing is wrong, or what. */
+  async unready(): Promise<string> {
+    const response = await fetch(`http://${this.#http}/readyz`);
+    const text = await response.text();
+    return response.status === 200 ? "" : text;
   }
 
   get isAlive(): boolean {
@@ -75,7 +90,7 @@ export class WholeFleet implements AsyncDisposable {
     this.controllers = controllers;
   }
 
-  /** @param database of several controllers; left out: one controller, and SQLite */
+  /** @param database an address of PostgreSQL, or the path of an SQLite file; left out: an SQLite file beside the secret */
   static async begin(controllers = 1, database?: string): Promise<WholeFleet> {
     const directory = await mkdtemp(join(tmpdir(), "luksmith-whole-"));
     const places: ControllerPlace[] = [];
@@ -84,13 +99,14 @@ export class WholeFleet implements AsyncDisposable {
       const stateDir = join(directory, `controller${number}`);
       await mkdir(stateDir, { mode: 0o700 });
       const configFile = join(stateDir, "controller.yaml");
+      const http = `127.0.0.1:${await freePort()}`;
       const config = {
-        ...{ listen: address, http: `127.0.0.1:${await freePort()}`, address, stateDir },
+        ...{ listen: address, http, address, stateDir },
         ...(database === undefined ? {} : { database }),
       };
       // JSON is YAML
       await writeFile(configFile, JSON.stringify(config), { mode: 0o600 });
-      places.push(new ControllerPlace(address, configFile));
+      places.push(new ControllerPlace(address, http, configFile));
     }
     const fleet = new WholeFleet(directory, places);
     try {
@@ -213,7 +229,7 @@ export class WholeFleet implements AsyncDisposable {
   }
 
   async runs(selector: string): Promise<readonly FleetRun[]> {
-    const request = { selector, job: "", schedule: "", states: [], limit: 100, since: undefined };
+    const request = { selector, job: "", schedule: "", states: [], limit: 500, since: undefined };
     const answer = await this.#ask<{ runs: FleetRun[] }>((client, done) => client.listFleetRuns(request, done));
     return answer?.runs ?? [];
   }

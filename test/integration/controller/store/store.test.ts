@@ -2,14 +2,37 @@
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { sql } from "kysely";
+import { Kysely, sql } from "kysely";
 import { pino } from "pino";
 import { systemClock } from "../../../../common/clock.ts";
+import { postgresConnections } from "../../../../controller/store/postgres.ts";
+import type { Database, Tables } from "../../../../controller/store/schema.ts";
+import { sqliteDialect } from "../../../../controller/store/sqlite.ts";
 import { Store } from "../../../../controller/store/store.ts";
 import { isTaken } from "../../../../controller/store/store-error.ts";
 import { eachStore } from "../harness/each-store.ts";
+import { until } from "../harness/test-agent.ts";
 
 const log = pino({ level: "silent" });
+
+/** As any program finds it there, ours or not. */
+function bare(place: string): Database {
+  const dialect = place.startsWith("postgres:")
+    ? postgresConnections(place, () => undefined).dialect
+    : sqliteDialect(place);
+  return new Kysely<Tables>({ dialect });
+}
+
+/** Its tables, and what it knows of itself. */
+async function contentsOf(database: Database): Promise<unknown> {
+  const tables = await database.introspection.getTables({ withInternalKyselyTables: true });
+  const [migrations, locks, settings] = await Promise.all(
+    ["kysely_migration", "kysely_migration_lock", "settings"].map((table) =>
+      sql`select * from ${sql.table(table)}`.execute(database),
+    ),
+  );
+  return JSON.stringify([tables, migrations?.rows, locks?.rows, settings?.rows]);
+}
 
 eachStore("the store", (scene) => {
   it("has the tables of this program's schema, and keeps what is in them", async () => {
@@ -52,6 +75,36 @@ eachStore("the store", (scene) => {
     assert.deepEqual(await store.database.selectFrom("settings").selectAll().execute(), []);
   });
 
+  if (scene.kind === "sqlite") {
+    it("waits while there is no room for what must not be lost, says what for, and stores it once", async () => {
+      const store = await scene.open();
+      const { database } = store;
+      const limit = (pages: number) => sql`pragma max_page_count = ${sql.lit(pages)}`.execute(database);
+      // no less than there is
+      await limit(1);
+      const text = "x".repeat(2 ** 20);
+      const writing = store.patiently(
+        () =>
+          store.transaction(async (transaction) => {
+            for (const name of ["a", "b"]) {
+              await transaction.insertInto("settings").values({ name, value: text }).execute();
+            }
+          }),
+        new AbortController().signal,
+      );
+      await until(
+        () => store.fault?.code === "full",
+        () => `it waits for ${store.fault}`,
+      );
+      assert.match(store.fault?.message ?? "", /no room left/);
+      assert.deepEqual(await database.selectFrom("settings").selectAll().execute(), []);
+      await limit(2 ** 20);
+      await writing;
+      assert.equal(store.fault, undefined);
+      assert.equal((await database.selectFrom("settings").selectAll().execute()).length, 2);
+    });
+  }
+
   it("tells that a key is taken already", async () => {
     const { database } = await scene.open();
     const insert = () => database.insertInto("settings").values({ name: "a", value: "1" }).execute();
@@ -63,11 +116,17 @@ eachStore("the store", (scene) => {
     const place = await scene.place();
     const store = await Store.open(place, systemClock, log);
     await sql`insert into kysely_migration (name, timestamp) values ('9999-later', '2030')`.execute(store.database);
+    const before = await contentsOf(store.database);
     await store.close();
     await assert.rejects(Store.open(place, systemClock, log), {
       code: "config",
       message: /newer luksmith \(9999-later;/,
+      hint: /install the newer luksmith-controller/,
     });
+    // and as it was: the newer program goes on with it
+    const there = bare(place);
+    assert.equal(await contentsOf(there), before);
+    await there.destroy();
   });
 
   it("is made once, whoever comes first", async () => {
