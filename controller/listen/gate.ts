@@ -14,6 +14,9 @@ import { refusalError } from "./refusal.ts";
 
 /** What the fleet makes of an identity and a certificate, apart from what stands in the certificate itself. */
 export type Standing = "good" | "revoked" | "unknown";
+/** A person waits for it; a thousand machines that come at once have it busy for less. */
+const standingMs = 10_000;
+
 /** Asks the database. */
 export type AskStanding = (identity: FleetIdentity, serial: string) => Promise<Standing>;
 
@@ -58,22 +61,34 @@ async function admit(text: string, path: string, standing: AskStanding, clock: C
   if (peer.kind !== audience) throw notForThem(peer, audience);
   if (!isKnown(peer)) return;
   if (clock.now().getTime() >= peer.expiresMs) throw refusalError("expired");
-  const found = await ask(standing, peer, peer.serial, (error) => log.debug({ err: error }, "a peer is not checked"));
+  const found = await ask(standing, peer, peer.serial, clock, (error) =>
+    log.debug({ err: error }, "a peer is not checked"),
+  );
   if (found !== "good") throw refusalError(found);
 }
 
-/** As the database has it; "unchecked" when it cannot be asked, which `onError` hears of: nobody goes on because of that. */
+/**
+ * As the database has it; "unchecked" when it cannot be asked, or does not answer in time, which `onError` hears of: nobody goes on
+ * because of that, and nobody waits for a database that hangs.
+ */
 export async function ask(
   standing: AskStanding,
   { kind, name }: FleetIdentity,
   serial: string,
+  clock: Clock,
   onError: (error: unknown) => void,
 ): Promise<Standing | "unchecked"> {
+  const answered = new AbortController();
+  const late = clock.sleep(standingMs, answered.signal).then(() => {
+    throw new LuksmithError("stalled", "the database does not answer");
+  });
   try {
-    return await standing({ kind, name }, serial);
+    return await Promise.race([standing({ kind, name }, serial), late]);
   } catch (error) {
     onError(error);
     return "unchecked";
+  } finally {
+    answered.abort();
   }
 }
 

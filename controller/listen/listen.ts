@@ -134,7 +134,7 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     const verdict = judge(certificate, socket.authorized, authorities, clock.now());
     if ("shown" in verdict) {
       const { identity, serial, expiresMs } = verdict.shown;
-      const found = await ask(standing, identity, serial, (error) =>
+      const found = await ask(standing, identity, serial, clock, (error) =>
         warn({ err: error }, "a certificate is not checked"),
       );
       if (found === "good") return { ...identity, serial, expiresMs, address };

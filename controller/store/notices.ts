@@ -59,6 +59,9 @@ const channel = "luksmith";
 /** Payloads are shorter than 8000 bytes (PostgreSQL's manual, NOTIFY); ids are far below. */
 const separator = " ";
 const againMs = 1000;
+/** A connection over which nothing is asked may have been dead for long: now and then it is to answer. */
+const askEveryMs = 20_000;
+const answerMs = 15_000;
 
 export class PostgresNotices implements Notices {
   readonly #listeners = new Listeners();
@@ -101,30 +104,49 @@ export class PostgresNotices implements Notices {
   }
 
   async #listen(): Promise<void> {
-    while (!this.#closing.signal.aborted) {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
       const client = this.#client();
-      const lost = Promise.withResolvers<void>();
-      const end = () => lost.resolve();
-      client.on("error", end);
-      client.on("end", end);
+      const lost = new AbortController();
+      // without a word: a server that hangs would not hear it
+      const end = () => client.connection.stream.destroy();
+      client.on("error", () => lost.abort());
+      client.on("end", () => lost.abort());
       client.on("notification", ({ payload = "" }) => {
         const [topic = "", id] = payload.split(separator);
         this.#listeners.hear(topic as Topic, id);
       });
-      this.#closing.signal.addEventListener("abort", end, { once: true });
+      signal.addEventListener("abort", end, { once: true });
       try {
         await client.connect();
-        await client.query(`listen ${channel}`);
+        await this.#answer(client, `listen ${channel}`);
         // what was told while nobody listened
         this.#listeners.hearAll();
-        await lost.promise;
+        while (!lost.signal.aborted) {
+          await this.#clock.sleep(askEveryMs, lost.signal).catch(() => undefined);
+          if (!lost.signal.aborted) await this.#answer(client, "select 1");
+        }
       } catch (error) {
         this.#log.debug({ err: error }, "could not listen for notices");
       } finally {
-        this.#closing.signal.removeEventListener("abort", end);
-        await client.end().catch(() => undefined);
+        signal.removeEventListener("abort", end);
+        end();
       }
-      await this.#clock.sleep(againMs, this.#closing.signal).catch(() => undefined);
+      await this.#clock.sleep(againMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** @throws {Error} also when no answer comes */
+  async #answer(client: pg.Client, query: string): Promise<void> {
+    const answered = new AbortController();
+    this.#clock.sleep(answerMs, answered.signal).then(
+      () => client.connection.stream.destroy(),
+      () => undefined,
+    );
+    try {
+      await client.query(query);
+    } finally {
+      answered.abort();
     }
   }
 }

@@ -2,13 +2,18 @@
 
 import { type Dialect, PostgresDialect } from "kysely";
 import pg from "pg";
+import { AnsweringPool } from "./answering-pool.ts";
 
 /** Queries are short; more connections would only wait for one another's locks. */
 const mostConnections = 10;
 /** A server that does not answer is away: whoever asked tries again. */
 const connectMs = 5000;
 /** The longest, a removal of old events in one go, takes a second; one that waits for longer waits for somebody who hangs. */
-const statementMs = 60_000;
+const statementMs = 10_000;
+/** Later than the server itself would end it: then there is no server any more, or no way to it, and nobody says so. */
+const answerMs = 15_000;
+/** A peer that vanished is noticed also where nothing is asked: by whoever listens for notices. */
+const quietMs = 10_000;
 
 /** bigint: what is stored in one are milliseconds and counts, far below 2^53. Source: pg_type.dat, int8 */
 const bigintOid = 20;
@@ -26,6 +31,7 @@ export function postgresConnections(url: string, onError: (error: Error) => void
     application_name: "luksmith-controller",
     connectionTimeoutMillis: connectMs,
     keepAlive: true,
+    keepAliveInitialDelayMillis: quietMs,
     types: { getTypeParser: parserOf },
   };
   const pool = new pg.Pool({
@@ -38,7 +44,10 @@ export function postgresConnections(url: string, onError: (error: Error) => void
   pool.on("error", onError);
   // nor may one that is lost while somebody uses it: whoever does has its query fail, and the pool does not listen meanwhile
   pool.on("connect", (client) => client.on("error", () => undefined));
-  return { dialect: new PostgresDialect({ pool }), client: () => new pg.Client(options) };
+  return {
+    dialect: new PostgresDialect({ pool: new AnsweringPool(pool, answerMs) }),
+    client: () => new pg.Client(options),
+  };
 }
 
 const parserOf: typeof pg.types.getTypeParser = (oid: number, format?: "text" | "binary") =>

@@ -16,6 +16,9 @@ const postgres = {
   deadlock: "40P01",
   lockNotAvailable: "55P03",
   readOnly: "25006",
+  /** A statement that took too long, and a transaction that we left alone for too long: somebody hangs. */
+  queryCanceled: "57014",
+  idleInTransaction: "25P03",
   uniqueViolation: "23505",
 } as const;
 
@@ -45,7 +48,7 @@ export function mayPass(thrown: unknown): boolean {
     [postgres.connectionClass, postgres.resourcesClass, postgres.interventionClass].some((start) =>
       state.startsWith(start),
     ) ||
-    state === postgres.readOnly ||
+    [postgres.readOnly, postgres.queryCanceled, postgres.idleInTransaction].some((one) => state === one) ||
     mayBeRepeated(thrown)
   );
 }

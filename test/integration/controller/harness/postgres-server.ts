@@ -5,12 +5,13 @@
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chown, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import { systemClock } from "../../../../common/clock.ts";
+import { hasErrno } from "../../../../common/errors.ts";
 import { waitUntil } from "../../../../common/wait-until.ts";
 
 const exec = promisify(execFile);
@@ -95,11 +96,43 @@ export class PostgresServer implements AsyncDisposable {
     }
   }
 
+  /** It says nothing any more, and closes nothing: all of its processes are stopped. */
+  async freeze(): Promise<void> {
+    await this.#signal("SIGSTOP");
+  }
+
+  async thaw(): Promise<void> {
+    await this.#signal("SIGCONT");
+  }
+
+  async #signal(signal: NodeJS.Signals): Promise<void> {
+    const { pid } = this.#server ?? {};
+    if (pid === undefined) throw new Error("there is no server");
+    // the server first, so that nobody is born meanwhile
+    process.kill(pid, signal);
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+    for (const child of children.split(" ").filter((text) => text !== "")) {
+      try {
+        process.kill(Number(child), signal);
+      } catch (error) {
+        // it may have ended
+        if (!hasErrno(error, "ESRCH")) throw error;
+      }
+    }
+  }
+
+  /** Where its Unix socket is. */
+  get socket(): string {
+    return join(this.#directory, ".s.PGSQL.5432");
+  }
+
   /** As a crash of it: connections are cut in the middle. */
   async kill(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
     if (server === undefined || server.exitCode !== null) return;
+    // one that was frozen would not hear it
+    server.kill("SIGCONT");
     const exited = once(server, "exit");
     // SIGQUIT: at once, without a word (postgres(1)); on SIGKILL its children would stay for a while
     server.kill("SIGQUIT");

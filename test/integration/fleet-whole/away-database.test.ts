@@ -1,0 +1,190 @@
+/**
+ * PostgreSQL goes away under load, in each way that it can: stopped, killed, frozen, its connections ended or swallowed. Machines wait,
+ * operators are told within seconds, and afterwards all is there, once.
+ */
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { DispatchState } from "../../../proto/gen/luksmith/v1/controller.ts";
+import { jsonLines } from "../cli/cli-process.ts";
+import { PostgresServer } from "../controller/harness/postgres-server.ts";
+import type { FleetMachine } from "./fleet-machine.ts";
+import { PostgresWay } from "./postgres-way.ts";
+import { until } from "./program.ts";
+import { WholeFleet } from "./whole-fleet.ts";
+
+/** What somebody waits for who has typed something. */
+const secondsOfPatience = 30;
+
+let postgres: PostgresServer;
+let way: PostgresWay;
+let fleet: WholeFleet;
+let machines: FleetMachine[];
+let database = "";
+
+before(async () => {
+  postgres = await PostgresServer.start();
+  way = await PostgresWay.open(postgres.socket);
+  [, database = ""] = /\/([a-z0-9]+)\?/.exec(await postgres.database()) ?? [];
+  fleet = await WholeFleet.begin(1, way.url(database));
+  machines = await Promise.all(["web1", "web2"].map((name) => fleet.machine(name)));
+});
+
+after(async () => {
+  await fleet?.[Symbol.asyncDispose]();
+  await way?.[Symbol.asyncDispose]();
+  await postgres?.[Symbol.asyncDispose]();
+});
+
+/** As the machine has them. */
+async function runsOf(machine: FleetMachine): Promise<string[]> {
+  const { stdout } = await machine.luksmith("runs", "--limit", "500", "--json");
+  return jsonLines(stdout)
+    .filter(({ job }) => job === "etc")
+    .map(({ id }) => String(id))
+    .toSorted();
+}
+
+async function toldOf(machine: FleetMachine): Promise<string[]> {
+  return (await fleet.runs(`name=${machine.name}`))
+    .flatMap(({ run }) => (run?.job === "etc" ? [run.id] : []))
+    .toSorted();
+}
+
+async function allIsTold(): Promise<void> {
+  for (const machine of machines) {
+    const runs = await runsOf(machine);
+    await until(
+      async () => (await toldOf(machine)).length >= runs.length,
+      () => `${machine.name} has told all; ${fleet.controller.logged.slice(-3000)}`,
+    );
+    assert.deepEqual(await toldOf(machine), runs);
+    await until(
+      async () => /"unreported":0/.test((await machine.luksmith("status", "--json")).stdout),
+      () => `${machine.name} knows that all is recorded`,
+    );
+  }
+  const doubled = await postgres.query(
+    "select machine_id, run_id, seq, count(*) from run_events group by 1, 2, 3 having count(*) > 1",
+    database,
+  );
+  assert.deepEqual(doubled, []);
+}
+
+/** Backups without a pause, until they are to end. */
+function underLoad(): () => Promise<void> {
+  const over = new AbortController();
+  const backingUp = machines.map(async (machine) => {
+    while (!over.signal.aborted) {
+      const { exitCode, stderr } = await machine.luksmith("backup", "etc");
+      assert.equal(exitCode, 0, stderr);
+    }
+  });
+  return async () => {
+    over.abort();
+    await Promise.all(backingUp);
+  };
+}
+
+async function grow(by: number): Promise<void> {
+  const [machine] = machines;
+  assert.ok(machine);
+  const there = (await runsOf(machine)).length;
+  await until(
+    async () => (await runsOf(machine)).length >= there + by,
+    () => "the machines go on",
+  );
+}
+
+async function isReady(): Promise<void> {
+  await until(
+    async () => (await fleet.controller.unready()) === "",
+    () => `it is ready; ${fleet.controller.logged.slice(-3000)}`,
+  );
+}
+
+/** With a backup under way that an operator has asked for, and that ends while the database is away. */
+async function survives(goAway: () => Promise<void>, comeBack: () => Promise<void>): Promise<void> {
+  const [web] = machines;
+  assert.ok(web);
+  const begun = (await web.begun()).length;
+  await web.hold();
+  const batch = await fleet.ask("name=web1 backup home");
+  await until(
+    async () => (await web.begun()).length > begun,
+    () => "the backup begins",
+  );
+  const enough = underLoad();
+  await grow(1);
+  await goAway();
+  await until(
+    async () => (await fleet.controller.unready()) !== "",
+    () => "it is not ready",
+  );
+  await web.letGo();
+  for (const asked of ["machines", "run name=web1 backup etc --detach"]) {
+    const beganMs = performance.now();
+    await fleet.refuses(asked, 13, /database.*\n?hint: /);
+    assert.ok(performance.now() - beganMs < secondsOfPatience * 1000, asked);
+  }
+  await grow(1);
+  assert.ok(fleet.controller.isAlive);
+  await comeBack();
+  await isReady();
+  await enough();
+  await until(
+    async () => (await fleet.dispatches(batch))[0]?.state === DispatchState.ENDED,
+    () => "what was under way has ended",
+  );
+  assert.equal((await web.begun()).length, begun + 1);
+  await allIsTold();
+  await fleet.says("run name=web1 backup etc --all-machines", /^web1\/\S+ +skipped/m);
+  assert.ok(fleet.controller.isAlive);
+}
+
+test("killed, and started again", async () => {
+  await survives(
+    () => postgres.kill(),
+    () => postgres.resume(),
+  );
+});
+
+test("frozen, so that nothing comes back and nothing is closed", async () => {
+  await survives(
+    () => postgres.freeze(),
+    () => postgres.thaw(),
+  );
+});
+
+test("each connection is ended in the middle of what it does, again and again", async () => {
+  const enough = underLoad();
+  for (let times = 0; times < 10; times += 1) {
+    await postgres.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'luksmith-controller'",
+    );
+    await grow(1);
+  }
+  await enough();
+  await isReady();
+  await allIsTold();
+});
+
+test("each connection is swallowed on the way, while others could be made", async () => {
+  const enough = underLoad();
+  await grow(1);
+  assert.ok(way.swallow() > 4);
+  await enough();
+  await allIsTold();
+  await isReady();
+  // whoever listens for news has another connection as well
+  await fleet.says("run name=web1 backup etc --all-machines", /^web1\/\S+ +skipped/m);
+});
+
+test("it ends when it is told to, also while the database is frozen", async () => {
+  await postgres.freeze();
+  await fleet.controller.end("SIGTERM");
+  await postgres.thaw();
+  await fleet.controller.start();
+  fleet.forgetClient();
+  await allIsTold();
+});
