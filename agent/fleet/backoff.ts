@@ -4,6 +4,8 @@
  */
 
 const firstRangeMs = 1000;
+/** A controller that is started anew is back within a second or two: only after so many does the range grow. */
+const evenTries = 3;
 /** A controller takes a few hundred handshakes a second: ten thousand machines are spread over this. */
 const longestRangeMs = 90_000;
 /** What a controller may ask for at the most: it may be gone by then. */
@@ -14,14 +16,14 @@ export interface Setback {
   readonly failures: number;
   /** As the controller has asked for; 0: as usual. */
   readonly retryAfterMs: number;
-  /** How often the controller wants to hear from this machine: the larger the fleet, the longer, and the more it is to be spread. */
-  readonly heartbeatMs: number;
+  /** Within how much time the controller's machines are to come back, as it has told: by how many they are; 0: it has told nothing. */
+  readonly spreadMs: number;
 }
 
 /** @param random from 0 to 1, this excluded @returns milliseconds */
-export function waitBefore({ failures, retryAfterMs, heartbeatMs }: Setback, random: number): number {
-  const first = Math.min(longestRangeMs, Math.max(firstRangeMs, heartbeatMs));
-  const range = Math.min(longestRangeMs, first * 2 ** Math.min(failures, 16));
+export function waitBefore({ failures, retryAfterMs, spreadMs }: Setback, random: number): number {
+  const first = Math.min(longestRangeMs, Math.max(firstRangeMs, spreadMs));
+  const range = Math.min(longestRangeMs, first * 2 ** Math.min(Math.max(0, failures + 1 - evenTries), 16));
   const asked = Number.isFinite(retryAfterMs) ? Math.min(longestAskedMs, Math.max(0, retryAfterMs)) : 0;
   return asked + Math.floor(random * range);
 }

@@ -8,7 +8,14 @@ import { earned, waitMs } from "../../common/allowance.ts";
 import type { Clock } from "../../common/clock.ts";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
-import type { ConnectRequest, ConnectResponse, Goodbye, Hello, Welcome } from "../../proto/gen/luksmith/v1/fleet.ts";
+import type {
+  ConnectRequest,
+  ConnectResponse,
+  Goodbye,
+  HeartbeatEvery,
+  Hello,
+  Welcome,
+} from "../../proto/gen/luksmith/v1/fleet.ts";
 import { Change } from "../runs/change.ts";
 import { inOrder, waitBefore } from "./backoff.ts";
 import { connectionError, goodbyeError } from "./connection-error.ts";
@@ -68,6 +75,8 @@ export class Connection {
   #lastAnswered: string | undefined;
   /** As a controller has asked for. */
   #heartbeatMs: number | undefined;
+  /** The same; a later agent has not heard it, and tries at once. */
+  #spreadMs = 0;
   #tries = 0;
   #isChanged = false;
 
@@ -165,8 +174,7 @@ export class Connection {
     const failures = Math.floor(this.#tries / addresses.length);
     // of all goodbyes the one that is said to this machine alone
     const isConfirmed = !(ended instanceof LuksmithError) && ended.reason === "confirmed";
-    const heartbeatMs = isConfirmed ? 0 : (this.#heartbeatMs ?? 0);
-    const ms = waitBefore({ failures, retryAfterMs, heartbeatMs }, random());
+    const ms = waitBefore({ failures, retryAfterMs, spreadMs: isConfirmed ? 0 : this.#spreadMs }, random());
     log[this.#tries === 1 ? "warn" : "info"]({ err: error, address, waitMs: ms }, "not connected to the controller");
     if (error.code === "denied") return this.#waitUnusable(error);
     this.#become({ kind: "waiting", address, error, until: new Date(clock.now().getTime() + ms) });
@@ -227,7 +235,7 @@ export class Connection {
       }
       if (kind.$case === "welcome") throw new LuksmithError("refused", `${address} welcomes this machine twice`);
       if (kind.$case === "heartbeatEvery") {
-        this.#heartbeatMs = heartbeatOf(kind.value.intervalMs);
+        this.#keepPace(kind.value);
         continue;
       }
       try {
@@ -258,11 +266,16 @@ export class Connection {
 
   #welcome(welcome: Welcome, stream: Dialled["stream"], address: string, gone: AbortSignal): Link {
     const controller = shownName(welcome.controller || address);
-    this.#heartbeatMs = heartbeatOf(welcome.heartbeatEvery?.intervalMs ?? 0);
+    this.#keepPace(welcome.heartbeatEvery ?? { intervalMs: 0, spreadMs: 0 });
     this.#lastAnswered = address;
     this.#become({ kind: "connected", address, controller, name: shownName(welcome.name) });
     this.#parts.log.info({ address, controller }, "connected to the controller");
     return { controller, gone, send: (said) => send(stream, said, gone) };
+  }
+
+  #keepPace({ intervalMs, spreadMs }: HeartbeatEvery): void {
+    this.#heartbeatMs = heartbeatOf(intervalMs);
+    this.#spreadMs = Number.isFinite(spreadMs) ? Math.max(0, spreadMs) : 0;
   }
 
   #become(state: ConnectionState): void {

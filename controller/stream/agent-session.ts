@@ -40,7 +40,7 @@ import { dropPermits, type Permit, type PermitKey } from "../store/permits.ts";
 import type { Database } from "../store/schema.ts";
 import { type AgentCall, AgentWire, type ToAgent } from "./agent-wire.ts";
 import type { FlowAllowance } from "./flow-allowance.ts";
-import { isOtherInterval, isSilent } from "./heartbeat.ts";
+import { isOtherPace, isSilent, type Pace } from "./heartbeat.ts";
 import { encodeEvent, readRequest, type Said } from "./incoming.ts";
 import type { Journal, Recording } from "./journal.ts";
 import { Queries } from "./queries.ts";
@@ -61,7 +61,7 @@ export interface SessionHost {
   readonly turns: Turns;
   readonly clock: Clock;
   readonly log: Log;
-  heartbeatMs(): number;
+  pace(): Pace;
   seen(seen: Seen): void;
   assignmentsFor(machine: MachineHead): Promise<Schedules>;
   /** What it is to be told of the fleet's trust; undefined: nothing. */
@@ -110,7 +110,7 @@ export class AgentSession {
   #state: State = { name: "greeting" };
   #instance = "";
   #skewMs = 0;
-  #toldMs: number;
+  #told: Pace;
   #running: readonly RunProgress[] = [];
   #inventory = Inventory.create();
   #schedules: Schedules | undefined;
@@ -126,7 +126,7 @@ export class AgentSession {
     this.#host = host;
     this.#allowance = allowance;
     this.#log = host.log.child({ machine: machineId, address });
-    this.#toldMs = host.heartbeatMs();
+    this.#told = host.pace();
     this.#queries = new Queries((kind) => this.send(kind), host.clock);
   }
 
@@ -169,7 +169,7 @@ export class AgentSession {
 
   isSilent(nowMs: number): boolean {
     const { waitingSinceMs } = this.#wire;
-    return waitingSinceMs !== undefined && isSilent(waitingSinceMs, this.#toldMs, nowMs);
+    return waitingSinceMs !== undefined && isSilent(waitingSinceMs, this.#told.intervalMs, nowMs);
   }
 
   send(kind: ToAgent): void {
@@ -363,14 +363,14 @@ export class AgentSession {
 
   #welcome(): void {
     if (this.#state.name !== "open") return;
-    this.#toldMs = this.#host.heartbeatMs();
+    this.#told = this.#host.pace();
     this.send({
       $case: "welcome",
       value: {
         machineId: this.machineId,
         name: this.#state.machine.name ?? "",
         time: this.#host.clock.now(),
-        heartbeatEvery: { intervalMs: this.#toldMs },
+        heartbeatEvery: this.#told,
         controller: this.#host.controllerId,
       },
     });
@@ -381,10 +381,10 @@ export class AgentSession {
     this.#skewMs = skewOf(time, seenMs);
     this.#host.seen({ machineId: this.machineId, seenMs, clockSkewMs: this.#skewMs });
     this.#running = running;
-    const wantedMs = this.#host.heartbeatMs();
-    if (!isOtherInterval(this.#toldMs, wantedMs)) return;
-    this.#toldMs = wantedMs;
-    this.send({ $case: "heartbeatEvery", value: { intervalMs: wantedMs } });
+    const wanted = this.#host.pace();
+    if (!isOtherPace(this.#told, wanted)) return;
+    this.#told = wanted;
+    this.send({ $case: "heartbeatEvery", value: wanted });
   }
 
   async #takeInventory(inventory: Inventory): Promise<void> {

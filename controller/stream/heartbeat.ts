@@ -8,13 +8,28 @@ const longestMs = 300_000;
 const reconnectsASecond = 250;
 const shortestSpreadMs = 2000;
 
+/** What goes by the size of a fleet. */
+export interface Pace {
+  /** How often a machine says that it lives. */
+  readonly intervalMs: number;
+  /** Within how much time machines come back that have lost this controller. */
+  readonly spreadMs: number;
+}
+
 /** @param machines that are connected to this controller */
-export function heartbeatEveryMs(machines: number): number {
-  return Math.min(longestMs, Math.max(shortestMs, Math.ceil((machines / messagesASecond) * 1000)));
+export function paceOf(machines: number): Pace {
+  return {
+    intervalMs: Math.min(longestMs, Math.max(shortestMs, Math.ceil((machines / messagesASecond) * 1000))),
+    spreadMs: Math.max(shortestSpreadMs, Math.ceil((machines / reconnectsASecond) * 1000)),
+  };
 }
 
 /** Whether a machine that was told one is to be told the other: not for each machine that comes. */
-export function isOtherInterval(toldMs: number, wantedMs: number): boolean {
+export function isOtherPace(told: Pace, wanted: Pace): boolean {
+  return isFar(told.intervalMs, wanted.intervalMs) || isFar(told.spreadMs, wanted.spreadMs);
+}
+
+function isFar(toldMs: number, wantedMs: number): boolean {
   return wantedMs > toldMs * 1.25 || wantedMs < toldMs / 1.25;
 }
 
@@ -30,5 +45,5 @@ export function isSilent(sinceMs: number, toldMs: number, nowMs: number): boolea
  * @param chance of this machine, from 0 to 1
  */
 export function retryAfterMs(machines: number, chance: number): number {
-  return Math.round(Math.max(shortestSpreadMs, (machines / reconnectsASecond) * 1000) * chance);
+  return Math.round(paceOf(machines).spreadMs * chance);
 }

@@ -20,7 +20,7 @@ import { AgentSession } from "./agent-session.ts";
 import type { AgentCall } from "./agent-wire.ts";
 import type { FleetRules } from "./fleet-rules.ts";
 import { FlowAllowance } from "./flow-allowance.ts";
-import { heartbeatEveryMs, retryAfterMs } from "./heartbeat.ts";
+import { type Pace, paceOf, retryAfterMs } from "./heartbeat.ts";
 import type { Journal } from "./journal.ts";
 import { LastSeen } from "./last-seen.ts";
 import { Turns } from "./turns.ts";
@@ -158,8 +158,8 @@ export class Sessions implements SessionHost {
     await takeBackStreams(this.#options.store.database, this.controllerId, streams);
   }
 
-  heartbeatMs(): number {
-    return heartbeatEveryMs(this.#open.size);
+  pace(): Pace {
+    return paceOf(this.#open.size);
   }
 
   seen(seen: Seen): void {

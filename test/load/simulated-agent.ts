@@ -11,6 +11,7 @@ import {
   type ConnectResponse,
   type Dispatch,
   FleetServiceClient,
+  type HeartbeatEvery,
   type RunCause,
 } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { type Run, type RunEvent, RunState, RunTotals } from "../../proto/gen/luksmith/v1/types.ts";
@@ -74,7 +75,7 @@ export class SimulatedAgent {
   #heartbeat: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #attempts = 0;
-  #heartbeatMs = 0;
+  #spreadMs = 0;
   #retryAfterMs = 0;
   #runs = 0;
   #ended = false;
@@ -143,12 +144,12 @@ export class SimulatedAgent {
     switch (kind?.$case) {
       case "welcome":
         this.#attempts = 0;
-        this.#beat(kind.value.heartbeatEvery?.intervalMs ?? 60_000);
+        this.#beat(kind.value.heartbeatEvery ?? { intervalMs: 60_000, spreadMs: 0 });
         this.#observer.connected(this.#identity.name);
         for (const report of this.#unrecorded.values()) this.#report(report);
         return;
       case "heartbeatEvery":
-        this.#beat(kind.value.intervalMs);
+        this.#beat(kind.value);
         return;
       case "schedules":
         this.#schedulesRevision = kind.value.revision;
@@ -180,9 +181,9 @@ export class SimulatedAgent {
     }
   }
 
-  #beat(intervalMs: number): void {
+  #beat({ intervalMs, spreadMs }: HeartbeatEvery): void {
     clearInterval(this.#heartbeat);
-    this.#heartbeatMs = intervalMs;
+    this.#spreadMs = spreadMs;
     const beat = () => {
       this.#send({ $case: "heartbeat", value: { time: new Date(), running: [] } });
       this.#observer.beat();
@@ -245,7 +246,7 @@ export class SimulatedAgent {
     if (was) this.#observer.disconnected(this.#identity.name, why);
     if (this.#ended) return;
     // as the agent does it
-    const setback = { failures: this.#attempts, retryAfterMs: this.#retryAfterMs, heartbeatMs: this.#heartbeatMs };
+    const setback = { failures: this.#attempts, retryAfterMs: this.#retryAfterMs, spreadMs: this.#spreadMs };
     this.#attempts += 1;
     this.#retryAfterMs = 0;
     this.#retry = setTimeout(() => this.connect(), waitBefore(setback, Math.random()));

@@ -133,7 +133,7 @@ test("not enrolled, it does nothing; enrolled, it connects; having left, it is g
 test("confirmed by an operator, it comes back soon, however rarely it is to be heard of", async (t) => {
   const fleet = await TestFleet.make();
   const controller = await ScriptedController.start(t, fleet, (session) => {
-    const hourly = { intervalMs: 3_600_000 };
+    const hourly = { intervalMs: 3_600_000, spreadMs: 3_600_000 };
     const said = { machineId: "m1", name: "", time: new Date(), heartbeatEvery: hourly, controller: "c1" };
     session.say({ $case: "welcome", value: said });
     session.say({ $case: "goodbye", value: { reason: "confirmed", message: "", retryAfterMs: 0 } });

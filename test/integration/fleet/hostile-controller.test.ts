@@ -151,7 +151,7 @@ function anything(): Said {
     { $case: "query", value: { id, operator: pick(names), what } },
     { $case: "endQuery", value: { id } },
     { $case: "newTrust", value: { authorities: pick(names), addresses: pick([[], [pick(names)]]), renew: false } },
-    { $case: "heartbeatEvery", value: { intervalMs: pick(numbers) } },
+    { $case: "heartbeatEvery", value: { intervalMs: pick(numbers), spreadMs: pick(numbers) } },
   ];
   const kind = pick(kinds);
   // what no program of ours would encode is not sent

@@ -229,7 +229,7 @@ export function welcome(session: Session): void {
       machineId: "m1",
       name: "web01",
       time: new Date(),
-      heartbeatEvery: { intervalMs: 1000 },
+      heartbeatEvery: { intervalMs: 1000, spreadMs: 0 },
       controller: "c1",
     },
   });

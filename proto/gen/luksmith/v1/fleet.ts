@@ -324,6 +324,8 @@ export interface Welcome {
 
 export interface HeartbeatEvery {
   intervalMs: number;
+  /** Machines that lose this controller come back within so much time, each at its own moment: by how many they are. 0: not told. */
+  spreadMs: number;
 }
 
 export interface NewTrust {
@@ -4207,13 +4209,16 @@ export const Welcome: MessageFns<Welcome> = {
 };
 
 function createBaseHeartbeatEvery(): HeartbeatEvery {
-  return { intervalMs: 0 };
+  return { intervalMs: 0, spreadMs: 0 };
 }
 
 export const HeartbeatEvery: MessageFns<HeartbeatEvery> = {
   encode(message: HeartbeatEvery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.intervalMs !== 0) {
       writer.uint32(8).uint64(message.intervalMs);
+    }
+    if (message.spreadMs !== 0) {
+      writer.uint32(16).uint64(message.spreadMs);
     }
     return writer;
   },
@@ -4239,6 +4244,14 @@ export const HeartbeatEvery: MessageFns<HeartbeatEvery> = {
             message.intervalMs = longToNumber(reader.uint64());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.spreadMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4258,6 +4271,11 @@ export const HeartbeatEvery: MessageFns<HeartbeatEvery> = {
         : isSet(object.interval_ms)
         ? globalThis.Number(object.interval_ms)
         : 0,
+      spreadMs: isSet(object.spreadMs)
+        ? globalThis.Number(object.spreadMs)
+        : isSet(object.spread_ms)
+        ? globalThis.Number(object.spread_ms)
+        : 0,
     };
   },
 
@@ -4265,6 +4283,9 @@ export const HeartbeatEvery: MessageFns<HeartbeatEvery> = {
     const obj: any = {};
     if (message.intervalMs !== 0) {
       obj.intervalMs = Math.round(message.intervalMs);
+    }
+    if (message.spreadMs !== 0) {
+      obj.spreadMs = Math.round(message.spreadMs);
     }
     return obj;
   },
@@ -4275,6 +4296,7 @@ export const HeartbeatEvery: MessageFns<HeartbeatEvery> = {
   fromPartial(object: DeepPartial<HeartbeatEvery>): HeartbeatEvery {
     const message = createBaseHeartbeatEvery();
     message.intervalMs = object.intervalMs ?? 0;
+    message.spreadMs = object.spreadMs ?? 0;
     return message;
   },
 };

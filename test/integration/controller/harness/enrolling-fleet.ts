@@ -47,7 +47,7 @@ export class EnrollingFleet implements AsyncDisposable {
         ...renewalHandlers(enrolment, silent),
         // held until somebody ends it
         connect: (call: { write(message: object): void; on(name: string, listener: () => void): void }) => {
-          call.write({ kind: { $case: "heartbeatEvery", value: { intervalMs: 1 } } });
+          call.write({ kind: { $case: "heartbeatEvery", value: { intervalMs: 1, spreadMs: 0 } } });
           call.on("error", () => undefined);
         },
       };

@@ -28,7 +28,7 @@ const services = () => {
   const fleet: UntypedServiceImplementation = {
     renewCertificate: unary(silent, (_request, peer) => ({ credentials: { ...credentials, certificate: peer } })),
     connect: (call: { write(message: object): void; on(name: string, listener: () => void): void }) => {
-      call.write({ kind: { $case: "heartbeatEvery", value: { intervalMs: 1 } } });
+      call.write({ kind: { $case: "heartbeatEvery", value: { intervalMs: 1, spreadMs: 0 } } });
       call.on("error", () => undefined);
     },
   };
