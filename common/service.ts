@@ -13,6 +13,8 @@ export interface Up {
   own(name: string, close: () => Promise<void>): void;
   /** Aborted by a second signal: whoever closes does not wait politely any more, and closes all the same. */
   readonly hurry: AbortSignal;
+  /** Ends the service, as a signal would, and with the error's exit code. */
+  fail(error: Error): void;
 }
 
 /**
@@ -36,7 +38,9 @@ export async function runService(log: Log, start: (up: Up) => Promise<void>): Pr
   const owned = new UndoStack();
   let exitCode = 0;
   try {
-    await start({ own: (name, close) => owned.add(name, close), hurry: hurry.signal });
+    // it may fail before anybody waits for it
+    stopped.promise.catch(() => undefined);
+    await start({ own: (name, close) => owned.add(name, close), hurry: hurry.signal, fail: stopped.reject });
     await notify("--ready");
     await stopped.promise;
     await notify("--stopping");

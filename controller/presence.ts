@@ -2,7 +2,13 @@
 
 import type { Clock } from "../common/clock.ts";
 import type { Log } from "../common/log.ts";
-import { beginController, type ControllerRow, forgetControllers, seeController } from "./store/controllers.ts";
+import {
+  beginController,
+  type ControllerRow,
+  forgetControllers,
+  isRevokedController,
+  seeController,
+} from "./store/controllers.ts";
 import type { Store } from "./store/store.ts";
 
 const tellEveryMs = 5000;
@@ -15,22 +21,28 @@ export function isAlive({ seenMs }: Pick<ControllerRow, "seenMs">, nowMs: number
   return nowMs - seenMs < deadAfterMs;
 }
 
+export interface PresenceEvents {
+  /** The machines that are connected here, which the others took for lost with this controller. */
+  takeBack(): Promise<void>;
+  /** Somebody has ended this controller's part in the fleet. */
+  revoked(): void;
+}
+
 export class Presence {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #id: string;
-  readonly #takeBack: () => Promise<void>;
+  readonly #events: PresenceEvents;
   readonly #ending = new AbortController();
   #telling: Promise<void> = Promise.resolve();
 
-  /** @param takeBack the machines that are connected here, which the others took for lost with this controller */
-  constructor(store: Store, clock: Clock, log: Log, id: string, takeBack: () => Promise<void>) {
+  constructor(store: Store, clock: Clock, log: Log, id: string, events: PresenceEvents) {
     this.#store = store;
     this.#clock = clock;
     this.#log = log;
     this.#id = id;
-    this.#takeBack = takeBack;
+    this.#events = events;
   }
 
   /** @throws what the database throws */
@@ -53,6 +65,10 @@ export class Presence {
           signal,
         );
         const nowMs = this.#clock.now().getTime();
+        if (!isKnown && (await isRevokedController(this.#store.database, this.#id))) {
+          this.#events.revoked();
+          return;
+        }
         if (!isKnown) await this.#comeBack(row, nowMs);
         const gone = await forgetControllers(this.#store.database, nowMs - forgottenAfterMs);
         if (gone.length > 0) this.#log.warn({ controllers: gone }, "controllers have not been heard of for minutes");
@@ -66,7 +82,7 @@ export class Presence {
   /** It could not be heard of for so long that the others have forgotten it. */
   async #comeBack(row: ControllerRow, nowMs: number): Promise<void> {
     this.#log.warn({ controller: this.#id }, "the other controllers have taken this one for dead");
-    await this.#takeBack();
+    await this.#events.takeBack();
     await beginController(this.#store.database, row);
     await seeController(this.#store.database, this.#id, nowMs);
   }

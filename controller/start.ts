@@ -3,6 +3,7 @@
 import { hostname } from "node:os";
 import { Server } from "@grpc/grpc-js";
 import { systemClock } from "../common/clock.ts";
+import { LuksmithError } from "../common/errors.ts";
 import { fleetChannelOptions, fleetCredentials } from "../common/fleet/channel.ts";
 import type { Log } from "../common/log.ts";
 import type { Up } from "../common/service.ts";
@@ -15,6 +16,7 @@ import { Authorities } from "./authority/authorities.ts";
 import { readSecret } from "./authority/secret-file.ts";
 import { trustOrder } from "./authority/trust-order.ts";
 import type { ControllerConfig } from "./config/controller-config.ts";
+import { ControllerChanges } from "./controller-changes.ts";
 import { controllerId } from "./controller-id.ts";
 import { Enrolment } from "./enrol/enrolment.ts";
 import { enrolmentService, renewalHandlers } from "./enrol/handlers.ts";
@@ -36,6 +38,7 @@ import { controllerService } from "./rpc/service.ts";
 import { readAssignments, readExpectations, readPermitLimits } from "./schedule/rules.ts";
 import { addAudit } from "./store/audit.ts";
 import { certificateStanding } from "./store/certificates.ts";
+import { isRevokedController, listRevokedControllers } from "./store/controllers.ts";
 import { firstAddresses } from "./store/first-settings.ts";
 import { Store } from "./store/store.ts";
 import { mayPass } from "./store/store-error.ts";
@@ -59,6 +62,7 @@ export async function startController(up: Up, config: ControllerConfig, log: Log
 async function startOn(store: Store, up: Up, config: ControllerConfig, log: Log): Promise<void> {
   const clock = systemClock;
   const id = await controllerId(config.stateDir);
+  if (await isRevokedController(store.database, id)) throw revokedError(id, config.stateDir);
   const authorities = new Authorities(store, await readSecret(config.stateDir), clock, {
     machine: config.certificates.machinesMs,
     operator: config.certificates.operatorsMs,
@@ -86,11 +90,17 @@ async function startOn(store: Store, up: Up, config: ControllerConfig, log: Log)
     rules: {
       assignments: () => metrics.schedulesRead(() => readAssignments(store.database)),
       permitLimits: () => readPermitLimits(store.database),
-      trustOrder: async (trust) => trustOrder(trust, await authorities.state(), addresses),
+      trustOrder: async (trust) =>
+        trustOrder(trust, {
+          ...{ state: await authorities.state(), addresses },
+          revokedControllers: (await listRevokedControllers(store.database)).map((each) => each.id),
+        }),
     },
     cut: (machine) => cuts.cut(machine),
-    relayChannel: () => ({
-      credentials: fleetCredentials({ authorities: tls.trusted, own: { certificate: tls.chain, key: tls.key } }),
+    relayChannel: (controller) => ({
+      credentials: fleetCredentials({
+        ...{ authorities: tls.trusted, own: { certificate: tls.chain, key: tls.key }, controller },
+      }),
       options: fleetChannelOptions,
     }),
     events: metrics,
@@ -116,6 +126,7 @@ async function startOn(store: Store, up: Up, config: ControllerConfig, log: Log)
       ...{ store, clock, log, version, controllerId: id, addresses, operators, authorities },
       accounts: new OperatorAccounts(store, clock, authorities),
       machines: new MachineChanges(store, clock),
+      controllers: new ControllerChanges(store, clock, id),
       lines: fleet.relay,
       view: new FleetView(store, clock, fleet.relay),
       testChannels: (only, signal) => alerts.test(only, signal),
@@ -140,7 +151,10 @@ async function startOn(store: Store, up: Up, config: ControllerConfig, log: Log)
   revocations.follow();
   up.own("let revocations be", () => revocations.close());
 
-  const presence = new Presence(store, clock, log, id, () => fleet.sessions.takeBack());
+  const presence = new Presence(store, clock, log, id, {
+    takeBack: () => fleet.sessions.takeBack(),
+    revoked: () => up.fail(revokedError(id, config.stateDir)),
+  });
   await presence.begin(config.address ?? ownAddress(config.listen, hostname()), version);
   up.own("tell the other controllers", () => presence.end());
   const retention = new Retention(store, config.retention, clock, log);
@@ -151,9 +165,16 @@ async function startOn(store: Store, up: Up, config: ControllerConfig, log: Log)
   up.own("end the health port", () => health.close());
   up.own("be ready no more", async () => {
     isListening = false;
+    store.hasten();
   });
   const { host, port } = config.listen;
   log.info({ version, controller: id, listen: `${host}:${port}`, database: store.place, addresses }, "ready");
+}
+
+function revokedError(id: string, stateDir: string): LuksmithError {
+  return new LuksmithError("config", `this controller, ${id}, has been revoked`, {
+    hint: `if that was no mistake, docs/fleet.md says what else is to be done; else remove ${stateDir}/controller.id: it begins anew under another name`,
+  });
 }
 
 /** Where machines are told to connect: as the configuration says, else as the fleet was begun with, else here. */

@@ -35,6 +35,7 @@ const saidRate = { perMinute: 1200, atOnce: 600 };
 const longestHeartbeatMs = 3_600_000;
 const shortestHeartbeatMs = 1000;
 const usualHeartbeatMs = 15_000;
+const longestSpreadMs = 600_000;
 
 export type ConnectionState =
   | { readonly kind: "not_enrolled" }
@@ -91,6 +92,11 @@ export class Connection {
 
   get heartbeatMs(): number {
     return this.#heartbeatMs ?? usualHeartbeatMs;
+  }
+
+  /** Within how much time all machines of the controller are to do what each of them does by itself. */
+  get spreadMs(): number {
+    return Math.min(longestSpreadMs, this.#spreadMs);
   }
 
   begin(): void {

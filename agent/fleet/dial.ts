@@ -47,11 +47,14 @@ export function dial(address: string, identity: MachineIdentity): Dialled {
 }
 
 /** @param address "host:port" */
-export function fleetClient(address: string, { authorities, certificate, key }: MachineIdentity): FleetServiceClient {
+export function fleetClient(
+  address: string,
+  { authorities, certificate, key, revokedControllers }: MachineIdentity,
+): FleetServiceClient {
   // without its scheme a host that is called like one would be taken for it
   return new FleetServiceClient(
     `dns:${address}`,
-    fleetCredentials({ authorities, own: { certificate, key } }),
+    fleetCredentials({ authorities, own: { certificate, key }, revokedControllers }),
     options,
   );
 }

@@ -4,12 +4,13 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock } from "../../common/clock.ts";
 import { toErrorDetail } from "../../common/error-wire.ts";
-import { LuksmithError } from "../../common/errors.ts";
+import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { showAddress } from "../../common/fleet/address.ts";
 import type { Log } from "../../common/log.ts";
 import { version } from "../../common/version.ts";
 import { FleetConnection, FleetConnection_State as State } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { Hello, NewTrust, Schedules } from "../../proto/gen/luksmith/v1/fleet.ts";
+import type { ErrorDetail } from "../../proto/gen/luksmith/v1/types.ts";
 import type { AuditLog } from "../audit/audit-log.ts";
 import { RunCauses } from "../runs/run-causes.ts";
 import type { RunStore } from "../runs/run-store.ts";
@@ -19,7 +20,7 @@ import { findVolume } from "../volume/target.ts";
 import { Connection, type Conversation, type Heard } from "./connection.ts";
 import { Dispatches, type StartWork } from "./dispatches.ts";
 import { sendHeartbeats } from "./heartbeats.ts";
-import type { IdentityFile, MachineIdentity } from "./identity-file.ts";
+import type { IdentityFile, KeptTrust, MachineIdentity } from "./identity-file.ts";
 import { inventoryOf } from "./inventory.ts";
 import type { Link } from "./link.ts";
 import { OrderLog } from "./order-log.ts";
@@ -29,6 +30,7 @@ import { FleetRecords } from "./records.ts";
 import { Reporter } from "./reporter.ts";
 import { FleetSchedules } from "./schedules.ts";
 import { askForCertificate, expiryOf, renewalOf, trustOf } from "./trust.ts";
+import { isAddition, requireWayBack } from "./way-back.ts";
 
 /** A renewal that came to nothing is tried again after this; there is a third of the certificate's life for it. */
 const renewAgainMs = 3_600_000;
@@ -65,6 +67,9 @@ export class Fleet {
   #renewal: Promise<void> | undefined;
   #renewedMs = Number.NEGATIVE_INFINITY;
   #identity: MachineIdentity | undefined;
+  #trusting: Promise<void> = Promise.resolve();
+  /** Why what it was last told to believe was not taken. */
+  #refusedTrust: ErrorDetail | undefined;
   /** What the last inventory had of it. */
   #toldNotBegun = "";
 
@@ -114,6 +119,7 @@ export class Fleet {
     await this.#connection.close();
     await this.#dispatches.close();
     await this.#renewing;
+    await this.#trusting;
   }
 
   /** For people on the machine. */
@@ -155,7 +161,7 @@ export class Fleet {
       instance: this.#instance,
       time: this.#clock.now(),
       inventory: this.#inventory(),
-      trust,
+      trust: { ...trust, refused: this.#refusedTrust },
       schedulesRevision: this.#schedules.revision,
     };
   }
@@ -235,17 +241,53 @@ export class Fleet {
     await link.send({ $case: "inventory", value: this.#inventory() });
   }
 
-  async #takeTrust({ authorities, addresses, renew }: NewTrust, link: Link): Promise<void> {
-    const { identities } = this.#parts;
-    if (authorities !== "" || addresses.length > 0) {
-      await identities.keepTrust({
-        ...(authorities === "" ? {} : { authorities }),
-        ...(addresses.length === 0 ? {} : { addresses }),
+  /** In its turn, and by the side: what else is heard need not wait for it. */
+  #takeTrust(order: NewTrust, link: Link): void {
+    this.#trusting = this.#trusting
+      .then(() => this.#trust(order, link))
+      .catch((error: unknown) => {
+        if (!link.gone.aborted) this.#log.error({ err: error }, "what the controller wants believed came to nothing");
       });
-      this.#identity = (await identities.read()) ?? this.#identity;
-      if (this.#identity !== undefined) await link.send({ $case: "trust", value: trustOf(this.#identity) });
+  }
+
+  async #trust({ authorities, addresses, renew, revokedControllers }: NewTrust, link: Link): Promise<void> {
+    const { identities } = this.#parts;
+    const kept: KeptTrust = {
+      ...(authorities === "" ? {} : { authorities }),
+      ...(addresses.length === 0 ? {} : { addresses }),
+      ...(revokedControllers === undefined ? {} : { revokedControllers: revokedControllers.ids }),
+    };
+    try {
+      await this.#requireWayBack(kept, link);
+      if (Object.keys(kept).length > 0) await identities.keepTrust(kept);
+      this.#refusedTrust = undefined;
+    } catch (thrown) {
+      link.gone.throwIfAborted();
+      const { code, message } = asLuksmithError(thrown);
+      const said = `${link.controller}: ${message}`;
+      this.#log.error({ err: thrown, controller: link.controller }, "the controller is not believed");
+      this.#refusedTrust = { code, message: said, hint: "" };
     }
-    if (renew) this.#renewSoon();
+    this.#identity = (await identities.read()) ?? this.#identity;
+    if (this.#identity !== undefined && Object.keys(kept).length > 0) {
+      const value = { ...trustOf(this.#identity), refused: this.#refusedTrust };
+      await link.send({ $case: "trust", value });
+    }
+    if (renew && this.#refusedTrust === undefined) this.#renewSoon();
+  }
+
+  /** @throws {LuksmithError} "refused" */
+  async #requireWayBack({ authorities, revokedControllers = [] }: KeptTrust, link: Link): Promise<void> {
+    if (revokedControllers.includes(link.controller)) {
+      throw new LuksmithError("refused", "a controller that was revoked would not say so itself");
+    }
+    const { state } = this.#connection;
+    const identity = await this.#parts.identities.read();
+    if (authorities === undefined || identity === undefined || state.kind !== "connected") return;
+    if (isAddition(authorities, identity)) return;
+    // all machines are told at once
+    await this.#clock.sleep(this.#parts.random() * this.#connection.spreadMs, link.gone);
+    await requireWayBack(authorities, identity, state.address);
   }
 
   #inventory() {
@@ -278,7 +320,9 @@ export class Fleet {
 
   async #renew(): Promise<void> {
     const { identities } = this.#parts;
-    const waitMs = this.#renewedMs + renewPauseMs - this.#clock.monotonicMs();
+    // all machines may have been asked for it at once
+    const spreadMs = this.#parts.random() * this.#connection.spreadMs;
+    const waitMs = Math.max(spreadMs, this.#renewedMs + renewPauseMs - this.#clock.monotonicMs());
     if (waitMs > 0) await this.#clock.sleep(waitMs, this.#closed.signal);
     const { state } = this.#connection;
     const identity = this.#identity;

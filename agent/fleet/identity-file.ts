@@ -26,6 +26,8 @@ const identitySchema = z.strictObject({
   authorities: z.string(),
   /** "host:port", in the order in which they are to be tried. */
   addresses: z.array(z.string()),
+  /** Ids of controllers that count no more, as far as the machine has heard. */
+  revokedControllers: z.array(z.string()).default([]),
 });
 
 type StoredIdentity = z.infer<typeof identitySchema>;
@@ -33,6 +35,16 @@ export type MachineIdentity = Readonly<Omit<StoredIdentity, "format">>;
 
 /** More are none that anybody would try. */
 const addressesMax = 32;
+/** A fleet has a handful of controllers. */
+const revokedMax = 64;
+const controllerPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+/** What is left out stays as it is. */
+export interface KeptTrust {
+  readonly authorities?: string;
+  readonly addresses?: readonly string[];
+  readonly revokedControllers?: readonly string[];
+}
 
 export class IdentityFile {
   readonly path: string;
@@ -72,7 +84,7 @@ export class IdentityFile {
   }
 
   /**
-   * Another key and certificate for the same machine.
+   * Another key and certificate for the same machine, by an authority that is trusted already: nobody else is believed because of it.
    * @param ask gives the request (PKCS #10, DER) to a controller
    * @throws what `ask` throws; {LuksmithError} "refused" when what it brings does not fit, "not_found" when the machine has left meanwhile
    */
@@ -83,25 +95,29 @@ export class IdentityFile {
     const { key, request } = await makeKeyAndRequest();
     const credentials = await ask(request);
     if (credentials === undefined) throw new LuksmithError("refused", "the controller has issued no certificate");
-    const identity = issuedTo(before.machineId, key, credentials);
     await this.#inTurn(async () => {
       const now = await this.#required();
-      if (now.machineId === before.machineId) return this.#write(identity);
+      if (now.machineId === before.machineId) {
+        const { authorities, revokedControllers } = now;
+        return this.#write({ ...issuedTo(now.machineId, key, { ...credentials, authorities }), revokedControllers });
+      }
       throw new LuksmithError("not_found", "the machine has been enrolled anew meanwhile");
     });
     this.#onChange();
   }
 
   /** What is left out stays as it is. @throws {LuksmithError} "refused" for what are no authorities or addresses */
-  async keepTrust(trust: { readonly authorities?: string; readonly addresses?: readonly string[] }): Promise<void> {
-    const { authorities, addresses } = trust;
+  async keepTrust(trust: KeptTrust): Promise<void> {
+    const { authorities, addresses, revokedControllers } = trust;
     if (authorities !== undefined) requireAuthorities(authorities);
+    if (revokedControllers !== undefined) requireControllers(revokedControllers);
     await this.#inTurn(async () => {
       const before = await this.#required();
       await this.#write({
         ...before,
         authorities: authorities ?? before.authorities,
         addresses: addresses === undefined ? before.addresses : requireAddresses(addresses),
+        revokedControllers: [...(revokedControllers ?? before.revokedControllers)],
       });
     });
   }
@@ -128,7 +144,11 @@ export class IdentityFile {
   }
 
   async #write(identity: MachineIdentity): Promise<void> {
-    const stored: StoredIdentity = { format: 1, ...identity, addresses: [...identity.addresses] };
+    const { addresses, revokedControllers } = identity;
+    const stored: StoredIdentity = {
+      ...{ format: 1, ...identity },
+      ...{ addresses: [...addresses], revokedControllers: [...revokedControllers] },
+    };
     await writeFileDurably(this.path, `${JSON.stringify(stored, null, 2)}\n`, 0o600);
   }
 
@@ -148,7 +168,7 @@ function issuedTo(machineId: string, key: string, credentials: Credentials): Mac
   if (!own.checkPrivateKey(createPrivateKey(key))) throw unfit("it is of another key");
   if (issuerAmong(own, requireAuthorities(authorities)) === undefined)
     throw unfit("no authority of the fleet signed it");
-  return { machineId, certificate, key, authorities, addresses: requireAddresses(addresses) };
+  return { machineId, certificate, key, authorities, addresses: requireAddresses(addresses), revokedControllers: [] };
 }
 
 function requireAuthorities(pem: string): readonly X509Certificate[] {
@@ -162,6 +182,11 @@ function requireAddresses(addresses: readonly string[]): string[] {
     return [...addresses];
   }
   throw new LuksmithError("refused", "the controller names addresses that are none");
+}
+
+function requireControllers(ids: readonly string[]): void {
+  if (ids.length <= revokedMax && ids.every((id) => controllerPattern.test(id))) return;
+  throw new LuksmithError("refused", "the controller names controllers that are none");
 }
 
 function unfit(why: string): LuksmithError {

@@ -12,7 +12,7 @@ const renewalWithinMs = 30_000;
 const chanceRange = 2 ** 16;
 
 /** @throws {LuksmithError} "refused" when there is no certificate where one should be */
-export function trustOf({ certificate, authorities }: MachineIdentity): Trust {
+export function trustOf({ certificate, authorities, revokedControllers }: MachineIdentity): Trust {
   const [own] = certificatesIn(certificate);
   const trusted = certificatesIn(authorities);
   const issuer = issuerAmong(own, trusted);
@@ -20,6 +20,8 @@ export function trustOf({ certificate, authorities }: MachineIdentity): Trust {
     authorities: trusted.map(fingerprintOf),
     issuer: issuer === undefined ? "" : fingerprintOf(issuer),
     expires: own.validToDate,
+    revokedControllers: [...revokedControllers],
+    refused: undefined,
   };
 }
 

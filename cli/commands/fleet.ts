@@ -6,6 +6,7 @@ import { addFleetApplyCommand } from "./fleet-apply.ts";
 import { addFleetAuditCommand } from "./fleet-audit.ts";
 import { addFleetCaCommand } from "./fleet-ca.ts";
 import { addFleetCancelCommand } from "./fleet-cancel.ts";
+import { addFleetControllerCommand } from "./fleet-controller.ts";
 import { addFleetControllersCommand } from "./fleet-controllers.ts";
 import { addFleetDispatchesCommand } from "./fleet-dispatches.ts";
 import { addFleetLogCommand } from "./fleet-log.ts";
@@ -62,6 +63,7 @@ export function addFleetCommand(program: Command, invocation: Invocation): void 
   addFleetOperatorCommand(fleet, invocation);
   addFleetCaCommand(fleet, invocation);
   addFleetControllersCommand(fleet, invocation);
+  addFleetControllerCommand(fleet, invocation);
   addFleetAuditCommand(fleet, invocation);
   addExamples(fleet, [
     ["luksmith fleet status", "how is the fleet, and who am I to it"],

@@ -21,6 +21,7 @@ import {
   type ListMachinesRequest,
   ControllerServiceService as methods,
   type RenewOperatorRequest,
+  type RevokeControllerRequest,
   type RevokeMachineRequest,
   type RevokeOperatorRequest,
   type RevokeTokenRequest,
@@ -112,6 +113,8 @@ export class ControllerClient {
     this.#unary((calls) => calls.unary(methods.rotateAuthority, request, slowMs));
   listControllers = (deadlineMs = quickMs) =>
     this.#unary((calls) => calls.unary(methods.listControllers, {}, deadlineMs));
+  revokeController = (request: RevokeControllerRequest) =>
+    this.#unary((calls) => calls.unary(methods.revokeController, request, quickMs));
   listFleetAudit = (request: ListFleetAuditRequest) =>
     this.#unary((calls) => calls.unary(methods.listFleetAudit, request, slowMs));
 

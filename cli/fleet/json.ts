@@ -176,6 +176,7 @@ export function fleetControllerJson(controller: Controller): JsonObject {
     lastSeen: time(controller.lastSeen),
     machines: controller.machines,
     alive: controller.alive,
+    revoked: controller.revoked,
   };
 }
 

@@ -65,6 +65,13 @@ export function operatorName(text: string): string {
   });
 }
 
+export function controllerId(text: string): string {
+  if (operatorPattern.test(text)) return text;
+  throw new LuksmithError("usage", `${quoteText(text)} is not the id of a controller`, {
+    hint: "luksmith fleet controllers lists them",
+  });
+}
+
 export function scheduleName(text: string): string {
   if (/^[a-z0-9][a-z0-9._-]{0,62}$/.test(text)) return text;
   throw new LuksmithError("usage", `${quoteText(text)} is not the name of a schedule`, {

@@ -15,7 +15,7 @@ import {
   insertAuthoritySettings,
   listAuthorities,
 } from "../store/authorities.ts";
-import { insertCertificate } from "../store/certificates.ts";
+import { insertCertificate, replaceCertificates } from "../store/certificates.ts";
 import type { Database } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { dayMs, type Issued, issue, makeAuthority } from "./issue.ts";
@@ -108,12 +108,16 @@ export class Authorities {
     return this.#issue(state.issuesClients, state.trusted, owner, publicKey);
   }
 
-  /** Another one for a controller's own port; put down as well. */
+  /** Another one for a controller's own port; put down as well, in the place of those that it had. */
   async issueController(id: string, request: Uint8Array): Promise<FreshCertificate> {
     const publicKey = await keyOfRequest(request);
     const state = await this.state();
-    const fresh = await this.#issue(state.issuesServers, state.trusted, { kind: "controller", name: id }, publicKey);
-    await this.record(this.#store.database, fresh);
+    const owner = { kind: "controller", name: id } as const;
+    const fresh = await this.#issue(state.issuesServers, state.trusted, owner, publicKey);
+    await this.#store.transaction(async (database) => {
+      await replaceCertificates(database, owner);
+      await this.record(database, fresh);
+    });
     return fresh;
   }
 

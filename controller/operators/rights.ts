@@ -53,6 +53,7 @@ export const rights: Readonly<Record<Action, Right>> = {
   listOperators: { role: "admin", reach: "fleet", changes: false, words: "list operators" },
   rotateAuthority: { role: "admin", reach: "fleet", changes: true, words: "change the authority" },
   getAuthorities: { role: "admin", reach: "fleet", changes: false, words: "see the authorities" },
+  revokeController: { role: "admin", reach: "fleet", changes: true, words: "revoke controllers" },
   listControllers: { role: "viewer", reach: "fleet", changes: false, words: "list controllers" },
   listFleetAudit: { role: "admin", reach: "fleet", changes: false, words: "read the audit" },
 };

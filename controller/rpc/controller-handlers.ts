@@ -1,30 +1,53 @@
-import type { ControllerServiceServer } from "../../proto/gen/luksmith/v1/controller.ts";
+import type { Controller, ControllerServiceServer } from "../../proto/gen/luksmith/v1/controller.ts";
 import { isAlive } from "../presence.ts";
-import { listControllers } from "../store/controllers.ts";
+import { type ControllerRow, listControllers, listRevokedControllers } from "../store/controllers.ts";
 import { viewMachines } from "../store/fleet-view.ts";
 import { unary } from "./call.ts";
 import { moment } from "./messages.ts";
 import type { ControllerParts } from "./parts.ts";
 
-export function controllerHandlers(parts: ControllerParts): Pick<ControllerServiceServer, "listControllers"> {
-  const { clock, operators, store } = parts;
+type Handlers = Pick<ControllerServiceServer, "listControllers" | "revokeController">;
+
+export function controllerHandlers(parts: ControllerParts): Handlers {
+  const { clock, controllers, operators, store } = parts;
   return {
     listControllers: unary(parts, async (_, peer) => {
       await operators.authorize(peer, "listControllers");
       const rows = await listControllers(store.database);
+      const revoked = await listRevokedControllers(store.database);
       const byController = Map.groupBy(await viewMachines(store.database), ({ controllerId }) => controllerId);
       const nowMs = clock.now().getTime();
+      // one that is revoked, and not ours any more, may go on saying that it lives
+      const serving = rows.filter(({ id }) => !revoked.some((each) => each.id === id));
       return {
-        controllers: rows.map((row) => ({
-          id: row.id,
-          address: row.address,
-          version: row.version,
-          startedAt: moment(row.startedMs),
-          lastSeen: moment(row.seenMs),
-          machines: byController.get(row.id)?.length ?? 0,
-          alive: isAlive(row, nowMs),
-        })),
+        controllers: [
+          ...serving.map((row) => servingMessage(row, byController.get(row.id)?.length ?? 0, nowMs)),
+          ...revoked.map(({ id }) => revokedMessage(id)),
+        ],
       };
     }),
+
+    revokeController: unary(parts, async ({ id }, peer) => {
+      const { name } = await operators.authorize(peer, "revokeController", id);
+      return { controller: revokedMessage((await controllers.revoke(id, name)).id) };
+    }),
   };
+}
+
+function servingMessage(row: ControllerRow, machines: number, nowMs: number): Controller {
+  return {
+    id: row.id,
+    address: row.address,
+    version: row.version,
+    startedAt: moment(row.startedMs),
+    lastSeen: moment(row.seenMs),
+    machines,
+    alive: isAlive(row, nowMs),
+    revoked: false,
+  };
+}
+
+function revokedMessage(id: string): Controller {
+  const nothing = { address: "", version: "", startedAt: undefined, lastSeen: undefined, machines: 0 };
+  return { id, ...nothing, alive: false, revoked: true };
 }

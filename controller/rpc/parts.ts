@@ -4,6 +4,7 @@ import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import type { ChannelResult } from "../../proto/gen/luksmith/v1/controller.ts";
 import type { Authorities } from "../authority/authorities.ts";
+import type { ControllerChanges } from "../controller-changes.ts";
 import type { MachineChanges } from "../machines/changes.ts";
 import type { MachineLines } from "../machines/lines.ts";
 import type { OperatorAccounts } from "../operators/accounts.ts";
@@ -23,6 +24,7 @@ export interface ControllerParts {
   readonly accounts: OperatorAccounts;
   readonly authorities: Authorities;
   readonly machines: MachineChanges;
+  readonly controllers: ControllerChanges;
   readonly lines: MachineLines;
   readonly view: FleetView;
   /** @param only the name of a channel; empty: each @throws {LuksmithError} "not_found" */

@@ -8,11 +8,15 @@ import type pg from "pg";
 
 /** For the last words to a server, which may not listen any more. */
 const endMs = 2000;
+/** While the program ends, one thing after another waits for the database: together they are to take less than systemd gives them. */
+const hastyAnswerMs = 4000;
 
 export class AnsweringPool implements PostgresPool {
   readonly options: object;
   readonly #pool: pg.Pool;
-  readonly #answerMs: number;
+  #answerMs: number;
+  /** Whose answers are waited for, by the query. */
+  readonly #asked = new Map<symbol, pg.PoolClient>();
   /** By the connection: kysely remembers what it was given. */
   readonly #clients = new WeakMap<pg.PoolClient, AnsweringClient>();
   readonly #all = new Set<pg.PoolClient>();
@@ -37,6 +41,16 @@ export class AnsweringPool implements PostgresPool {
     }
   }
 
+  /** From now on nobody is waited for as long, nor those that are waited for already. */
+  hasten(): void {
+    this.#answerMs = Math.min(this.#answerMs, hastyAnswerMs);
+    const asked = [...this.#asked];
+    const late = () => {
+      for (const [query, client] of asked) if (this.#asked.has(query)) this.#isSilent(client);
+    };
+    setTimeout(late, this.#answerMs).unref();
+  }
+
   /** Waits for nobody who does not answer. */
   async end(): Promise<void> {
     const late = setTimeout(() => this.#all.forEach(destroy), endMs);
@@ -47,37 +61,43 @@ export class AnsweringPool implements PostgresPool {
   #answering(client: pg.PoolClient): AnsweringClient {
     const known = this.#clients.get(client);
     if (known !== undefined) return known;
-    const answering = new AnsweringClient(client, this.#answerMs, () => {
-      for (const each of this.#all) this.#suspicious.add(each);
-    });
+    const answering = new AnsweringClient(client, (answer) => this.#awaited(client, answer));
     this.#clients.set(client, answering);
     return answering;
+  }
+
+  async #awaited<T>(client: pg.PoolClient, answer: () => Promise<T>): Promise<T> {
+    const query = Symbol();
+    const silent = setTimeout(() => this.#isSilent(client), this.#answerMs);
+    this.#asked.set(query, client);
+    try {
+      return await answer();
+    } finally {
+      this.#asked.delete(query);
+      clearTimeout(silent);
+    }
+  }
+
+  #isSilent(client: pg.PoolClient): void {
+    for (const each of this.#all) this.#suspicious.add(each);
+    destroy(client);
   }
 }
 
 class AnsweringClient implements PostgresPoolClient {
   readonly #client: pg.PoolClient;
-  readonly #answerMs: number;
-  readonly #onSilence: () => void;
+  readonly #awaited: <T>(answer: () => Promise<T>) => Promise<T>;
 
-  constructor(client: pg.PoolClient, answerMs: number, onSilence: () => void) {
+  constructor(client: pg.PoolClient, awaited: <T>(answer: () => Promise<T>) => Promise<T>) {
     this.#client = client;
-    this.#answerMs = answerMs;
-    this.#onSilence = onSilence;
+    this.#awaited = awaited;
   }
 
   query<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
   query(cursor: never): never;
-  async query<R>(sql: string, parameters: readonly unknown[] = []): Promise<PostgresQueryResult<R>> {
-    const silent = setTimeout(() => {
-      this.#onSilence();
-      destroy(this.#client);
-    }, this.#answerMs);
-    try {
-      return (await this.#client.query(sql, [...parameters])) as unknown as PostgresQueryResult<R>;
-    } finally {
-      clearTimeout(silent);
-    }
+  query<R>(sql: string, parameters: readonly unknown[] = []): Promise<PostgresQueryResult<R>> {
+    const answer = () => this.#client.query(sql, [...parameters]) as unknown as Promise<PostgresQueryResult<R>>;
+    return this.#awaited(answer);
   }
 
   release(): void {

@@ -1,6 +1,7 @@
 /** The certificates that the fleet's authorities have issued, and whether those who have them are still of the fleet. */
 
 import type { FleetIdentity } from "../../common/fleet/identity.ts";
+import { isRevokedController } from "./controllers.ts";
 import type { Database } from "./schema.ts";
 
 export interface CertificateRow {
@@ -46,7 +47,7 @@ export async function certificateStanding(
     .where("revoked_ms", "is not", null)
     .executeTakeFirst();
   if (revoked !== undefined) return "revoked";
-  if (kind === "controller") return "good";
+  if (kind === "controller") return (await isRevokedController(database, name)) ? "revoked" : "good";
   if (kind === "machine") {
     const machine = await database.selectFrom("machines").select("state").where("id", "=", name).executeTakeFirst();
     return machine === undefined ? "unknown" : machine.state === "revoked" ? "revoked" : "good";
@@ -103,6 +104,27 @@ export async function newestCertificates(
     .execute();
   // the later ones take the place of the earlier
   return new Map(rows.map(({ owner, issuer, issued_ms }) => [owner, { issuer, issuedMs: issued_ms }]));
+}
+
+/** Before another one takes their place: a controller keeps its key in memory alone, so that each of its starts has one. */
+export async function replaceCertificates(database: Database, { kind, name }: FleetIdentity): Promise<void> {
+  await database
+    .deleteFrom("certificates")
+    .where("kind", "=", kind)
+    .where("owner", "=", name)
+    .where("revoked_ms", "is", null)
+    .execute();
+}
+
+export async function hasCertificate(database: Database, { kind, name }: FleetIdentity): Promise<boolean> {
+  const row = await database
+    .selectFrom("certificates")
+    .select("serial")
+    .where("kind", "=", kind)
+    .where("owner", "=", name)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /** A certificate that has expired opens nothing, revoked or not. */

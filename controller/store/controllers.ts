@@ -51,8 +51,42 @@ export async function listControllers(database: Database): Promise<ControllerRow
 export async function forgetControllers(database: Database, seenBeforeMs: number): Promise<string[]> {
   const gone = await database.deleteFrom("controllers").where("seen_ms", "<", seenBeforeMs).returning("id").execute();
   const ids = gone.map(({ id }) => id);
-  if (ids.length > 0) {
-    await database.updateTable("machines").set({ controller_id: null }).where("controller_id", "in", ids).execute();
-  }
+  await letGoOfMachines(database, ids);
   return ids;
+}
+
+async function letGoOfMachines(database: Database, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await database.updateTable("machines").set({ controller_id: null }).where("controller_id", "in", ids).execute();
+}
+
+export interface RevokedController {
+  readonly id: string;
+  readonly revokedMs: number;
+  readonly revokedBy: string;
+}
+
+/** It is none of the fleet's from then on. In one transaction with what it has; afterwards notices of "certificate" and "authority". */
+export async function revokeController(
+  database: Database,
+  { id, revokedMs, revokedBy }: RevokedController,
+): Promise<void> {
+  await database
+    .insertInto("revoked_controllers")
+    .values({ id, revoked_ms: revokedMs, revoked_by: revokedBy })
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .execute();
+  await database.deleteFrom("controllers").where("id", "=", id).execute();
+  await letGoOfMachines(database, [id]);
+}
+
+/** In the order of their ids. */
+export async function listRevokedControllers(database: Database): Promise<RevokedController[]> {
+  const rows = await database.selectFrom("revoked_controllers").selectAll().orderBy("id").execute();
+  return rows.map(({ id, revoked_ms, revoked_by }) => ({ id, revokedMs: revoked_ms, revokedBy: revoked_by }));
+}
+
+export async function isRevokedController(database: Database, id: string): Promise<boolean> {
+  const row = await database.selectFrom("revoked_controllers").select("id").where("id", "=", id).executeTakeFirst();
+  return row !== undefined;
 }

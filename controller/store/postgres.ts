@@ -22,6 +22,8 @@ export interface PostgresConnections {
   readonly dialect: Dialect;
   /** One more, for whoever listens. */
   client(): pg.Client;
+  /** The program ends: nobody is waited for any longer than need be. */
+  hasten(): void;
 }
 
 /** @param onError hears of connections that were lost while nobody used them */
@@ -44,9 +46,11 @@ export function postgresConnections(url: string, onError: (error: Error) => void
   pool.on("error", onError);
   // nor may one that is lost while somebody uses it: whoever does has its query fail, and the pool does not listen meanwhile
   pool.on("connect", (client) => client.on("error", () => undefined));
+  const answering = new AnsweringPool(pool, answerMs);
   return {
-    dialect: new PostgresDialect({ pool: new AnsweringPool(pool, answerMs) }),
+    dialect: new PostgresDialect({ pool: answering }),
     client: () => new pg.Client(options),
+    hasten: () => answering.hasten(),
   };
 }
 

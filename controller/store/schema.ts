@@ -235,6 +235,12 @@ interface AuditTable {
   detail: string;
 }
 
+interface RevokedControllersTable {
+  id: string;
+  revoked_ms: number;
+  revoked_by: string;
+}
+
 export interface Tables {
   settings: SettingsTable;
   authorities: AuthoritiesTable;
@@ -251,6 +257,7 @@ export interface Tables {
   alerts: AlertsTable;
   deliveries: DeliveriesTable;
   controllers: ControllersTable;
+  revoked_controllers: RevokedControllersTable;
   audit: AuditTable;
 }
 

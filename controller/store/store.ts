@@ -25,11 +25,12 @@ export class Store {
   readonly place: string;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #hasten: () => void;
   /** Those who wait for it, and for what it failed them last. */
   readonly #waiting = new Map<symbol, LuksmithError>();
 
   private constructor(
-    what: { kind: StoreKind; database: Database; notices: Notices; place: string },
+    what: { kind: StoreKind; database: Database; notices: Notices; place: string; hasten?: () => void },
     clock: Clock,
     log: Log,
   ) {
@@ -37,6 +38,7 @@ export class Store {
     this.database = what.database;
     this.notices = what.notices;
     this.place = what.place;
+    this.#hasten = what.hasten ?? (() => undefined);
     this.#clock = clock;
     this.#log = log;
   }
@@ -78,7 +80,8 @@ export class Store {
       const send = (channel: string, payload: string) =>
         sql`select pg_notify(${channel}, ${payload})`.execute(database);
       const notices = new PostgresNotices(connections.client, send, clock, log);
-      return new Store({ kind: "postgres", database, notices, place: where }, clock, log);
+      const { hasten } = connections;
+      return new Store({ kind: "postgres", database, notices, place: where, hasten }, clock, log);
     }
   }
 
@@ -129,6 +132,11 @@ export class Store {
   /** For whoever asked. */
   error(thrown: unknown): LuksmithError {
     return storeError(thrown, this.place);
+  }
+
+  /** The program ends: a database that does not answer is not waited for as long as before. */
+  hasten(): void {
+    this.#hasten();
   }
 
   async close(): Promise<void> {

@@ -82,6 +82,8 @@ export interface SessionHost {
 const mostRuns = 256;
 /** Two agents with one identity would take the stream from one another all the time. */
 const replacedRetryMs = 60_000;
+/** A line for people; what a machine says may be longer. */
+const longestNotice = 500;
 const failedRetryMs = 10_000;
 /** A clock that is further off than that is no calendar's. */
 const mostSkewMs = 100 * 366 * 86_400_000;
@@ -319,6 +321,7 @@ export class AgentSession {
       case "trust":
         this.#trust = said.value;
         await this.#write((transaction) => setTrust(transaction, this.machineId, said.value));
+        await this.#noteTrust();
         return this.pushTrust();
     }
   }
@@ -356,6 +359,7 @@ export class AgentSession {
     this.#state = { name: "open", stream: begun.stream, machine: begun.machine };
     this.#host.begun(this, begun);
     this.#welcome();
+    await this.#noteTrust();
     await this.pushTrust();
     await this.pushSchedules();
     if (begun.machine.state === "active") await this.#host.ready(this);
@@ -374,6 +378,16 @@ export class AgentSession {
         controller: this.#host.controllerId,
       },
     });
+  }
+
+  /** What a person should look at: a controller, this one or another, wanted the machine to believe what would have shut it out. */
+  async #noteTrust(): Promise<void> {
+    const { refused } = this.#trust;
+    if (refused === undefined) return;
+    this.#log.warn({ why: refused.message }, "a machine refuses what it was told to believe");
+    const notice = `the machine refuses what it was told to believe: ${refused.message}`.slice(0, longestNotice);
+    await this.#write((transaction) => changeMachine(transaction, this.machineId, { notice }));
+    this.#host.changed(this.machineId);
   }
 
   async #beat({ time, running }: Heartbeat): Promise<void> {

@@ -19,8 +19,8 @@ export interface FleetOptions {
   readonly rules: FleetRules;
   /** Ends the connections of a machine, whatever they are for. */
   readonly cut: (machineId: string) => void;
-  /** How the other controllers are called. */
-  readonly relayChannel: () => RelayChannel;
+  /** How another controller is called, by its id. */
+  readonly relayChannel: (controllerId: string) => RelayChannel;
   readonly clock: Clock;
   readonly log: Log;
   /** Who counts. */

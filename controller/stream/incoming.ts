@@ -105,7 +105,9 @@ function checkInventory({ jobs, volumes, allowed, refused }: Inventory): void {
   require(volumes.every(({ backupHost }) => backupHost.length <= most.name), "the name of a backup host is none");
 }
 
-function checkTrust({ authorities, issuer }: Trust): void {
+function checkTrust({ authorities, issuer, revokedControllers }: Trust): void {
+  require(revokedControllers.length <= most.words &&
+    revokedControllers.every((id) => id.length <= most.name), "too many controllers");
   require(authorities.length <= most.authorities, "too many authorities");
   require([...authorities, issuer].every((one) => one === "" || fingerprintPattern.test(one)), "a fingerprint is none");
 }

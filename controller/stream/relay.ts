@@ -16,7 +16,7 @@ import {
   type RelayServiceServer,
 } from "../../proto/gen/luksmith/v1/relay.ts";
 import { requireKind } from "../listen/peer.ts";
-import { listControllers } from "../store/controllers.ts";
+import { type ControllerRow, listControllers } from "../store/controllers.ts";
 import { getMachine } from "../store/machines.ts";
 import type { Store } from "../store/store.ts";
 import type { Sessions } from "./sessions.ts";
@@ -33,9 +33,10 @@ export interface RelayChannel {
 export class Relay {
   readonly #store: Store;
   readonly #sessions: Sessions;
-  readonly #channel: () => RelayChannel;
+  readonly #channel: (controllerId: string) => RelayChannel;
 
-  constructor(store: Store, sessions: Sessions, channel: () => RelayChannel) {
+  /** @param channel to the controller of that id, and to no other */
+  constructor(store: Store, sessions: Sessions, channel: (controllerId: string) => RelayChannel) {
     this.#store = store;
     this.#sessions = sessions;
     this.#channel = channel;
@@ -82,12 +83,12 @@ export class Relay {
   /** How far the runs are on all machines that are connected anywhere; what a controller does not tell is left out. */
   async progress(): Promise<MachineProgress[]> {
     const others = (await listControllers(this.#store.database)).filter(({ id }) => id !== this.#sessions.controllerId);
-    const theirs = await Promise.all(others.map(({ address }) => this.#progressAt(address)));
+    const theirs = await Promise.all(others.map((other) => this.#progressAt(other)));
     return [progressHere(this.#sessions), ...theirs].flat();
   }
 
-  async #progressAt(address: string): Promise<MachineProgress[]> {
-    const client = this.#client(address);
+  async #progressAt(controller: ControllerRow): Promise<MachineProgress[]> {
+    const client = this.#client(controller);
     try {
       return await new Promise((resolve) => {
         client.listProgress({}, new Metadata(), { deadline: Date.now() + answerMs }, (error, response) =>
@@ -106,11 +107,11 @@ export class Relay {
     if (controller === undefined || controller.id === this.#sessions.controllerId) {
       throw notConnected();
     }
-    return this.#client(controller.address);
+    return this.#client(controller);
   }
 
-  #client(address: string): RelayServiceClient {
-    const { credentials, options } = this.#channel();
+  #client({ id, address }: ControllerRow): RelayServiceClient {
+    const { credentials, options } = this.#channel(id);
     // with its scheme: a host may be called like one
     return new RelayServiceClient(`dns:${address}`, credentials, options);
   }

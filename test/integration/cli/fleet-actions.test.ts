@@ -21,6 +21,7 @@ import {
   endedDispatch,
   runningFleetRun,
   sampleAuthorities,
+  sampleController,
   sampleDispatch,
   sampleFleetRun,
   sampleMachine,
@@ -414,6 +415,7 @@ test("an operator's key is made here, and the credential is for its owner alone"
         credentials: { ...credential, certificate: fresh.certificate },
       };
     },
+    revokeController: ({ id }) => ({ controller: sampleController({ id, alive: false, revoked: true }) }),
     revokeOperator: ({ name }) => ({ operator: sampleOperator({ name, revoked: true }) }),
   });
   const args = ["operator", "create", "bob", "--role", "viewer", "--scope", "env=prod", "--out", "bob.yaml"];

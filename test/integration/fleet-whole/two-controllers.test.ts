@@ -1,6 +1,8 @@
 /** Two controllers on PostgreSQL are one fleet to whoever looks at it, and one of them is enough. */
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { DispatchState } from "../../../proto/gen/luksmith/v1/controller.ts";
 import { RunState } from "../../../proto/gen/luksmith/v1/types.ts";
@@ -81,4 +83,32 @@ test("the controller that has the machine is killed amid a dispatch: the other o
   await fleet.says("run name=web1 backup etc --all-machines", /^web1\/\S+ +skipped/m);
   await theirs.start();
   await fleet.says("controllers", /^\S+ +alive [\s\S]*^\S+ +alive /m);
+});
+
+test("one of them is revoked by the other: it ends by itself, does not begin again, and machines have heard of it", async () => {
+  const [machine] = await fleet.machines("name=web1");
+  const theirs = fleet.controllers.find(({ id }) => id === machine?.controller);
+  const other = fleet.controllers.find((each) => each !== theirs);
+  assert.ok(theirs && other, JSON.stringify(machine));
+  await fleet.refuses(`controller revoke ${theirs.id} --yes`, 2, /is the controller that answers/, {
+    at: theirs.address,
+  });
+  await fleet.says(`controller revoke ${other.id} --yes`, /is revoked/, { at: theirs.address });
+  await until(
+    () => !other.isAlive,
+    () => "it ends",
+  );
+  assert.match(other.logged, /this controller, \S+, has been revoked/);
+  const { exitCode, stderr } = await other.startInVain();
+  assert.equal(exitCode, 2, stderr);
+  assert.match(stderr, /this controller, \S+, has been revoked/);
+  fleet.forgetClient();
+  await fleet.says("controllers", new RegExp(`^${theirs.id} +alive [\\s\\S]*|^${other.id} +revoked`, "m"), {
+    at: theirs.address,
+  });
+  await until(
+    async () => (await readFile(join(web.directory, "state/fleet/identity.json"), "utf8")).includes(`"${other.id}"`),
+    () => "the machine has heard of it",
+  );
+  await fleet.connected("web1");
 });

@@ -157,8 +157,9 @@ export async function enrol(
   fleet: TestFleet,
   addresses: readonly string[],
   lifeMs?: number,
+  trusted: readonly TestFleet[] = [fleet],
 ): Promise<void> {
   const { certificate, key } = await fleet.credential("machine", "m1", lifeMs);
-  const authorities = fleet.authority.certificate;
+  const authorities = trusted.map(({ authority }) => authority.certificate).join("");
   await new IdentityFile(stateDir).enrolled("m1", key, { certificate, authorities, addresses: [...addresses] });
 }

@@ -150,7 +150,13 @@ function anything(): Said {
     { $case: "permitGrant", value: about },
     { $case: "query", value: { id, operator: pick(names), what } },
     { $case: "endQuery", value: { id } },
-    { $case: "newTrust", value: { authorities: pick(names), addresses: pick([[], [pick(names)]]), renew: false } },
+    {
+      $case: "newTrust",
+      value: {
+        ...{ authorities: pick(names), addresses: pick([[], [pick(names)]]), renew: false },
+        revokedControllers: pick([undefined, { ids: [pick(names)] }]),
+      },
+    },
     { $case: "heartbeatEvery", value: { intervalMs: pick(numbers), spreadMs: pick(numbers) } },
   ];
   const kind = pick(kinds);

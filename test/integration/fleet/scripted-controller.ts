@@ -121,32 +121,47 @@ export class Session {
   }
 }
 
+/** What stands in its certificate, and whom it believes. */
+interface Shown {
+  readonly kind?: IdentityKind;
+  readonly id?: string;
+  readonly trusted?: readonly TestFleet[];
+}
+
 export class ScriptedController {
   readonly fleet: TestFleet;
   readonly sessions: Session[] = [];
   readonly renewals: Uint8Array[] = [];
   /** What each machine is told of its certificate when it asks for another. */
   lifeMs = dayMs;
+  /** By whom it has what it issues, and whom it tells machines to believe with that. */
+  issuer: TestFleet;
+  /** Whose machines it takes. */
+  readonly #trusted: readonly TestFleet[];
+  readonly #id: string;
   #server: Server;
   #port = 0;
   readonly #onHello: (session: Session) => void;
   readonly #kind: IdentityKind;
 
-  private constructor(fleet: TestFleet, onHello: (session: Session) => void, kind: IdentityKind) {
+  private constructor(fleet: TestFleet, onHello: (session: Session) => void, { kind, id, trusted }: Shown) {
     this.fleet = fleet;
+    this.issuer = fleet;
     this.#onHello = onHello;
-    this.#kind = kind;
+    this.#kind = kind ?? "controller";
+    this.#id = id ?? "c1";
+    this.#trusted = trusted ?? [fleet];
     this.#server = new Server();
   }
 
-  /** @param onHello default: welcomes the machine @param kind of its own certificate */
+  /** @param onHello default: welcomes the machine @param shown left out: it is c1, a controller, and takes the machines of its fleet */
   static async start(
     context: TestContext,
     fleet: TestFleet,
     onHello: (session: Session) => void = welcome,
-    kind: IdentityKind = "controller",
+    shown: Shown = {},
   ): Promise<ScriptedController> {
-    const controller = new ScriptedController(fleet, onHello, kind);
+    const controller = new ScriptedController(fleet, onHello, shown);
     await controller.listen();
     context.after(() => controller.stop());
     return controller;
@@ -158,8 +173,8 @@ export class ScriptedController {
 
   /** Also again, where it was, after it has been stopped. */
   async listen(): Promise<void> {
-    const { certificate, key } = await this.fleet.credential(this.#kind, "c1");
-    const authority = Buffer.from(this.fleet.authority.certificate);
+    const { certificate, key } = await this.fleet.credential(this.#kind, this.#id);
+    const authority = Buffer.from(this.#trusted.map((each) => each.authority.certificate).join(""));
     const credentials = ServerCredentials.createSsl(
       authority,
       [{ cert_chain: Buffer.from(certificate), private_key: Buffer.from(key) }],
@@ -217,8 +232,8 @@ export class ScriptedController {
   }
 
   async #credentials(request: Uint8Array): Promise<Credentials> {
-    const certificate = await this.fleet.certify("machine", "m1", request, this.lifeMs);
-    return { certificate, authorities: this.fleet.authority.certificate, addresses: [this.address] };
+    const certificate = await this.issuer.certify("machine", "m1", request, this.lifeMs);
+    return { certificate, authorities: this.issuer.authority.certificate, addresses: [this.address] };
   }
 }
 

@@ -107,7 +107,13 @@ export function sampleMachine(changes: Partial<Machine> = {}): Machine {
     lastSeen: after(-5),
     clockSkewMs: 12,
     inventory: { jobs: [], volumes: [], allowed: ["backup", "status"], refused: [] },
-    trust: { authorities: [authorityFingerprint], issuer: authorityFingerprint, expires: after(86_400) },
+    trust: {
+      authorities: [authorityFingerprint],
+      issuer: authorityFingerprint,
+      expires: after(86_400),
+      revokedControllers: [],
+      refused: undefined,
+    },
     jobs: [
       {
         job: "home",
@@ -222,6 +228,7 @@ export function sampleController(changes: Partial<Controller> = {}): Controller 
     lastSeen: after(-1),
     machines: 118,
     alive: true,
+    revoked: false,
     ...changes,
   };
 }

@@ -981,6 +981,15 @@ export interface Controller {
   lastSeen: Date | undefined;
   machines: number;
   alive: boolean;
+  revoked: boolean;
+}
+
+export interface RevokeControllerRequest {
+  id: string;
+}
+
+export interface RevokeControllerResponse {
+  controller: Controller | undefined;
 }
 
 export interface ListFleetAuditRequest {
@@ -8608,7 +8617,16 @@ export const ListControllersResponse: MessageFns<ListControllersResponse> = {
 };
 
 function createBaseController(): Controller {
-  return { id: "", address: "", version: "", startedAt: undefined, lastSeen: undefined, machines: 0, alive: false };
+  return {
+    id: "",
+    address: "",
+    version: "",
+    startedAt: undefined,
+    lastSeen: undefined,
+    machines: 0,
+    alive: false,
+    revoked: false,
+  };
 }
 
 export const Controller: MessageFns<Controller> = {
@@ -8633,6 +8651,9 @@ export const Controller: MessageFns<Controller> = {
     }
     if (message.alive !== false) {
       writer.uint32(56).bool(message.alive);
+    }
+    if (message.revoked !== false) {
+      writer.uint32(64).bool(message.revoked);
     }
     return writer;
   },
@@ -8706,6 +8727,14 @@ export const Controller: MessageFns<Controller> = {
             message.alive = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.revoked = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8735,6 +8764,7 @@ export const Controller: MessageFns<Controller> = {
         : undefined,
       machines: isSet(object.machines) ? globalThis.Number(object.machines) : 0,
       alive: isSet(object.alive) ? globalThis.Boolean(object.alive) : false,
+      revoked: isSet(object.revoked) ? globalThis.Boolean(object.revoked) : false,
     };
   },
 
@@ -8761,6 +8791,9 @@ export const Controller: MessageFns<Controller> = {
     if (message.alive !== false) {
       obj.alive = message.alive;
     }
+    if (message.revoked !== false) {
+      obj.revoked = message.revoked;
+    }
     return obj;
   },
 
@@ -8776,6 +8809,143 @@ export const Controller: MessageFns<Controller> = {
     message.lastSeen = object.lastSeen ?? undefined;
     message.machines = object.machines ?? 0;
     message.alive = object.alive ?? false;
+    message.revoked = object.revoked ?? false;
+    return message;
+  },
+};
+
+function createBaseRevokeControllerRequest(): RevokeControllerRequest {
+  return { id: "" };
+}
+
+export const RevokeControllerRequest: MessageFns<RevokeControllerRequest> = {
+  encode(message: RevokeControllerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeControllerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeControllerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RevokeControllerRequest {
+    return { id: isSet(object.id) ? globalThis.String(object.id) : "" };
+  },
+
+  toJSON(message: RevokeControllerRequest): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RevokeControllerRequest>): RevokeControllerRequest {
+    return RevokeControllerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevokeControllerRequest>): RevokeControllerRequest {
+    const message = createBaseRevokeControllerRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeControllerResponse(): RevokeControllerResponse {
+  return { controller: undefined };
+}
+
+export const RevokeControllerResponse: MessageFns<RevokeControllerResponse> = {
+  encode(message: RevokeControllerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.controller !== undefined) {
+      Controller.encode(message.controller, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeControllerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeControllerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.controller = Controller.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RevokeControllerResponse {
+    return { controller: isSet(object.controller) ? Controller.fromJSON(object.controller) : undefined };
+  },
+
+  toJSON(message: RevokeControllerResponse): unknown {
+    const obj: any = {};
+    if (message.controller !== undefined) {
+      obj.controller = Controller.toJSON(message.controller);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RevokeControllerResponse>): RevokeControllerResponse {
+    return RevokeControllerResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevokeControllerResponse>): RevokeControllerResponse {
+    const message = createBaseRevokeControllerResponse();
+    message.controller = (object.controller !== undefined && object.controller !== null)
+      ? Controller.fromPartial(object.controller)
+      : undefined;
     return message;
   },
 };
@@ -9406,6 +9576,18 @@ export const ControllerServiceService = {
       Buffer.from(ListControllersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListControllersResponse => ListControllersResponse.decode(value),
   },
+  /** Its certificates count no more, for the other controllers and for machines that hear of it. */
+  revokeController: {
+    path: "/luksmith.v1.ControllerService/RevokeController" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevokeControllerRequest): Buffer =>
+      Buffer.from(RevokeControllerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevokeControllerRequest => RevokeControllerRequest.decode(value),
+    responseSerialize: (value: RevokeControllerResponse): Buffer =>
+      Buffer.from(RevokeControllerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RevokeControllerResponse => RevokeControllerResponse.decode(value),
+  },
   listFleetAudit: {
     path: "/luksmith.v1.ControllerService/ListFleetAudit" as const,
     requestStream: false as const,
@@ -9459,6 +9641,8 @@ export interface ControllerServiceServer extends UntypedServiceImplementation {
   getAuthorities: handleUnaryCall<GetAuthoritiesRequest, GetAuthoritiesResponse>;
   rotateAuthority: handleUnaryCall<RotateAuthorityRequest, RotateAuthorityResponse>;
   listControllers: handleUnaryCall<ListControllersRequest, ListControllersResponse>;
+  /** Its certificates count no more, for the other controllers and for machines that hear of it. */
+  revokeController: handleUnaryCall<RevokeControllerRequest, RevokeControllerResponse>;
   listFleetAudit: handleUnaryCall<ListFleetAuditRequest, ListFleetAuditResponse>;
 }
 
@@ -9874,6 +10058,22 @@ export interface ControllerServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListControllersResponse) => void,
+  ): ClientUnaryCall;
+  /** Its certificates count no more, for the other controllers and for machines that hear of it. */
+  revokeController(
+    request: RevokeControllerRequest,
+    callback: (error: ServiceError | null, response: RevokeControllerResponse) => void,
+  ): ClientUnaryCall;
+  revokeController(
+    request: RevokeControllerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RevokeControllerResponse) => void,
+  ): ClientUnaryCall;
+  revokeController(
+    request: RevokeControllerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RevokeControllerResponse) => void,
   ): ClientUnaryCall;
   listFleetAudit(
     request: ListFleetAuditRequest,

@@ -333,6 +333,13 @@ export interface NewTrust {
   authorities: string;
   addresses: string[];
   renew: boolean;
+  /** Unset: those that the machine knows of. */
+  revokedControllers: RevokedControllers | undefined;
+}
+
+/** All whose certificates count no more, whoever issued them. */
+export interface RevokedControllers {
+  ids: string[];
 }
 
 /** What the machine has trusted since. */
@@ -342,6 +349,9 @@ export interface Trust {
   /** Of the one that issued the machine's own certificate. */
   issuer: string;
   expires: Date | undefined;
+  revokedControllers: string[];
+  /** Why the machine has not taken what it was last told: it would have been shut out of its fleet. */
+  refused: ErrorDetail | undefined;
 }
 
 /** The stream ends after it. */
@@ -4302,7 +4312,7 @@ export const HeartbeatEvery: MessageFns<HeartbeatEvery> = {
 };
 
 function createBaseNewTrust(): NewTrust {
-  return { authorities: "", addresses: [], renew: false };
+  return { authorities: "", addresses: [], renew: false, revokedControllers: undefined };
 }
 
 export const NewTrust: MessageFns<NewTrust> = {
@@ -4315,6 +4325,9 @@ export const NewTrust: MessageFns<NewTrust> = {
     }
     if (message.renew !== false) {
       writer.uint32(24).bool(message.renew);
+    }
+    if (message.revokedControllers !== undefined) {
+      RevokedControllers.encode(message.revokedControllers, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -4356,6 +4369,14 @@ export const NewTrust: MessageFns<NewTrust> = {
             message.renew = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.revokedControllers = RevokedControllers.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4375,6 +4396,11 @@ export const NewTrust: MessageFns<NewTrust> = {
         ? object.addresses.map((e: any) => globalThis.String(e))
         : [],
       renew: isSet(object.renew) ? globalThis.Boolean(object.renew) : false,
+      revokedControllers: isSet(object.revokedControllers)
+        ? RevokedControllers.fromJSON(object.revokedControllers)
+        : isSet(object.revoked_controllers)
+        ? RevokedControllers.fromJSON(object.revoked_controllers)
+        : undefined,
     };
   },
 
@@ -4389,6 +4415,9 @@ export const NewTrust: MessageFns<NewTrust> = {
     if (message.renew !== false) {
       obj.renew = message.renew;
     }
+    if (message.revokedControllers !== undefined) {
+      obj.revokedControllers = RevokedControllers.toJSON(message.revokedControllers);
+    }
     return obj;
   },
 
@@ -4400,12 +4429,82 @@ export const NewTrust: MessageFns<NewTrust> = {
     message.authorities = object.authorities ?? "";
     message.addresses = object.addresses?.map((e) => e) || [];
     message.renew = object.renew ?? false;
+    message.revokedControllers = (object.revokedControllers !== undefined && object.revokedControllers !== null)
+      ? RevokedControllers.fromPartial(object.revokedControllers)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRevokedControllers(): RevokedControllers {
+  return { ids: [] };
+}
+
+export const RevokedControllers: MessageFns<RevokedControllers> = {
+  encode(message: RevokedControllers, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.ids) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokedControllers {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokedControllers();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ids.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RevokedControllers {
+    return { ids: globalThis.Array.isArray(object?.ids) ? object.ids.map((e: any) => globalThis.String(e)) : [] };
+  },
+
+  toJSON(message: RevokedControllers): unknown {
+    const obj: any = {};
+    if (message.ids?.length) {
+      obj.ids = message.ids;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RevokedControllers>): RevokedControllers {
+    return RevokedControllers.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevokedControllers>): RevokedControllers {
+    const message = createBaseRevokedControllers();
+    message.ids = object.ids?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseTrust(): Trust {
-  return { authorities: [], issuer: "", expires: undefined };
+  return { authorities: [], issuer: "", expires: undefined, revokedControllers: [], refused: undefined };
 }
 
 export const Trust: MessageFns<Trust> = {
@@ -4418,6 +4517,12 @@ export const Trust: MessageFns<Trust> = {
     }
     if (message.expires !== undefined) {
       Timestamp.encode(toTimestamp(message.expires), writer.uint32(26).fork()).join();
+    }
+    for (const v of message.revokedControllers) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.refused !== undefined) {
+      ErrorDetail.encode(message.refused, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -4459,6 +4564,22 @@ export const Trust: MessageFns<Trust> = {
             message.expires = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.revokedControllers.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.refused = ErrorDetail.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4478,6 +4599,12 @@ export const Trust: MessageFns<Trust> = {
         : [],
       issuer: isSet(object.issuer) ? globalThis.String(object.issuer) : "",
       expires: isSet(object.expires) ? fromJsonTimestamp(object.expires) : undefined,
+      revokedControllers: globalThis.Array.isArray(object?.revokedControllers)
+        ? object.revokedControllers.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.revoked_controllers)
+        ? object.revoked_controllers.map((e: any) => globalThis.String(e))
+        : [],
+      refused: isSet(object.refused) ? ErrorDetail.fromJSON(object.refused) : undefined,
     };
   },
 
@@ -4492,6 +4619,12 @@ export const Trust: MessageFns<Trust> = {
     if (message.expires !== undefined) {
       obj.expires = message.expires.toISOString();
     }
+    if (message.revokedControllers?.length) {
+      obj.revokedControllers = message.revokedControllers;
+    }
+    if (message.refused !== undefined) {
+      obj.refused = ErrorDetail.toJSON(message.refused);
+    }
     return obj;
   },
 
@@ -4503,6 +4636,10 @@ export const Trust: MessageFns<Trust> = {
     message.authorities = object.authorities?.map((e) => e) || [];
     message.issuer = object.issuer ?? "";
     message.expires = object.expires ?? undefined;
+    message.revokedControllers = object.revokedControllers?.map((e) => e) || [];
+    message.refused = (object.refused !== undefined && object.refused !== null)
+      ? ErrorDetail.fromPartial(object.refused)
+      : undefined;
     return message;
   },
 };

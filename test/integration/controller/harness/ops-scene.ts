@@ -6,6 +6,7 @@ import { fromServiceError } from "../../../../common/error-wire.ts";
 import { LuksmithError } from "../../../../common/errors.ts";
 import { makeKeyAndRequest } from "../../../../common/fleet/certificate-request.ts";
 import { fleetChannelOptions, fleetCredentials } from "../../../../common/fleet/channel.ts";
+import { ControllerChanges } from "../../../../controller/controller-changes.ts";
 import { requireKind } from "../../../../controller/listen/peer.ts";
 import { MachineChanges } from "../../../../controller/machines/changes.ts";
 import type { MachineLines } from "../../../../controller/machines/lines.ts";
@@ -136,6 +137,7 @@ export class OpsScene implements AsyncDisposable {
             accounts: new OperatorAccounts(store, clock, authorities),
             authorities,
             machines: new MachineChanges(store, clock),
+            controllers: new ControllerChanges(store, clock, "c1"),
             lines,
             view: new FleetView(store, clock, lines),
             testChannels: async (channel) => [{ channel, delivered: true, detail: "" }],

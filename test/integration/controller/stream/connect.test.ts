@@ -121,7 +121,7 @@ eachStore("a stream", (scene) => {
 
   it("tells what an agent is to trust, once", async () => {
     const fleet = await start("m1");
-    fleet.rules.trust = { authorities: "PEM", addresses: ["a:1"], renew: true };
+    fleet.rules.trust = { authorities: "PEM", addresses: ["a:1"], renew: true, revokedControllers: { ids: ["c9"] } };
     const agent = await fleet.agent("m1");
     const issuer = "ab".repeat(32);
     await agent.join({ trust: Trust.fromPartial({ issuer: "" }) });
@@ -134,6 +134,21 @@ eachStore("a stream", (scene) => {
     fleet.rules.trust = { ...fleet.rules.trust, renew: false };
     fleet.store.notices.tell("authority", "x");
     assert.equal((await agent.waitFor("newTrust", 1)).renew, false);
+  });
+
+  it("shows people that a machine refuses what it was told to believe", async () => {
+    const fleet = await start("m1");
+    const agent = await fleet.agent("m1");
+    const noticed = (text: RegExp) => async () =>
+      text.test((await getMachine(fleet.store.database, "m1"))?.notice ?? "");
+    const refused = (message: string) => Trust.fromPartial({ refused: { code: "refused", message } });
+    await agent.join({ trust: refused("c9: it would be shut\u0007 out") });
+    await until(
+      noticed(/refuses what it was told to believe: c9: it would be shut\ufffd out$/),
+      () => "nobody is told",
+    );
+    agent.say({ $case: "trust", value: refused(`c1: ${"x".repeat(5000)}`) });
+    await until(noticed(/believe: c1: x{400,500}$/), () => "nobody is told of the second");
   });
 
   it("welcomes a machine that nobody has confirmed, and lets it come again when somebody does", async () => {

@@ -82,7 +82,13 @@ function message(draw: Draw): FromAgent {
     () => ({ $case: "dispatchAnswer", value: { id: text(), runId: text(), error: undefined } }),
     () => ({ $case: "permitRequest", value: permit() }),
     () => ({ $case: "permitReturn", value: permit() }),
-    () => ({ $case: "trust", value: { authorities: many(text), issuer: text(), expires: time() } }),
+    () => ({
+      $case: "trust",
+      value: {
+        ...{ authorities: many(text), issuer: text(), expires: time(), revokedControllers: many(text) },
+        refused: draw() < 0.5 ? undefined : { code: text(), message: text(), hint: text() },
+      },
+    }),
     () => ({
       $case: "reply",
       value: { id: text(), events: [], snapshots: [], files: [], last: draw() < 0.5, error: undefined },

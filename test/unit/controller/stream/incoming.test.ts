@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { readRequest, type Said } from "../../../../controller/stream/incoming.ts";
-import { ConnectRequest, Hello, Inventory, PermitRequest, RunReport } from "../../../../proto/gen/luksmith/v1/fleet.ts";
+import {
+  ConnectRequest,
+  Hello,
+  Inventory,
+  PermitRequest,
+  RunReport,
+  Trust,
+} from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import { RunEvent, RunState, Verb } from "../../../../proto/gen/luksmith/v1/types.ts";
 
 const now = new Date(Date.UTC(2026, 10, 28));
@@ -55,8 +62,13 @@ describe("what an agent sends", () => {
     ["an answer to nothing", { $case: "dispatchAnswer", value: { id: "", runId: "", error: undefined } }, /dispatch/],
     [
       "trust in what is no fingerprint",
-      { $case: "trust", value: { authorities: ["x"], issuer: "", expires: now } },
+      { $case: "trust", value: Trust.fromPartial({ authorities: ["x"], expires: now }) },
       /fingerprint/,
+    ],
+    [
+      "controllers without an end",
+      { $case: "trust", value: Trust.fromPartial({ revokedControllers: Array.from({ length: 65 }, () => "c") }) },
+      /controllers/,
     ],
   ];
   for (const [what, said, message] of faults) {
