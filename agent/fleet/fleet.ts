@@ -287,7 +287,7 @@ export class Fleet {
     if (isAddition(authorities, identity)) return;
     // all machines are told at once
     await this.#clock.sleep(this.#parts.random() * this.#connection.spreadMs, link.gone);
-    await requireWayBack(authorities, identity, state.address);
+    await requireWayBack(authorities, identity, state.address, link.gone);
   }
 
   #inventory() {

@@ -5,6 +5,7 @@
  */
 
 import { type Client, connectivityState } from "@grpc/grpc-js";
+import { rejectsWhenAborted } from "../../common/aborted.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { certificatesIn, fingerprintOf, issuerAmong } from "../../common/fleet/certificate.ts";
 import { fleetClient } from "./dial.ts";
@@ -21,16 +22,22 @@ export function isAddition(authorities: string, identity: Pick<MachineIdentity, 
 /**
  * That the machine would still be in its fleet if it believed these alone: they have issued its own certificate, and one of them that of
  * whoever answers now at the address that it is connected to.
- * @throws {LuksmithError} "refused"
+ * @throws {LuksmithError} "refused"; the signal's reason
  */
-export async function requireWayBack(authorities: string, identity: MachineIdentity, address: string): Promise<void> {
+export async function requireWayBack(
+  authorities: string,
+  identity: MachineIdentity,
+  address: string,
+  signal: AbortSignal,
+): Promise<void> {
   const [own] = certificatesIn(identity.certificate);
   if (issuerAmong(own, certificatesIn(authorities)) === undefined) {
     throw shutOut("none of them has issued the machine's own certificate");
   }
   const client = fleetClient(address, { ...identity, authorities });
   try {
-    if (!(await isAnswered(client))) throw shutOut(`nobody who answers at ${address} has a certificate of theirs`);
+    if (!(await Promise.race([isAnswered(client), rejectsWhenAborted(signal)])))
+      throw shutOut(`nobody who answers at ${address} has a certificate of theirs`);
   } finally {
     client.close();
   }

@@ -17,11 +17,9 @@ export function controllerHandlers(parts: ControllerParts): Handlers {
       const revoked = await listRevokedControllers(store.database);
       const byController = Map.groupBy(await viewMachines(store.database), ({ controllerId }) => controllerId);
       const nowMs = clock.now().getTime();
-      // one that is revoked, and not ours any more, may go on saying that it lives
-      const serving = rows.filter(({ id }) => !revoked.some((each) => each.id === id));
       return {
         controllers: [
-          ...serving.map((row) => servingMessage(row, byController.get(row.id)?.length ?? 0, nowMs)),
+          ...rows.map((row) => servingMessage(row, byController.get(row.id)?.length ?? 0, nowMs)),
           ...revoked.map(({ id }) => revokedMessage(id)),
         ],
       };

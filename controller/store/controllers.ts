@@ -35,9 +35,14 @@ export async function seeController(database: Database, id: string, nowMs: numbe
   return updated.numUpdatedRows > 0n;
 }
 
-/** In the order of their ids. */
+/** In the order of their ids. One that is revoked, and not ours any more, may go on saying that it lives: it is none of them. */
 export async function listControllers(database: Database): Promise<ControllerRow[]> {
-  const rows = await database.selectFrom("controllers").selectAll().orderBy("id").execute();
+  const rows = await database
+    .selectFrom("controllers")
+    .selectAll()
+    .where("id", "not in", (revoked) => revoked.selectFrom("revoked_controllers").select("id"))
+    .orderBy("id")
+    .execute();
   return rows.map(({ id, address, version, started_ms, seen_ms }) => ({
     id,
     address,

@@ -94,6 +94,49 @@ test("the schedules of docs/fleet.md can be applied as they are, and read back",
   await says("apply -f - --all-machines", /^~ nightly {2}[23] machines$/m, text.replace("env=prod", "all"));
 });
 
+test("what cannot be meant is refused before anything is touched, and what is odd is said", async () => {
+  const before = await says("schedules --json", /^/);
+  const one = (change: string) => `- { name: odd, verb: backup, job: home, ${change} }\n`;
+  const daily = 'cron: "0 2 * * *"';
+  await refuses(
+    "apply -f -",
+    2,
+    /^error: standard input:1:\d+: .*timezone: .*\n/,
+    one(`selector: env=prod, ${daily}, timezone: Europe/Berlix`),
+  );
+  await refuses(
+    "apply -f -",
+    2,
+    /^error: standard input:1:\d+: .*cron: /,
+    one('selector: env=prod, cron: "0 0 31 2 *"'),
+  );
+  // both at once
+  await refuses(
+    "apply -f -",
+    2,
+    /timezone: .*\n.*cron: |cron: .*\n.*timezone: /,
+    one('selector: env=prod, cron: "0 0 31 2 *", timezone: X/Y'),
+  );
+  await refuses("apply -f -", 2, /every machine.*\nhint: .*--all-machines/, one(`selector: all, ${daily}`));
+  assert.equal(await says("schedules --json", /^/), before);
+  const nothing = await fleet("apply -f - --dry-run", one(`selector: env=nowhere, ${daily}`));
+  assert.equal(nothing.exitCode, 0, nothing.stderr);
+  assert.match(nothing.stdout + nothing.stderr, /odd: no machine fits/);
+  await refuses("run env=nowhere backup home", 10, /^error: no machine fits .*env=nowhere.*\nhint: /);
+  await refuses("run all backup home --detach", 2, /every machine.*\nhint: .*--all-machines/);
+  assert.equal(await says("schedules --json", /^/), before);
+});
+
+test("a clock that goes wrong is shown, and what its machine says counts all the same", async () => {
+  await store.database
+    .updateTable("machines")
+    .set({ clock_skew_ms: 7 * 60_000 })
+    .where("name", "=", "web1-name")
+    .execute();
+  await says("machines", /^web1-name .*its clock is 7 min ahead/m);
+  await store.database.updateTable("machines").set({ clock_skew_ms: 0 }).where("name", "=", "web1-name").execute();
+});
+
 test("runs: asked for, watched to their end, cancelled", async () => {
   await says("run env=prod backup home --dry-run", /^web1-name +backup home\n1 machine, not asked$/m);
   await refuses("run all backup home", 2, /every machine.*\nhint: .*--all-machines/);

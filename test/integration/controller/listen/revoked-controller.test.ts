@@ -96,12 +96,14 @@ eachStore("a controller that is revoked", (scene) => {
   });
 
   it("is shown as that, and on record", async () => {
-    const { admin } = await operated();
+    const { ops, admin } = await operated();
     // once more changes nothing
     for (const _ of [1, 2]) {
       const { controller } = await admin.unary.revokeController({ id: "c2" });
       assert.deepEqual([controller?.id, controller?.revoked, controller?.alive], ["c2", true, false]);
     }
+    // and if it is not ours any more, it may go on saying that it lives
+    await add(ops.store, ops.fleet.authorities);
     const { controllers } = await admin.unary.listControllers({});
     assert.deepEqual(
       controllers.map(({ id, revoked, alive }) => [id, revoked, alive]),
