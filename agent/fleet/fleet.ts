@@ -257,11 +257,16 @@ export class Fleet {
       ...(addresses.length === 0 ? {} : { addresses }),
       ...(revokedControllers === undefined ? {} : { revokedControllers: revokedControllers.ids }),
     };
+    let isRefused = false;
     try {
       await this.#requireWayBack(kept, link);
+      // by now the machine may have been enrolled elsewhere
+      link.gone.throwIfAborted();
       if (Object.keys(kept).length > 0) await identities.keepTrust(kept);
-      this.#refusedTrust = undefined;
+      // what says nothing of whom to believe takes no refusal back
+      if (kept.authorities !== undefined || kept.revokedControllers !== undefined) this.#refusedTrust = undefined;
     } catch (thrown) {
+      isRefused = true;
       link.gone.throwIfAborted();
       const { code, message } = asLuksmithError(thrown);
       const said = `${link.controller}: ${message}`;
@@ -273,7 +278,7 @@ export class Fleet {
       const value = { ...trustOf(this.#identity), refused: this.#refusedTrust };
       await link.send({ $case: "trust", value });
     }
-    if (renew && this.#refusedTrust === undefined) this.#renewSoon();
+    if (renew && !isRefused) this.#renewSoon();
   }
 
   /** @throws {LuksmithError} "refused" */

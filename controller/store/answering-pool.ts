@@ -45,10 +45,7 @@ export class AnsweringPool implements PostgresPool {
   hasten(): void {
     this.#answerMs = Math.min(this.#answerMs, hastyAnswerMs);
     const asked = [...this.#asked];
-    const late = () => {
-      for (const [query, client] of asked) if (this.#asked.has(query)) this.#isSilent(client);
-    };
-    setTimeout(late, this.#answerMs).unref();
+    setTimeout(() => this.#endIfSilent(asked), this.#answerMs).unref();
   }
 
   /** Waits for nobody who does not answer. */
@@ -68,7 +65,7 @@ export class AnsweringPool implements PostgresPool {
 
   async #awaited<T>(client: pg.PoolClient, answer: () => Promise<T>): Promise<T> {
     const query = Symbol();
-    const silent = setTimeout(() => this.#isSilent(client), this.#answerMs);
+    const silent = setTimeout(() => this.#endIfSilent([[query, client]]), this.#answerMs);
     this.#asked.set(query, client);
     try {
       return await answer();
@@ -78,9 +75,15 @@ export class AnsweringPool implements PostgresPool {
     }
   }
 
-  #isSilent(client: pg.PoolClient): void {
-    for (const each of this.#all) this.#suspicious.add(each);
-    destroy(client);
+  /** After what has come in was read: a process that had a lot to do is not to blame the server. */
+  #endIfSilent(asked: readonly (readonly [query: symbol, client: pg.PoolClient])[]): void {
+    setImmediate(() => {
+      for (const [query, client] of asked) {
+        if (!this.#asked.has(query)) continue;
+        for (const each of this.#all) this.#suspicious.add(each);
+        destroy(client);
+      }
+    });
   }
 }
 
