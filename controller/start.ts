@@ -14,7 +14,7 @@ import { RelayServiceService } from "../proto/gen/luksmith/v1/relay.ts";
 import { startAlerts } from "./alerts/start.ts";
 import { Authorities } from "./authority/authorities.ts";
 import { readSecret } from "./authority/secret-file.ts";
-import { trustOrder } from "./authority/trust-order.ts";
+import { trustOrders } from "./authority/trust-order.ts";
 import type { ControllerConfig } from "./config/controller-config.ts";
 import { ControllerChanges } from "./controller-changes.ts";
 import { controllerId } from "./controller-id.ts";
@@ -90,8 +90,8 @@ async function startOn(store: Store, up: Up, config: ControllerConfig, log: Log)
     rules: {
       assignments: () => metrics.schedulesRead(() => readAssignments(store.database)),
       permitLimits: () => readPermitLimits(store.database),
-      trustOrder: async (trust) =>
-        trustOrder(trust, {
+      trustOrders: async () =>
+        trustOrders({
           ...{ state: await authorities.state(), addresses },
           revokedControllers: (await listRevokedControllers(store.database)).map((each) => each.id),
         }),

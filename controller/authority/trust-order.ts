@@ -13,20 +13,24 @@ export interface WantedTrust {
   readonly revokedControllers: readonly string[];
 }
 
-/** @returns undefined when it is as it should be */
-export function trustOrder(
-  trust: Pick<Trust, "authorities" | "issuer" | "revokedControllers">,
-  { state, addresses, revokedControllers }: WantedTrust,
-): NewTrust | undefined {
-  const isSame = areSame(certificatesIn(state.trusted).map(fingerprintOf), trust.authorities);
-  const areRevoked = areSame(revokedControllers, trust.revokedControllers);
-  const renew = trust.issuer !== state.issuesClients.fingerprint;
-  if (isSame && areRevoked && !renew) return undefined;
-  return {
-    authorities: isSame ? "" : state.trusted,
-    addresses: [...addresses],
-    renew,
-    revokedControllers: areRevoked ? undefined : { ids: [...revokedControllers] },
+/** @returns for each machine: undefined when it is as it should be */
+export function trustOrders({
+  state,
+  addresses,
+  revokedControllers,
+}: WantedTrust): (trust: Pick<Trust, "authorities" | "issuer" | "revokedControllers">) => NewTrust | undefined {
+  const wanted = certificatesIn(state.trusted).map(fingerprintOf);
+  return (trust) => {
+    const isSame = areSame(wanted, trust.authorities);
+    const areRevoked = areSame(revokedControllers, trust.revokedControllers);
+    const renew = trust.issuer !== state.issuesClients.fingerprint;
+    if (isSame && areRevoked && !renew) return undefined;
+    return {
+      authorities: isSame ? "" : state.trusted,
+      addresses: [...addresses],
+      renew,
+      revokedControllers: areRevoked ? undefined : { ids: [...revokedControllers] },
+    };
   };
 }
 

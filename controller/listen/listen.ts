@@ -57,8 +57,8 @@ export const fleetServerOptions = {
   "grpc.max_concurrent_streams": 32,
   // of headers and frames that wait, in each connection: Node's unit, and the least that takes a message of the largest kind
   "grpc-node.max_session_memory": 2,
-  // a peer that vanished without a word is noticed by this
-  "grpc.keepalive_time_ms": 60_000,
+  // an operator that vanished without a word is noticed by this; of machines heartbeats tell, and sooner
+  "grpc.keepalive_time_ms": 300_000,
   "grpc.keepalive_timeout_ms": 20_000,
   "grpc.enable_channelz": 0,
 } as const satisfies ServerOptions;

@@ -12,7 +12,14 @@ import type { FleetSchedule } from "./fleet-schedule.ts";
 /** Read once, for many machines. */
 export async function readAssignments(database: Database): Promise<(machine: MachineHead) => Schedules> {
   const schedules = new FleetSchedules(await listSchedules(database));
-  return (machine) => assignmentsFor(assigned(machine), schedules);
+  // most machines have the same, and each keeps what it has been told
+  const same = new Map<string, Schedules>();
+  return (machine) => {
+    const assignments = assignmentsFor(assigned(machine), schedules);
+    const known = same.get(assignments.revision) ?? assignments;
+    same.set(assignments.revision, known);
+    return known;
+  };
 }
 
 /** By the schedule's name. */

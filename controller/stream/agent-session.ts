@@ -239,7 +239,8 @@ export class AgentSession {
     const { id, name, hostname, state, labels, enrolledMs } = now;
     this.#state = { ...this.#state, machine: { id, name, hostname, state, labels, enrolledMs } };
     if (before.state === state) {
-      await this.pushSchedules();
+      // by others it is looked at together with all the rest
+      if (JSON.stringify([before.name, before.labels]) !== JSON.stringify([name, labels])) await this.pushSchedules();
       return;
     }
     // an agent is welcomed once, and is to know what it is called

@@ -15,6 +15,6 @@ export interface FleetRules {
   assignments(): Promise<(machine: MachineHead) => Schedules>;
   /** By name of the schedule; what is not in it has no limits. */
   permitLimits(): Promise<ReadonlyMap<string, PermitLimits>>;
-  /** What a machine that trusts these is to be told; undefined: nothing. */
-  trustOrder(trust: Trust): Promise<NewTrust | undefined>;
+  /** Read once for many machines; what it returns is pure: what one that trusts these is to be told; undefined: nothing. */
+  trustOrders(): Promise<(trust: Trust) => NewTrust | undefined>;
 }

@@ -23,6 +23,7 @@ import { FlowAllowance } from "./flow-allowance.ts";
 import { type Pace, paceOf, retryAfterMs } from "./heartbeat.ts";
 import type { Journal } from "./journal.ts";
 import { LastSeen } from "./last-seen.ts";
+import { ReadOnce } from "./read-once.ts";
 import { Turns } from "./turns.ts";
 
 const lookForSilenceMs = 1000;
@@ -75,8 +76,9 @@ export class Sessions implements SessionHost {
   /** How many each machine has, in whatever state. */
   readonly #streams = new Map<string, number>();
   readonly #allowances = new Map<string, FlowAllowance>();
+  readonly #assignments: ReadOnce<(machine: MachineHead) => Schedules>;
+  readonly #trustOrders: ReadOnce<(trust: Trust) => NewTrust | undefined>;
   readonly #stopped = new AbortController();
-  #assignments: Promise<(machine: MachineHead) => Schedules> | undefined;
   #following: Promise<unknown> = Promise.resolve();
   #draining = false;
 
@@ -88,6 +90,8 @@ export class Sessions implements SessionHost {
     this.clock = clock;
     this.log = log;
     this.#seen = new LastSeen(store, clock, log);
+    this.#assignments = new ReadOnce(() => options.rules.assignments(), clock);
+    this.#trustOrders = new ReadOnce(() => options.rules.trustOrders(), clock);
   }
 
   /** How many machines are connected here. */
@@ -128,10 +132,8 @@ export class Sessions implements SessionHost {
   async begin(): Promise<void> {
     await endStreamsOf(this.#options.store.database, this.controllerId);
     this.#seen.follow();
-    // whoever reads them now may have read what was before
-    this.#options.store.notices.on("schedules", () => {
-      this.#assignments = undefined;
-    });
+    this.#options.store.notices.on("schedules", () => this.#assignments.forget());
+    this.#options.store.notices.on("authority", () => this.#trustOrders.forget());
     this.#following = Promise.all([
       this.#watchSilence(),
       this.#watch(["machine", "certificate"], (session, now) => session.review(now)),
@@ -167,15 +169,11 @@ export class Sessions implements SessionHost {
   }
 
   async assignmentsFor(machine: MachineHead): Promise<Schedules> {
-    // thousands of machines that come at once have the schedules read for them once
-    this.#assignments ??= this.#options.rules.assignments().finally(() => {
-      this.#assignments = undefined;
-    });
-    return (await this.#assignments)(machine);
+    return (await this.#assignments.get())(machine);
   }
 
-  trustFor(trust: Trust): Promise<NewTrust | undefined> {
-    return this.#options.rules.trustOrder(trust);
+  async trustFor(trust: Trust): Promise<NewTrust | undefined> {
+    return (await this.#trustOrders.get())(trust);
   }
 
   begun(session: Session, begun: BegunStream): void {

@@ -5,7 +5,7 @@ import { certificatesIn, fingerprintOf, issuerAmong } from "../../../../common/f
 import { makeKeyAndRequest } from "../../../../common/fleet/certificate-request.ts";
 import { Authorities, type AuthorityState } from "../../../../controller/authority/authorities.ts";
 import { listFollowers } from "../../../../controller/authority/followers.ts";
-import { trustOrder } from "../../../../controller/authority/trust-order.ts";
+import { trustOrders } from "../../../../controller/authority/trust-order.ts";
 import type { AuthorityRow } from "../../../../controller/store/authorities.ts";
 import type { Store } from "../../../../controller/store/store.ts";
 import { Trust } from "../../../../proto/gen/luksmith/v1/fleet.ts";
@@ -52,7 +52,7 @@ async function tells(store: Store, id: string, trusted: string, certificate: str
 
 /** In a fleet of which no controller was revoked. */
 function orderFor(trust: Trust, state: AuthorityState) {
-  return trustOrder(trust, { state, addresses, revokedControllers: [] });
+  return trustOrders({ state, addresses, revokedControllers: [] })(trust);
 }
 
 eachStore("one authority in the place of another", (scene) => {

@@ -29,8 +29,9 @@ export class TestRules implements FleetRules {
     return this.limits;
   }
 
-  async trustOrder() {
-    return this.trust;
+  async trustOrders() {
+    const { trust } = this;
+    return () => trust;
   }
 }
 
