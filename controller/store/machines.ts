@@ -186,15 +186,20 @@ export interface BegunStream {
 /** To be called in a transaction. @returns undefined when there is no such machine, or it has been revoked */
 export async function beginStream(transaction: Database, begin: StreamBegin): Promise<BegunStream | undefined> {
   const { machineId, nowMs } = begin;
-  const row = await transaction
+  const { numUpdatedRows } = await transaction
     .updateTable("machines")
     // the row is ours from here on, also where two controllers have the same thought
     .set((columns) => ({ stream: columns("stream", "+", 1) }))
     .where("id", "=", machineId)
     .where("state", "<>", "revoked")
-    .returning(["id", "name", "hostname", "state", "labels", "enrolled_ms", "stream", "controller_id", "instance"])
     .executeTakeFirst();
-  if (row === undefined) return undefined;
+  if (numUpdatedRows === 0n) return undefined;
+  // not by "returning": for that SQLite makes a table each time, and a fleet that comes back does this ten thousand times
+  const row = await transaction
+    .selectFrom("machines")
+    .select(["id", "name", "hostname", "state", "labels", "enrolled_ms", "stream", "controller_id", "instance"])
+    .where("id", "=", machineId)
+    .executeTakeFirstOrThrow();
   await transaction
     .updateTable("machines")
     .set({
