@@ -216,16 +216,16 @@ export class Journal {
       ...(await followDispatches(transaction, followed, nowMs)),
     ];
     const freed = await this.#returnPermits(transaction, reports);
+    const unwanted = Map.groupBy(
+      underWay.flatMap(({ machineId, dispatchId, runId }) => {
+        const dispatch = dispatches.get(dispatchId);
+        if (dispatch?.machineId !== machineId || dispatch.state !== "cancelled") return [];
+        return [{ machineId, dispatchId, runId, operator: dispatch.cancelledBy ?? "" }];
+      }),
+      ({ machineId }) => machineId,
+    );
     return () => {
-      for (const { recording, done } of those) {
-        done(
-          underWay.flatMap(({ machineId, dispatchId, runId }) => {
-            const dispatch = dispatches.get(dispatchId);
-            if (machineId !== recording.machineId || dispatch?.machineId !== machineId) return [];
-            return dispatch.state === "cancelled" ? [{ dispatchId, runId, operator: dispatch.cancelledBy ?? "" }] : [];
-          }),
-        );
-      }
+      for (const { recording, done } of those) done(unwanted.get(recording.machineId) ?? []);
       this.#count(recordings);
       this.#tell(reports, batches, freed);
     };
