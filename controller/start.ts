@@ -129,6 +129,7 @@ async function startOn(store: Store, up: Up, config: ControllerConfig, log: Log)
       controllers: new ControllerChanges(store, clock, id),
       lines: fleet.relay,
       view: new FleetView(store, clock, fleet.relay),
+      dispatcher: fleet.dispatcher,
       testChannels: (only, signal) => alerts.test(only, signal),
     }),
   );

@@ -6,11 +6,13 @@
 import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import {
+  addDispatches,
   cancelDispatches,
   claimDispatches,
   expireDispatches,
   listCancelled,
   listSilent,
+  type NewDispatch,
   type StoredDispatch,
   takeUnanswered,
 } from "../store/dispatches.ts";
@@ -78,6 +80,18 @@ export class Dispatcher {
   }
 
   /**
+   * What is wanted from now on. Machines that are connected here have it as soon as it is written down; should one have gone in this
+   * moment, it comes to it as all does that was sent and not answered. For the others it is queued.
+   */
+  async add(dispatches: readonly NewDispatch[]): Promise<void> {
+    const here = dispatches.filter(({ machineId }) => this.#sessions.of(machineId)?.machine?.state === "active");
+    const sent = new Set(here.map(({ machineId }) => machineId));
+    await this.#store.transaction((transaction) => addDispatches(transaction, dispatches, sent));
+    for (const dispatch of here) this.#send(dispatch);
+    for (const batch of new Set(dispatches.map((each) => each.batch))) this.#store.notices.tell("dispatch", batch);
+  }
+
+  /**
    * Wanted no more: what is queued is not sent, what runs is told to end, wherever the machine is connected.
    * @returns those that this has changed, as they are now
    */
@@ -142,13 +156,13 @@ export class Dispatcher {
   }
 
   /** A machine that has gone since is sent it when it comes again. */
-  #send(dispatch: StoredDispatch): void {
+  #send(dispatch: NewDispatch): void {
     const session = this.#sessions.of(dispatch.machineId);
     if (session !== undefined) send(session, dispatch);
   }
 }
 
-function send(session: AgentSession, { id, work, expiresMs, createdBy }: StoredDispatch): void {
+function send(session: AgentSession, { id, work, expiresMs, createdBy }: NewDispatch): void {
   session.send({ $case: "dispatch", value: { id, work, notAfter: session.timeThere(expiresMs), operator: createdBy } });
 }
 

@@ -5,9 +5,10 @@ import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Work } from "../../proto/gen/luksmith/v1/fleet.ts";
 import type { Selector } from "../selector/selector.ts";
-import { addDispatches, type StoredDispatch } from "../store/dispatches.ts";
+import type { StoredDispatch } from "../store/dispatches.ts";
 import { listMachineOffers, type MachineOffer } from "../store/machines.ts";
 import type { Store } from "../store/store.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 import { checkWork, type DispatchPlan, planDispatch } from "./plan-dispatch.ts";
 
 export interface DispatchOrder {
@@ -34,7 +35,12 @@ const longestWaitMs = 31 * dayMs;
 const batchBytes = 5;
 
 /** @throws {LuksmithError} "usage", "not_found" as {@link planDispatch} */
-export async function requestDispatch(store: Store, clock: Clock, order: DispatchOrder): Promise<RequestedDispatches> {
+export async function requestDispatch(
+  store: Store,
+  dispatcher: Pick<Dispatcher, "add">,
+  clock: Clock,
+  order: DispatchOrder,
+): Promise<RequestedDispatches> {
   const checked = checkWork(order.work);
   if (order.expiresMs > longestWaitMs) {
     throw new LuksmithError("usage", "nothing waits for a machine for longer than 31 days", { hint: "--expires 7d" });
@@ -61,9 +67,6 @@ export async function requestDispatch(store: Store, clock: Clock, order: Dispatc
       cancelledBy: undefined,
     }),
   );
-  if (!order.dryRun && dispatches.length > 0) {
-    await store.transaction((transaction) => addDispatches(transaction, dispatches));
-    store.notices.tell("dispatch", batch);
-  }
+  if (!order.dryRun && dispatches.length > 0) await dispatcher.add(dispatches);
   return { batch, plan, dispatches };
 }

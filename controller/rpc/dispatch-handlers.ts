@@ -25,7 +25,7 @@ const shortestMs = 500;
 const marginMs = 10_000;
 
 export function dispatchHandlers(parts: ControllerParts): Handlers {
-  const { clock, operators, store } = parts;
+  const { clock, dispatcher, operators, store } = parts;
   const { database } = store;
   return {
     dispatch: unary(parts, async ({ selector: text, work, expiresMs, everyMachine, dryRun }, peer) => {
@@ -34,7 +34,7 @@ export function dispatchHandlers(parts: ControllerParts): Handlers {
       const target = what.filter((word) => word !== undefined && word !== "").join(" ");
       const operator = await operators.authorize(peer, "dispatch", target);
       const selector = Selector.parse(text);
-      const { batch, plan, dispatches } = await requestDispatch(store, clock, {
+      const { batch, plan, dispatches } = await requestDispatch(store, dispatcher, clock, {
         selector,
         work,
         expiresMs,

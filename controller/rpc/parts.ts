@@ -5,6 +5,7 @@ import type { Log } from "../../common/log.ts";
 import type { ChannelResult } from "../../proto/gen/luksmith/v1/controller.ts";
 import type { Authorities } from "../authority/authorities.ts";
 import type { ControllerChanges } from "../controller-changes.ts";
+import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { MachineChanges } from "../machines/changes.ts";
 import type { MachineLines } from "../machines/lines.ts";
 import type { OperatorAccounts } from "../operators/accounts.ts";
@@ -27,6 +28,7 @@ export interface ControllerParts {
   readonly controllers: ControllerChanges;
   readonly lines: MachineLines;
   readonly view: FleetView;
+  readonly dispatcher: Pick<Dispatcher, "add">;
   /** @param only the name of a channel; empty: each @throws {LuksmithError} "not_found" */
   readonly testChannels: (only: string, signal: AbortSignal) => Promise<ChannelResult[]>;
 }

@@ -37,20 +37,24 @@ const unanswered = ["queued", "sent"] as const satisfies DispatchState[];
 /** Nothing becomes of them any more. */
 export const finalStates = ["refused", "ended", "expired", "cancelled"] as const satisfies DispatchState[];
 
-export async function addDispatches(database: Database, dispatches: readonly NewDispatch[]): Promise<void> {
+/** @param sent those machines have theirs in the next moment; for the others they are queued */
+export async function addDispatches(
+  database: Database,
+  dispatches: readonly NewDispatch[],
+  sent: ReadonlySet<string> = new Set(),
+): Promise<void> {
   // the whole fleet is asked for the same
   const encoded = new Map(
     [...new Set(dispatches.map(({ work }) => work))].map((work) => [work, Work.encode(work).finish()]),
   );
-  const rows = dispatches.map(
-    ({ id, batch, machineId, work, createdMs, createdBy, expiresMs }): ListRow => [
-      ...[id, batch, machineId, encoded.get(work) ?? null, createdMs, createdBy, expiresMs],
-    ],
-  );
-  const list = listOf(database, ["text", "text", "text", "bytes", "bigint", "text", "bigint"], rows);
+  const rows = dispatches.map(({ id, batch, machineId, work, createdMs, createdBy, expiresMs }): ListRow => {
+    const state: DispatchState = sent.has(machineId) ? "sent" : "queued";
+    return [id, batch, machineId, encoded.get(work) ?? null, state, createdMs, createdBy, expiresMs];
+  });
+  const list = listOf(database, ["text", "text", "text", "bytes", "text", "bigint", "text", "bigint"], rows);
   await sql`insert into dispatches
     (id, batch, machine_id, work, state, created_ms, created_by, expires_ms, changed_ms)
-    select column1, column2, column3, column4, 'queued', column5, column6, column7, column5
+    select column1, column2, column3, column4, column5, column6, column7, column8, column6
     from ${list} as asked`.execute(database);
 }
 
