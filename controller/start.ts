@@ -103,6 +103,7 @@ async function startOn(store: Store, up: Up, config: ControllerConfig, log: Log)
       }),
       options: fleetChannelOptions,
     }),
+    quota: config.retention.perMachine,
     events: metrics,
   });
   const operators = new Operators(store, clock, (peer) => requireKind(peer, "operator"));

@@ -76,7 +76,9 @@ export class PermitDesk {
       await askPermit(transaction, { ...key, backupHost, askedMs, expiresMs: askedMs + keptMs });
       return false;
     });
-    if (isTooMany) this.#log.warn({ machine: session.machineId }, "a machine asks for more permits than there can be");
+    const { machineId } = session;
+    if (isTooMany)
+      this.#sessions.lines.warn(machineId, { machine: machineId }, "a machine asks for more permits than there can be");
     else this.#store.notices.tell("permit", session.machineId);
   }
 

@@ -1,7 +1,9 @@
 /** What happened in the runs. Many more than anything else here: written in batches, and gone first. */
 
 import { RunEvent } from "../../proto/gen/luksmith/v1/types.ts";
+import { runKey } from "./runs.ts";
 import type { Database } from "./schema.ts";
+import { eventOverheadBytes, type Usage } from "./usage.ts";
 import { inParts } from "./values-list.ts";
 
 export interface NewEvent {
@@ -12,28 +14,47 @@ export interface NewEvent {
   readonly event: Uint8Array;
 }
 
-/** What is there already stays as it is; events of runs that are not known are nobody's, and left out. */
-export async function addEvents(transaction: Database, events: readonly NewEvent[]): Promise<void> {
-  const known = await knownRuns(transaction, events);
-  const rows = events
-    .filter((event) => known.has(keyOf(event)))
-    .map(({ machineId, runId, seq, event }) => ({ machine_id: machineId, run_id: runId, seq, event }));
+/**
+ * A run's events come in their order: what is not beyond the last that is there has been stored already, and stays as it is. Events
+ * of runs that are not known are nobody's, and left out.
+ * @returns what is kept more by it
+ */
+export async function addEvents(transaction: Database, events: readonly NewEvent[]): Promise<Usage[]> {
+  const last = await lastSeqs(transaction, events);
+  const fresh = events.filter((event) => {
+    const before = last.get(runKey(event));
+    if (before === undefined || event.seq <= before) return false;
+    last.set(runKey(event), event.seq);
+    return true;
+  });
+  const rows = fresh.map(({ machineId, runId, seq, event }) => ({ machine_id: machineId, run_id: runId, seq, event }));
   for (const part of inParts(rows, 4 * 8)) {
     await transaction
       .insertInto("run_events")
       .values(part)
+      // by another controller, just now
       .onConflict((conflict) => conflict.doNothing())
       .execute();
   }
+  return fresh.map(({ machineId, event }) => ({ machineId, eventBytes: event.length + eventOverheadBytes, runs: 0 }));
 }
 
-async function knownRuns(database: Database, events: readonly NewEvent[]): Promise<Set<string>> {
-  const keys = new Map(events.map((event) => [keyOf(event), event]));
-  const known = new Set<string>();
+/** Of the runs that are known, by {@link runKey}: the number of its last event; 0: it has none. */
+async function lastSeqs(database: Database, events: readonly NewEvent[]): Promise<Map<string, number>> {
+  const keys = new Map(events.map((event) => [runKey(event), event]));
+  const last = new Map<string, number>();
   for (const part of inParts([...keys.values()], 2)) {
     const rows = await database
       .selectFrom("runs")
-      .select(["machine_id", "run_id"])
+      .select(({ selectFrom }) => [
+        "machine_id",
+        "run_id",
+        selectFrom("run_events")
+          .select(({ fn }) => fn.max<number | null>("seq").as("last"))
+          .whereRef("run_events.machine_id", "=", "runs.machine_id")
+          .whereRef("run_events.run_id", "=", "runs.run_id")
+          .as("last"),
+      ])
       .where((where) =>
         where(
           where.refTuple("machine_id", "run_id"),
@@ -42,13 +63,9 @@ async function knownRuns(database: Database, events: readonly NewEvent[]): Promi
         ),
       )
       .execute();
-    for (const { machine_id, run_id } of rows) known.add(keyOf({ machineId: machine_id, runId: run_id }));
+    for (const row of rows) last.set(runKey({ machineId: row.machine_id, runId: row.run_id }), row.last ?? 0);
   }
-  return known;
-}
-
-function keyOf({ machineId, runId }: Pick<NewEvent, "machineId" | "runId">): string {
-  return `${machineId} ${runId}`;
+  return last;
 }
 
 /** Those that come after `seq`, in their order. */

@@ -11,6 +11,7 @@ import {
   verbToJSON,
 } from "../../proto/gen/luksmith/v1/types.ts";
 import type { Database, Tables } from "./schema.ts";
+import type { Usage } from "./usage.ts";
 import { inParts } from "./values-list.ts";
 
 export interface NewReport {
@@ -56,9 +57,17 @@ export interface RunFilter {
 
 const running = runStateToJSON(RunState.RUNNING);
 
-/** The newest report of a run counts, but what has ended never runs again. To be called in a transaction. */
-export async function recordRuns(transaction: Database, reports: readonly NewReport[]): Promise<void> {
-  for (const part of inParts(newestOfEach(reports).map(rowOf), 13)) {
+/**
+ * The newest report of a run counts, but what has ended never runs again. To be called in a transaction.
+ * @returns what is kept more by it
+ */
+export async function recordRuns(transaction: Database, reports: readonly NewReport[]): Promise<Usage[]> {
+  const newest = newestOfEach(reports);
+  const known = await knownRuns(
+    transaction,
+    newest.map(({ machineId, report }) => ({ machineId, runId: report.run?.id ?? "" })),
+  );
+  for (const part of inParts(newest.map(rowOf), 13)) {
     await transaction
       .insertInto("runs")
       .values(part)
@@ -76,6 +85,37 @@ export async function recordRuns(transaction: Database, reports: readonly NewRep
       )
       .execute();
   }
+  return newest
+    .filter(({ machineId, report }) => !known.has(runKey({ machineId, runId: report.run?.id ?? "" })))
+    .map(({ machineId }) => ({ machineId, eventBytes: 0, runs: 1 }));
+}
+
+/** Of the runs that are there already, by {@link runKey}. */
+async function knownRuns(
+  database: Database,
+  runs: readonly { readonly machineId: string; readonly runId: string }[],
+): Promise<Set<string>> {
+  const keys = new Map(runs.map((run) => [runKey(run), run]));
+  const known = new Set<string>();
+  for (const part of inParts([...keys.values()], 2)) {
+    const rows = await database
+      .selectFrom("runs")
+      .select(["machine_id", "run_id"])
+      .where((where) =>
+        where(
+          where.refTuple("machine_id", "run_id"),
+          "in",
+          part.map(({ machineId, runId }) => where.tuple(machineId, runId)),
+        ),
+      )
+      .execute();
+    for (const { machine_id, run_id } of rows) known.add(runKey({ machineId: machine_id, runId: run_id }));
+  }
+  return known;
+}
+
+export function runKey({ machineId, runId }: { readonly machineId: string; readonly runId: string }): string {
+  return `${machineId} ${runId}`;
 }
 
 /** One statement must not change a row twice. */
