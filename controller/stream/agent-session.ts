@@ -19,6 +19,7 @@ import {
   type RunEvents,
   type RunProgress,
   type RunReport,
+  type ScheduleAssignment,
   type Schedules,
   Trust,
 } from "../../proto/gen/luksmith/v1/fleet.ts";
@@ -166,12 +167,18 @@ export class AgentSession {
     return this.#state.name === "open" ? this.#state.stream : undefined;
   }
 
-  /** Whether a schedule of its own asks for leave to begin this. */
-  needsPermit({ schedule, job, volume }: Pick<PermitKey, "schedule" | "job" | "volume">): boolean {
-    return (this.#schedules?.assignments ?? []).some((each) => {
+  /** What of its own schedules asks for leave to begin this; undefined: nothing does. */
+  limitedAssignment({
+    schedule,
+    job,
+    volume,
+  }: Pick<PermitKey, "schedule" | "job" | "volume">): ScheduleAssignment | undefined {
+    return this.#schedules?.assignments.find((each) => {
       if (each.schedule !== schedule || !each.needsPermit || each.work === undefined) return false;
-      const [asked, name] = each.work.job === "" ? [each.work.volume, volume] : [each.work.job, job];
-      return asked === "*" || asked === name;
+      const { jobs, volumes } = this.#inventory;
+      // beside a job there is the volume that it is in
+      if (each.work.job !== "") return isAsked(each.work.job, job, jobs);
+      return job === "" && isAsked(each.work.volume, volume, volumes);
     });
   }
 
@@ -504,6 +511,12 @@ function costOf(said: Said): number {
   if (said.$case === "inventory") return 1 + said.value.jobs.length;
   if (said.$case === "hello") return costs.hello + (said.value.inventory?.jobs.length ?? 0);
   return said.$case in costs ? costs[said.$case as keyof typeof costs] : 1;
+}
+
+/** @param has what the machine says to have; one that says nothing may have anything */
+function isAsked(asked: string, name: string, has: readonly { readonly name: string }[]): boolean {
+  if (asked !== "*") return asked === name;
+  return name !== "" && (has.length === 0 || has.some((each) => each.name === name));
 }
 
 function skewOf(time: Date | undefined, nowMs: number): number {
