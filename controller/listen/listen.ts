@@ -7,12 +7,14 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { type Server as GrpcServer, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
+import type { Rate } from "../../common/allowance.ts";
 import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { certificatesIn } from "../../common/fleet/certificate.ts";
 import type { FleetIdentity } from "../../common/fleet/identity.ts";
 import type { Log } from "../../common/log.ts";
 import { LimitedLog } from "../limited-log.ts";
+import { Allowances } from "./allowances.ts";
 import { type ConnectionCounts, Connections, type Cut } from "./connections.ts";
 import { type AskStanding, ask } from "./gate.ts";
 import { isKnown, markPeer, type Peer } from "./peer.ts";
@@ -33,6 +35,8 @@ export interface ListenLimits {
   readonly strangerMs: number;
   /** Of one machine or operator. */
   readonly each: number;
+  /** How often each may connect: whoever is to be let in is looked up. */
+  readonly eachRate: Rate;
   /** How often it is looked which connections are to end. */
   readonly sweepMs: number;
 }
@@ -45,6 +49,7 @@ export const listenLimits: ListenLimits = {
   strangers: 1024,
   strangerMs: 60_000,
   each: 32,
+  eachRate: { perMinute: 600, atOnce: 600 },
   sweepMs: 5_000,
 };
 
@@ -109,6 +114,7 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
   const handshakes = new Places(limits.handshakesEach, limits.handshakes);
   const strangers = new Places(limits.strangersEach, limits.strangers);
   const known = new Places(limits.each);
+  const comings = new Allowances(clock, limits.eachRate);
   const lines = new LimitedLog(log, clock);
   const shakingHands = new Map<string, { readonly socket: Socket; readonly end: () => void }>();
   const stopped = new AbortController();
@@ -122,12 +128,18 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     handshakeTimeout: limits.handshakeMs,
   });
 
-  const identify = async (socket: TLSSocket, address: string): Promise<Peer> => {
+  /** @returns undefined for who comes too often */
+  const identify = async (socket: TLSSocket, address: string): Promise<Peer | undefined> => {
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) return { kind: "stranger", address };
     const verdict = judge(certificate, socket.authorized, authorities, clock.now());
     if ("shown" in verdict) {
       const { identity, serial, expiresMs } = verdict.shown;
+      const who = `${identity.kind} ${identity.name}`;
+      if (identity.kind !== "controller" && !comings.take(who)) {
+        lines.warn(who, { ...identity, address }, "somebody connects too often");
+        return undefined;
+      }
       const found = await ask(standing, identity, serial, clock, (error) =>
         lines.warn("", { err: error }, "a certificate is not checked"),
       );
@@ -167,7 +179,8 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     const handshake = shakingHands.get(placeOf(socket));
     identify(socket, address)
       .then((peer) => {
-        if (socket.alpnProtocol === "h2" && !socket.destroyed && !stopped.signal.aborted) take(socket, peer);
+        const isWanted = socket.alpnProtocol === "h2" && !socket.destroyed && !stopped.signal.aborted;
+        if (peer !== undefined && isWanted) take(socket, peer);
         else socket.destroy();
       })
       .catch((error: unknown) => {

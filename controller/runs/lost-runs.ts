@@ -22,7 +22,7 @@ export interface LostRunEvents {
 }
 
 /** How it ended, as far as anybody knows. Pure. */
-export function lostEnd({ report: { run }, isRevoked, seenMs }: LostRun, nowMs: number): Run | undefined {
+function lostEnd({ report: { run }, isRevoked, seenMs }: LostRun, nowMs: number): Run | undefined {
   if (run === undefined) return undefined;
   const seen = `${new Date(seenMs).toISOString().slice(0, 16).replace("T", " ")} UTC`;
   const why = isRevoked ? "the machine was revoked" : `nothing has been heard of the machine since ${seen}`;
