@@ -34,7 +34,7 @@ const audiences: Readonly<Record<string, Peer["kind"]>> = {
 export type CallRates = Readonly<Record<"machine" | "operator", Rate>>;
 
 /** A machine has one stream, and a new certificate now and then; an operator may have a script that goes through machines one by one. */
-export const callRates: CallRates = {
+const callRates: CallRates = {
   machine: { perMinute: 30, atOnce: 120 },
   operator: { perMinute: 600, atOnce: 600 },
 };

@@ -1,6 +1,6 @@
 /** The runs of all machines, as these have reported them. The same report twice counts once. */
 
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import { RunReport } from "../../proto/gen/luksmith/v1/fleet.ts";
 import {
   RunState,
@@ -10,6 +10,7 @@ import {
   verbFromJSON,
   verbToJSON,
 } from "../../proto/gen/luksmith/v1/types.ts";
+import { isAmong, listOf } from "./json-list.ts";
 import type { Database, Tables } from "./schema.ts";
 import type { Usage } from "./usage.ts";
 import { inParts } from "./values-list.ts";
@@ -134,7 +135,7 @@ function newestOfEach(reports: readonly NewReport[]): NewReport[] {
 export async function listRuns(database: Database, filter: RunFilter): Promise<StoredRun[]> {
   if (filter.machineIds?.length === 0) return [];
   let query = database.selectFrom("runs").selectAll();
-  if (filter.machineIds !== undefined) query = query.where("machine_id", "in", [...filter.machineIds]);
+  if (filter.machineIds !== undefined) query = query.where(isAmong(database, "machine_id", filter.machineIds));
   if (filter.job !== undefined) query = query.where("job", "=", filter.job);
   if (filter.schedule !== undefined) query = query.where("schedule", "=", filter.schedule);
   if (filter.verb !== undefined) query = query.where("verb", "=", verbToJSON(filter.verb));
@@ -175,7 +176,7 @@ export async function findRuns(
   let query = database.selectFrom("runs").selectAll();
   // not by comparing: a PostgreSQL may have its own idea of the alphabet
   if (prefix !== "") query = query.where("run_id", "like", `${prefix}%`);
-  if (machineIds !== undefined) query = query.where("machine_id", "in", [...machineIds]);
+  if (machineIds !== undefined) query = query.where(isAmong(database, "machine_id", machineIds));
   const rows = await query.orderBy("started_ms", "desc").orderBy("machine_id").limit(limit).execute();
   return rows.map(runOf);
 }
@@ -185,22 +186,18 @@ export async function getRuns(
   database: Database,
   keys: readonly { machineId: string; runId: string }[],
 ): Promise<StoredRun[]> {
-  const found: StoredRun[] = [];
-  for (const part of inParts(keys, 2)) {
-    const rows = await database
-      .selectFrom("runs")
-      .selectAll()
-      .where((where) =>
-        where(
-          where.refTuple("machine_id", "run_id"),
-          "in",
-          part.map(({ machineId, runId }) => where.tuple(machineId, runId)),
-        ),
-      )
-      .execute();
-    found.push(...rows.map(runOf));
-  }
-  return found;
+  if (keys.length === 0) return [];
+  const list = listOf(
+    database,
+    ["text", "text"],
+    keys.map(({ machineId, runId }) => [machineId, runId]),
+  );
+  const rows = await database
+    .selectFrom("runs")
+    .selectAll()
+    .where(sql<boolean>`(machine_id, run_id) in (select column1, column2 from ${list} as v)`)
+    .execute();
+  return rows.map(runOf);
 }
 
 export async function countRunning(database: Database): Promise<number> {
