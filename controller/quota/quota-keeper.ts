@@ -10,7 +10,7 @@ import { type Usage, usageOf } from "../store/usage.ts";
 import { bytesTooMany, isBeyond, type Quota, quotaNotice, runsTooMany } from "./quota.ts";
 
 /** Of one machine: what it can send in between is little, and whoever floods costs no more by it. */
-const againMs = 60_000;
+const usualAgainMs = 60_000;
 /** Others have a turn between two parts. */
 const restMs = 20;
 /** A machine that does it all day is told of once. */
@@ -28,6 +28,7 @@ export class QuotaKeeper {
   readonly #log: Log;
   readonly #lines: LimitedLog;
   readonly #events: QuotaEvents | undefined;
+  readonly #againMs: number;
   readonly #stopped = new AbortController();
   /** When each may be looked at, monotonic; those that were, and those that are to be. */
   readonly #dueMs = new Map<string, number>();
@@ -35,13 +36,22 @@ export class QuotaKeeper {
   #news = Promise.withResolvers<void>();
   #following: Promise<void> = Promise.resolve();
 
-  constructor(store: Store, quota: Quota, clock: Clock, log: Log, events?: QuotaEvents) {
+  /** @param againMs a machine is not looked at again before */
+  constructor(
+    store: Store,
+    quota: Quota,
+    clock: Clock,
+    log: Log,
+    events: QuotaEvents | undefined,
+    againMs = usualAgainMs,
+  ) {
     this.#store = store;
     this.#quota = quota;
     this.#clock = clock;
     this.#log = log;
     this.#lines = new LimitedLog(log, clock, lineRate);
     this.#events = events;
+    this.#againMs = againMs;
   }
 
   follow(): void {
@@ -74,7 +84,7 @@ export class QuotaKeeper {
         continue;
       }
       this.#waiting.delete(machineId);
-      this.#dueMs.set(machineId, nowMs + againMs);
+      this.#dueMs.set(machineId, nowMs + this.#againMs);
       try {
         await this.#trim(machineId);
       } catch (error) {

@@ -2,6 +2,7 @@
 
 import { sql } from "kysely";
 import type { RunHead } from "../quota/quota.ts";
+import { lock } from "./lock.ts";
 import type { Database } from "./schema.ts";
 import { addUsage, eventOverheadBytes } from "./usage.ts";
 
@@ -41,6 +42,7 @@ export async function removeOldestEvents(
   machineId: string,
   bytes: number,
 ): Promise<{ events: number; bytes: number }> {
+  await lock(transaction, "retention");
   const runs = await transaction
     .selectFrom("runs")
     .select("run_id")
@@ -80,6 +82,7 @@ export async function removeTheseRuns(
   machineId: string,
   runIds: readonly string[],
 ): Promise<Removed & { readonly rest: readonly string[] }> {
+  await lock(transaction, "retention");
   const gone = { events: 0, bytes: 0, runs: 0 };
   let done = 0;
   for (const runId of runIds.slice(0, runsAtOnce)) {
@@ -135,6 +138,7 @@ async function removeFirstEvents(
 
 /** What there really is: somebody may have changed the tables by hand. */
 export async function countUsage(transaction: Database, machineId: string): Promise<void> {
+  await lock(transaction, "retention");
   const events = await transaction
     .selectFrom("run_events")
     .select(({ fn }) => [

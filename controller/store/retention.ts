@@ -3,6 +3,7 @@
 import { sql } from "kysely";
 import { RunState, runStateToJSON, Verb, verbToJSON } from "../../proto/gen/luksmith/v1/types.ts";
 import { finalStates } from "./dispatches.ts";
+import { lock } from "./lock.ts";
 import type { Database } from "./schema.ts";
 import { addUsage, eventOverheadBytes, type Usage } from "./usage.ts";
 
@@ -20,6 +21,8 @@ export const beginning: Place = { startedMs: Number.MIN_SAFE_INTEGER, machineId:
 
 /** Events of runs that began before that and are over. @returns where the next part begins; undefined: that was all */
 export async function removeEvents(transaction: Database, beforeMs: number, after: Place): Promise<Place | undefined> {
+  // what is removed is counted, by one controller
+  await lock(transaction, "retention");
   const runs = await oldRuns(transaction, beforeMs, after);
   const gone: Usage[] = [];
   for (const { machineId, runId, state } of runs) {
@@ -35,6 +38,7 @@ export async function removeEvents(transaction: Database, beforeMs: number, afte
  * @returns as {@link removeEvents}
  */
 export async function removeRuns(transaction: Database, beforeMs: number, after: Place): Promise<Place | undefined> {
+  await lock(transaction, "retention");
   const runs = await oldRuns(transaction, beforeMs, after);
   const gone: Usage[] = [];
   for (const run of runs) {

@@ -1,6 +1,8 @@
 /** What happened in the runs. Many more than anything else here: written in batches, and gone first. */
 
+import { sql } from "kysely";
 import { RunEvent } from "../../proto/gen/luksmith/v1/types.ts";
+import { listOf } from "./json-list.ts";
 import { runKey } from "./runs.ts";
 import type { Database } from "./schema.ts";
 import { eventOverheadBytes, type Usage } from "./usage.ts";
@@ -41,31 +43,18 @@ export async function addEvents(transaction: Database, events: readonly NewEvent
 
 /** Of the runs that are known, by {@link runKey}: the number of its last event; 0: it has none. */
 async function lastSeqs(database: Database, events: readonly NewEvent[]): Promise<Map<string, number>> {
-  const keys = new Map(events.map((event) => [runKey(event), event]));
-  const last = new Map<string, number>();
-  for (const part of inParts([...keys.values()], 2)) {
-    const rows = await database
-      .selectFrom("runs")
-      .select(({ selectFrom }) => [
-        "machine_id",
-        "run_id",
-        selectFrom("run_events")
-          .select(({ fn }) => fn.max<number | null>("seq").as("last"))
-          .whereRef("run_events.machine_id", "=", "runs.machine_id")
-          .whereRef("run_events.run_id", "=", "runs.run_id")
-          .as("last"),
-      ])
-      .where((where) =>
-        where(
-          where.refTuple("machine_id", "run_id"),
-          "in",
-          part.map(({ machineId, runId }) => where.tuple(machineId, runId)),
-        ),
-      )
-      .execute();
-    for (const row of rows) last.set(runKey({ machineId: row.machine_id, runId: row.run_id }), row.last ?? 0);
-  }
-  return last;
+  const runs = new Map(events.map((event) => [runKey(event), event]));
+  if (runs.size === 0) return new Map();
+  const list = listOf(
+    database,
+    ["text", "text"],
+    [...runs.values()].map(({ machineId, runId }) => [machineId, runId]),
+  );
+  const { rows } = await sql<{ machine_id: string; run_id: string; last: number | null }>`select machine_id, run_id,
+      (select max(seq) from run_events
+        where run_events.machine_id = runs.machine_id and run_events.run_id = runs.run_id) as last
+    from runs where (machine_id, run_id) in (select column1, column2 from ${list} as v)`.execute(database);
+  return new Map(rows.map((row) => [runKey({ machineId: row.machine_id, runId: row.run_id }), row.last ?? 0]));
 }
 
 /** Those that come after `seq`, in their order. */

@@ -96,23 +96,15 @@ async function knownRuns(
   database: Database,
   runs: readonly { readonly machineId: string; readonly runId: string }[],
 ): Promise<Set<string>> {
-  const keys = new Map(runs.map((run) => [runKey(run), run]));
-  const known = new Set<string>();
-  for (const part of inParts([...keys.values()], 2)) {
-    const rows = await database
-      .selectFrom("runs")
-      .select(["machine_id", "run_id"])
-      .where((where) =>
-        where(
-          where.refTuple("machine_id", "run_id"),
-          "in",
-          part.map(({ machineId, runId }) => where.tuple(machineId, runId)),
-        ),
-      )
-      .execute();
-    for (const { machine_id, run_id } of rows) known.add(runKey({ machineId: machine_id, runId: run_id }));
-  }
-  return known;
+  if (runs.length === 0) return new Set();
+  const list = listOf(
+    database,
+    ["text", "text"],
+    runs.map(({ machineId, runId }) => [machineId, runId]),
+  );
+  const { rows } = await sql<{ machine_id: string; run_id: string }>`select machine_id, run_id from runs
+    where (machine_id, run_id) in (select column1, column2 from ${list} as v)`.execute(database);
+  return new Set(rows.map(({ machine_id, run_id }) => runKey({ machineId: machine_id, runId: run_id })));
 }
 
 export function runKey({ machineId, runId }: { readonly machineId: string; readonly runId: string }): string {

@@ -4,8 +4,8 @@
  */
 
 import { sql } from "kysely";
+import { listOf } from "./json-list.ts";
 import type { Database } from "./schema.ts";
-import { inParts } from "./values-list.ts";
 
 export interface Usage {
   readonly machineId: string;
@@ -19,23 +19,24 @@ export const eventOverheadBytes = 64;
 
 /** @param changes what has come, and below 0 what has gone @returns what there is now, of those machines */
 export async function addUsage(transaction: Database, changes: readonly Usage[]): Promise<Usage[]> {
-  const found: Usage[] = [];
-  for (const part of inParts(sums(changes), 3)) {
-    const rows = await transaction
-      .insertInto("usage")
-      .values(part.map(({ machineId, eventBytes, runs }) => ({ machine_id: machineId, event_bytes: eventBytes, runs })))
-      .onConflict((conflict) =>
-        conflict.column("machine_id").doUpdateSet({
-          event_bytes: sql<number>`usage.event_bytes + excluded.event_bytes`,
-          runs: sql<number>`usage.runs + excluded.runs`,
-        }),
-      )
-      .returningAll()
-      .execute();
-    for (const { machine_id, event_bytes, runs } of rows)
-      found.push({ machineId: machine_id, eventBytes: event_bytes, runs });
-  }
-  return found;
+  const rows = sums(changes);
+  if (rows.length === 0) return [];
+  const list = listOf(
+    transaction,
+    ["text", "bigint", "bigint"],
+    rows.map(({ machineId, eventBytes, runs }) => [machineId, eventBytes, runs]),
+  );
+  // SQLite would take what comes after "on" for a part of the join (https://www.sqlite.org/lang_upsert.html, 2.2)
+  const now = await sql<{ machine_id: string; event_bytes: number; runs: number }>`insert into usage
+    (machine_id, event_bytes, runs) select column1, column2, column3 from ${list} as v where true
+    on conflict (machine_id) do update
+      set event_bytes = usage.event_bytes + excluded.event_bytes, runs = usage.runs + excluded.runs
+    returning machine_id, event_bytes, runs`.execute(transaction);
+  return now.rows.map(({ machine_id, event_bytes, runs }) => ({
+    machineId: machine_id,
+    eventBytes: event_bytes,
+    runs,
+  }));
 }
 
 /** One for each machine, in an order: two controllers that write about the same two machines then wait, and do not stop one another. */

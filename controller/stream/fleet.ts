@@ -24,7 +24,7 @@ export interface FleetOptions {
   /** How another controller is called, by its id. */
   readonly relayChannel: (controllerId: string) => RelayChannel;
   /** What is kept for each machine. */
-  readonly quota: Quota;
+  readonly quota: Quota & { readonly againMs?: number };
   readonly clock: Clock;
   readonly log: Log;
   /** Who counts. */
@@ -55,7 +55,7 @@ export class Fleet {
     random = Math.random,
   }: FleetOptions) {
     this.#clock = clock;
-    this.#quota = new QuotaKeeper(store, quota, clock, log, events);
+    this.#quota = new QuotaKeeper(store, quota, clock, log, events, quota.againMs);
     this.#journal = new Journal(store, this.#quota, clock, log, events);
     this.sessions = new Sessions({
       ...{ controllerId, store, journal: this.#journal, rules, cut, clock, log, random },

@@ -8,7 +8,7 @@ import type { Quota } from "../../../../controller/quota/quota.ts";
 import { beginController } from "../../../../controller/store/controllers.ts";
 import { addMachine, type NewMachine } from "../../../../controller/store/machines.ts";
 import type { Store } from "../../../../controller/store/store.ts";
-import { Fleet } from "../../../../controller/stream/fleet.ts";
+import { Fleet, type FleetOptions } from "../../../../controller/stream/fleet.ts";
 import type { FleetRules, PermitLimits } from "../../../../controller/stream/fleet-rules.ts";
 import type { NewTrust, Schedules } from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import { FleetDoor } from "./fleet-door.ts";
@@ -62,7 +62,7 @@ export class TestFleet {
     store: Store,
     id = "c1",
     clock: Clock = systemClock,
-    { quota = plentiful, log = quiet() }: { quota?: Quota; log?: Log } = {},
+    { quota = plentiful, log = quiet() }: { quota?: FleetOptions["quota"]; log?: Log } = {},
   ): Promise<TestFleet> {
     const rules = new TestRules();
     const cut: string[] = [];

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, it } from "node:test";
 import { pino } from "pino";
+import { systemClock } from "../../../../common/clock.ts";
 import { getMachine } from "../../../../controller/store/machines.ts";
 import { eventsAfter } from "../../../../controller/store/run-events.ts";
 import { getRun } from "../../../../controller/store/runs.ts";
@@ -11,12 +12,11 @@ import { eventOverheadBytes, usageOf } from "../../../../controller/store/usage.
 import { Inventory } from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import { RunState, Verb } from "../../../../proto/gen/luksmith/v1/types.ts";
 import { eachStore } from "../harness/each-store.ts";
-import { FastClock } from "../harness/fast-clock.ts";
 import { noteEvent, reportOf } from "../harness/fleet-rows.ts";
 import { type TestAgent, until } from "../harness/test-agent.ts";
 import { TestFleet } from "../harness/test-fleet.ts";
 
-const quota = { eventBytes: 200_000, runs: 40 };
+const quota = { eventBytes: 200_000, runs: 40, againMs: 300 };
 const inventory = Inventory.fromPartial({ jobs: [{ name: "home", volume: "v" }] });
 
 /** What the tables have, looked through. */
@@ -29,22 +29,18 @@ async function kept(database: Database, machineId: string): Promise<{ eventBytes
 
 eachStore("a machine that reports more than is kept for one", (scene) => {
   const fleets: TestFleet[] = [];
-  let beating: NodeJS.Timeout | undefined;
   afterEach(async () => {
-    clearInterval(beating);
     for (const fleet of fleets.splice(0)) await fleet.close();
   });
   const start = async () => {
     const lines: string[] = [];
     const log = pino({ level: "warn" }, { write: (line: string) => void lines.push(line) });
-    const fleet = await TestFleet.start(await scene.open(), "c1", new FastClock(), { quota, log });
+    const fleet = await TestFleet.start(await scene.open(), "c1", systemClock, { quota, log });
     fleets.push(fleet);
     for (const id of ["good", "bad"]) await fleet.machine(id);
     const [good, bad] = [await fleet.agent("good"), await fleet.agent("bad")];
     await good.join({ inventory });
     await bad.join({ inventory });
-    const beat = () => ({ $case: "heartbeat" as const, value: { time: new Date(), running: [] } });
-    beating = setInterval(() => [good, bad].map((agent) => agent.say(beat())), 50);
     const about = () => lines.filter((line) => line.includes("more than is kept"));
     return { fleet, database: fleet.store.database, good, bad, about };
   };

@@ -4,15 +4,22 @@ import assert from "node:assert/strict";
 import { afterEach, it } from "node:test";
 import { pino } from "pino";
 import type { Clock } from "../../../../common/clock.ts";
+import { systemClock } from "../../../../common/clock.ts";
 import type { Log } from "../../../../common/log.ts";
 import { getMachine } from "../../../../controller/store/machines.ts";
 import { eventsAfter } from "../../../../controller/store/run-events.ts";
 import { Hello } from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import { eachStore } from "../harness/each-store.ts";
-import { FastClock } from "../harness/fast-clock.ts";
 import { noteEvent, reportOf } from "../harness/fleet-rows.ts";
 import { type FromAgent, type TestAgent, until } from "../harness/test-agent.ts";
 import { TestFleet } from "../harness/test-fleet.ts";
+
+/** Goes a hundred times as fast, as far as anybody but sleepers can see. */
+class FastClock implements Clock {
+  now = () => systemClock.now();
+  monotonicMs = () => systemClock.monotonicMs() * 100;
+  sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 100, signal);
+}
 
 async function assertServed(agent: TestAgent, runId: string): Promise<void> {
   const before = agent.told("recorded").length;
