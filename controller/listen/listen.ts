@@ -136,7 +136,8 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     if ("shown" in verdict) {
       const { identity, serial, expiresMs } = verdict.shown;
       const who = `${identity.kind} ${identity.name}`;
-      if (identity.kind !== "controller" && !comings.take(who)) {
+      // by the certificate: whoever has an older one of somebody's must not keep the owner out
+      if (identity.kind !== "controller" && !comings.take(serial)) {
         lines.warn(who, { ...identity, address }, "somebody connects too often");
         return undefined;
       }
