@@ -35,6 +35,7 @@ import { ownAddress } from "./own-address.ts";
 import { Presence } from "./presence.ts";
 import { Retention } from "./retention.ts";
 import { controllerService } from "./rpc/service.ts";
+import { LostRuns } from "./runs/lost-runs.ts";
 import { readAssignments, readExpectations, readPermitLimits } from "./schedule/rules.ts";
 import { addAudit } from "./store/audit.ts";
 import { certificateStanding } from "./store/certificates.ts";
@@ -103,6 +104,7 @@ async function startOn(store: Store, up: Up, config: ControllerConfig, log: Log)
       }),
       options: fleetChannelOptions,
     }),
+    quota: config.retention.perMachine,
     events: metrics,
   });
   const operators = new Operators(store, clock, (peer) => requireKind(peer, "operator"));
@@ -161,6 +163,9 @@ async function startOn(store: Store, up: Up, config: ControllerConfig, log: Log)
   const retention = new Retention(store, config.retention, clock, log);
   retention.follow();
   up.own("stop tidying", () => retention.close());
+  const lostRuns = new LostRuns(store, clock, log, metrics);
+  lostRuns.follow();
+  up.own("stop looking for lost runs", () => lostRuns.close());
   let isListening = true;
   const health = await serveHealth(config.http, metrics, store, () => isListening, clock, log);
   up.own("end the health port", () => health.close());

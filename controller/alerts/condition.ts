@@ -2,9 +2,10 @@
 
 import { overdueAt } from "../../common/schedule/overdue.ts";
 import { formatDuration } from "../../common/units.ts";
+import { quotaNotice } from "../quota/quota.ts";
 
 /** In the order in which they are shown. */
-export const alertKinds = ["overdue", "failing", "late", "identity", "certificate", "clock"] as const;
+export const alertKinds = ["overdue", "failing", "late", "identity", "quota", "certificate", "clock"] as const;
 export type AlertKind = (typeof alertKinds)[number];
 
 export interface Condition {
@@ -87,7 +88,7 @@ export function conditionsOf(machine: WatchedMachine, nowMs: number): Condition[
     ...(machine.notice === ""
       ? []
       : // since when is not known: it is as old as its alert
-        [condition(machine, "identity", "", nowMs, machine.notice)]),
+        [condition(machine, machine.notice === quotaNotice ? "quota" : "identity", "", nowMs, machine.notice)]),
     ...clock(machine, nowMs),
   ];
 }

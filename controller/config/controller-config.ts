@@ -4,9 +4,10 @@ import * as z from "zod";
 import { readConfig, readConfigFile } from "../../common/config/file.ts";
 import { type ListenAddress, listenAddressSchema } from "../../common/config/listen-address.ts";
 import { plainPathSchema } from "../../common/config/names.ts";
-import { durationSchema } from "../../common/config/quantity.ts";
+import { durationSchema, sizeSchema } from "../../common/config/quantity.ts";
 import { addressSchema } from "../../common/fleet/address.ts";
 import { type LogLevel, logLevels } from "../../common/log.ts";
+import type { Quota } from "../quota/quota.ts";
 import { type AlertsConfig, alertsFileSchema, toAlertsConfig } from "./alerts.ts";
 
 export interface ControllerConfig {
@@ -28,6 +29,8 @@ export interface ControllerConfig {
     readonly runsMs: number;
     /** Alerts that are over. */
     readonly alertsMs: number;
+    /** Of what one machine reports: the oldest goes. */
+    readonly perMachine: Quota;
   };
   /** For how long a certificate counts; it is renewed at two thirds of it. */
   readonly certificates: {
@@ -93,6 +96,15 @@ const controllerFileSchema = z.strictObject({
       events: keptSchema.prefault("30d").describe("Events of runs"),
       runs: keptSchema.prefault("400d").describe("How runs ended"),
       alerts: keptSchema.prefault("90d").describe("Alerts that are over"),
+      perMachine: z
+        .strictObject({
+          events: sizeSchema({ min: 2 ** 20, max: 2 ** 40 })
+            .prefault("64M")
+            .describe("Size of all events"),
+          runs: z.int().min(1000).max(10_000_000).default(20_000).describe("How many runs"),
+        })
+        .prefault({})
+        .describe("How much is kept for one machine, whatever it reports; the oldest goes"),
     })
     .prefault({})
     .describe("For how long things are kept"),
@@ -117,7 +129,12 @@ const controllerConfigSchema: z.ZodType<ControllerConfig> = controllerFileSchema
     ...rest,
     address,
     database: database ?? `${rest.stateDir}/controller.db`,
-    retention: { eventsMs: retention.events, runsMs: retention.runs, alertsMs: retention.alerts },
+    retention: {
+      eventsMs: retention.events,
+      runsMs: retention.runs,
+      alertsMs: retention.alerts,
+      perMachine: { eventBytes: retention.perMachine.events, runs: retention.perMachine.runs },
+    },
     certificates: {
       machinesMs: certificates.machines,
       operatorsMs: certificates.operators,

@@ -9,15 +9,13 @@ import type { Store } from "../store/store.ts";
 import type { AgentSession } from "../stream/agent-session.ts";
 import type { FleetRules } from "../stream/fleet-rules.ts";
 import type { Sessions } from "../stream/sessions.ts";
-import { grantable } from "./grantable.ts";
+import { grantable, heldMs } from "./grantable.ts";
 
 /** A notice can be lost. */
 const lookEveryMs = 10_000;
 /** A machine that is not heard of for so long has its permits no more; one whose connection broke is back by then. */
 const keptMs = 5 * 60_000;
 const keepEveryMs = 60_000;
-/** Whatever a machine says: it would hold up the others for ever. */
-const longestMs = 24 * 3_600_000;
 /** News come in crowds. */
 const gatherMs = 20;
 /** One each for its jobs and schedules; more are asked for by nobody who means them. */
@@ -63,7 +61,8 @@ export class PermitDesk {
     const key = keyOf(session, request);
     if (key === undefined || session.machine?.state !== "active") return;
     // it would hold up those whose schedule it is
-    if (!session.needsPermit(key)) {
+    const assignment = session.limitedAssignment(key);
+    if (assignment === undefined) {
       this.#log.debug({ machine: session.machineId }, "a machine asks for a permit that no schedule of its own needs");
       return;
     }
@@ -73,10 +72,13 @@ export class PermitDesk {
     session.ungrant(key);
     const isTooMany = await this.#sessions.journal.run(async (transaction) => {
       if ((await listPermits(transaction, session.machineId)).length >= mostEach) return true;
-      await askPermit(transaction, { ...key, backupHost, askedMs, expiresMs: askedMs + keptMs });
+      const asked = { ...key, backupHost, askedMs, expiresMs: askedMs + keptMs };
+      await askPermit(transaction, asked, heldMs(assignment.work?.deadlineMs));
       return false;
     });
-    if (isTooMany) this.#log.warn({ machine: session.machineId }, "a machine asks for more permits than there can be");
+    const { machineId } = session;
+    if (isTooMany)
+      this.#sessions.lines.warn(machineId, { machine: machineId }, "a machine asks for more permits than there can be");
     else this.#store.notices.tell("permit", session.machineId);
   }
 
@@ -110,7 +112,11 @@ export class PermitDesk {
     const { database } = this.#store;
     const { controllerId } = this.#sessions;
     if (nowMs - this.#keptMs > keepEveryMs) {
-      await keepPermits(database, controllerId, nowMs + keptMs, nowMs - longestMs);
+      const held = [...(await this.#rules.permitLimits())].map(([schedule, { deadlineMs }]): [string, number] => [
+        schedule,
+        nowMs - heldMs(deadlineMs),
+      ]);
+      await keepPermits(database, controllerId, nowMs + keptMs, new Map(held));
       this.#keptMs = nowMs;
     }
     const waiting = await listPermits(database);

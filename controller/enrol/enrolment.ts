@@ -42,9 +42,9 @@ export interface EnrolmentOptions {
 const attempts = { perMinute: 600, atOnce: 300 };
 const failures = { perMinute: 10, atOnce: 20 };
 /** Of all addresses: who has many must not fill the log and the audit. */
-const allFailures = { perMinute: 60, atOnce: 200 };
-/** Of one machine: twice in a month would do. */
-const renewals = { perMinute: 1, atOnce: 5 };
+const allFailures = { perMinute: 10, atOnce: 200 };
+/** Of one machine: twice in a month would do, and what was issued is remembered for as long as it counts. */
+const renewals = { perMinute: 1 / 60, atOnce: 5 };
 
 /** Drawn at random; in the machine's certificate. */
 const idBytes = 10;
@@ -91,7 +91,11 @@ export class Enrolment {
 
   /** Another certificate for the machine that asks. @throws {LuksmithError} "refused", "locked", "usage" */
   async renew(machineId: string, request: Uint8Array): Promise<Credentials> {
-    if (!this.#renewals.take(machineId)) throw tooMany();
+    if (!this.#renewals.take(machineId)) {
+      throw new LuksmithError("locked", "the machine has had several certificates just now", {
+        hint: "it has one more each hour",
+      });
+    }
     const { store, authorities, log } = this.#options;
     const owner = { kind: "machine", name: machineId } as const;
     const fresh = await authorities.issueClient(owner, request);

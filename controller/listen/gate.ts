@@ -4,12 +4,14 @@
  */
 
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
+import type { Rate } from "../../common/allowance.ts";
 import type { Clock } from "../../common/clock.ts";
 import { toStatus } from "../../common/error-wire.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { FleetIdentity } from "../../common/fleet/identity.ts";
 import type { Log } from "../../common/log.ts";
-import { isKnown, type Peer, parsePeer } from "./peer.ts";
+import { Allowances } from "./allowances.ts";
+import { isKnown, type KnownPeer, type Peer, parsePeer } from "./peer.ts";
 import { refusalError } from "./refusal.ts";
 
 /** What the fleet makes of an identity and a certificate, apart from what stands in the certificate itself. */
@@ -28,11 +30,25 @@ const audiences: Readonly<Record<string, Peer["kind"]>> = {
   "luksmith.v1.RelayService": "controller",
 };
 
-export function gate(standing: AskStanding, clock: Clock, log: Log): ServerInterceptor {
+/** Calls of one machine or operator, whatever they are; each has the database asked at least once. */
+export type CallRates = Readonly<Record<"machine" | "operator", Rate>>;
+
+/** A machine has one stream, and a new certificate now and then; an operator may have a script that goes through machines one by one. */
+const callRates: CallRates = {
+  machine: { perMinute: 30, atOnce: 120 },
+  operator: { perMinute: 600, atOnce: 600 },
+};
+
+export function gate(standing: AskStanding, clock: Clock, log: Log, rates: CallRates = callRates): ServerInterceptor {
+  const allowances = {
+    machine: new Allowances(clock, rates.machine),
+    operator: new Allowances(clock, rates.operator),
+  };
+  const mayCall = ({ kind, name }: KnownPeer) => kind === "controller" || allowances[kind].take(name);
   return (method, call) => {
     // read at once: after a disconnect grpc-js no longer knows
     const peer = call.getPeer();
-    const admitted = admit(peer, method.path, standing, clock, log);
+    const admitted = admit(peer, method.path, mayCall, standing, clock, log);
     // awaited where the call's metadata are; a call may be gone by then
     admitted.catch(() => undefined);
     return new ServerInterceptingCall(call, {
@@ -53,7 +69,14 @@ export function gate(standing: AskStanding, clock: Clock, log: Log): ServerInter
 }
 
 /** @throws {LuksmithError} for whoever is not to be heard */
-async function admit(text: string, path: string, standing: AskStanding, clock: Clock, log: Log): Promise<void> {
+async function admit(
+  text: string,
+  path: string,
+  mayCall: (peer: KnownPeer) => boolean,
+  standing: AskStanding,
+  clock: Clock,
+  log: Log,
+): Promise<void> {
   const peer = parsePeer(text);
   if (peer.kind === "refused") throw refusalError(peer.refusal);
   const [, service = ""] = path.split("/");
@@ -61,6 +84,11 @@ async function admit(text: string, path: string, standing: AskStanding, clock: C
   if (peer.kind !== audience) throw notForThem(peer, audience);
   if (!isKnown(peer)) return;
   if (clock.now().getTime() >= peer.expiresMs) throw refusalError("expired");
+  if (!mayCall(peer)) {
+    throw new LuksmithError("locked", `too many calls of ${peer.kind} ${peer.name} in a short time`, {
+      hint: "wait a minute, and try again",
+    });
+  }
   const found = await ask(standing, peer, peer.serial, clock, (error) =>
     log.debug({ err: error }, "a peer is not checked"),
   );

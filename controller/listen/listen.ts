@@ -7,11 +7,13 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { type Server as GrpcServer, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
+import type { Rate } from "../../common/allowance.ts";
 import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { certificatesIn } from "../../common/fleet/certificate.ts";
 import type { FleetIdentity } from "../../common/fleet/identity.ts";
 import type { Log } from "../../common/log.ts";
+import { LimitedLog } from "../limited-log.ts";
 import { Allowances } from "./allowances.ts";
 import { type ConnectionCounts, Connections, type Cut } from "./connections.ts";
 import { type AskStanding, ask } from "./gate.ts";
@@ -33,6 +35,8 @@ export interface ListenLimits {
   readonly strangerMs: number;
   /** Of one machine or operator. */
   readonly each: number;
+  /** How often each may connect: whoever is to be let in is looked up. */
+  readonly eachRate: Rate;
   /** How often it is looked which connections are to end. */
   readonly sweepMs: number;
 }
@@ -45,6 +49,7 @@ export const listenLimits: ListenLimits = {
   strangers: 1024,
   strangerMs: 60_000,
   each: 32,
+  eachRate: { perMinute: 600, atOnce: 600 },
   sweepMs: 5_000,
 };
 
@@ -100,9 +105,6 @@ export interface FleetListener extends AsyncDisposable {
 
 /** A fleet that comes back waits there and not for its next try; the kernel has a limit of its own (net.core.somaxconn). */
 const backlog = 4096;
-/** What anybody can bring about stands in the log so often and no more. */
-const logRate = { perMinute: 30, atOnce: 100 };
-
 /** @throws {LuksmithError} "config" when the port cannot be listened on */
 export async function listenForFleet(options: ListenOptions): Promise<FleetListener> {
   const { server, clock, log, standing, limits = listenLimits } = options;
@@ -112,12 +114,10 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
   const handshakes = new Places(limits.handshakesEach, limits.handshakes);
   const strangers = new Places(limits.strangersEach, limits.strangers);
   const known = new Places(limits.each);
-  const lines = new Allowances(clock, logRate);
+  const comings = new Allowances(clock, limits.eachRate);
+  const lines = new LimitedLog(log, clock);
   const shakingHands = new Map<string, { readonly socket: Socket; readonly end: () => void }>();
   const stopped = new AbortController();
-  const warn = (facts: object, text: string) => {
-    if (lines.take("")) log.warn(facts, text);
-  };
 
   const tlsServer = createTlsServer({
     ...secureContextOptions(options.tls),
@@ -128,14 +128,21 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     handshakeTimeout: limits.handshakeMs,
   });
 
-  const identify = async (socket: TLSSocket, address: string): Promise<Peer> => {
+  /** @returns undefined for who comes too often */
+  const identify = async (socket: TLSSocket, address: string): Promise<Peer | undefined> => {
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) return { kind: "stranger", address };
     const verdict = judge(certificate, socket.authorized, authorities, clock.now());
     if ("shown" in verdict) {
       const { identity, serial, expiresMs } = verdict.shown;
+      const who = `${identity.kind} ${identity.name}`;
+      // by the certificate: whoever has an older one of somebody's must not keep the owner out
+      if (identity.kind !== "controller" && !comings.take(serial)) {
+        lines.warn(who, { ...identity, address }, "somebody connects too often");
+        return undefined;
+      }
       const found = await ask(standing, identity, serial, clock, (error) =>
-        warn({ err: error }, "a certificate is not checked"),
+        lines.warn("", { err: error }, "a certificate is not checked"),
       );
       if (found === "good") return { ...identity, serial, expiresMs, address };
       return turnAway({ refusal: found, claimed: identity, address });
@@ -144,7 +151,8 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
   };
 
   const turnAway = (who: TurnedAway): Peer => {
-    warn({ ...who, claimed: who.claimed && `${who.claimed.kind} ${who.claimed.name}` }, "a certificate was refused");
+    const claimed = who.claimed && `${who.claimed.kind} ${who.claimed.name}`;
+    lines.warn(claimed ?? sourceOf(who.address), { ...who, claimed }, "a certificate was refused");
     options.onTurnedAway?.(who);
     return { kind: "refused", address: who.address, refusal: who.refusal };
   };
@@ -153,7 +161,9 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     const isOurs = isKnown(peer);
     const release = isOurs ? known.take(`${peer.kind} ${peer.name}`) : strangers.take(sourceOf(peer.address));
     if (release === undefined) {
-      warn({ kind: peer.kind, address: peer.address, ...(isOurs ? { name: peer.name } : {}) }, "too many connections");
+      const who = isOurs ? { name: peer.name } : {};
+      const facts = { kind: peer.kind, address: peer.address, ...who };
+      lines.warn(isOurs ? peer.name : sourceOf(peer.address), facts, "too many connections");
       socket.destroy();
       return;
     }
@@ -170,11 +180,12 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     const handshake = shakingHands.get(placeOf(socket));
     identify(socket, address)
       .then((peer) => {
-        if (socket.alpnProtocol === "h2" && !socket.destroyed && !stopped.signal.aborted) take(socket, peer);
+        const isWanted = socket.alpnProtocol === "h2" && !socket.destroyed && !stopped.signal.aborted;
+        if (peer !== undefined && isWanted) take(socket, peer);
         else socket.destroy();
       })
       .catch((error: unknown) => {
-        log.error({ err: error }, "a connection could not be taken");
+        lines.error("", { err: error }, "a connection could not be taken");
         socket.destroy();
       })
       .finally(() => handshake?.end());
@@ -190,7 +201,7 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     const release = handshakes.take(sourceOf(address));
     if (release === undefined) {
       socket.destroy();
-      warn({ address }, "too many handshakes at once");
+      lines.warn(sourceOf(address), { address }, "too many handshakes at once");
       return;
     }
     const place = placeOf(socket);
@@ -212,7 +223,7 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     });
   }
   // such as no file descriptors left: this connection is lost, the next may do
-  listener.on("error", (error) => log.error({ err: error }, "a connection could not be taken"));
+  listener.on("error", (error) => lines.error("", { err: error }, "a connection could not be taken"));
 
   const sweeping = sweep(connections, clock, limits.sweepMs, stopped.signal);
   const stop = () => {

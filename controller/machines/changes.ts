@@ -3,10 +3,12 @@
 import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { requireMachineName } from "../enrol/machine-name.ts";
+import { giveUpRunsOf, tellGivenUp } from "../runs/lost-runs.ts";
 import { type Labels, mostLabels } from "../selector/label.ts";
 import { revokeCertificates } from "../store/certificates.ts";
 import { cancelDispatches, listDispatches } from "../store/dispatches.ts";
 import { lock } from "../store/lock.ts";
+import type { GivenUp } from "../store/lost-runs.ts";
 import { changeMachine, forgetMachine, getMachine, type Machine } from "../store/machines.ts";
 import type { Database } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
@@ -59,12 +61,14 @@ export class MachineChanges {
     });
   }
 
-  /** Its certificates count no more, and what was asked of it is asked no more. Safe to call twice. @throws {LuksmithError} "not_found" */
+  /** Its certificates count no more, its runs have ended, and what was asked of it is asked no more. Safe to call twice. @throws {LuksmithError} "not_found" */
   async revoke(id: string, by: string): Promise<Machine> {
     const nowMs = this.#clock.now().getTime();
+    let given: GivenUp = { runs: [], batches: [] };
     const machine = await this.#change(id, async (transaction) => {
       await changeMachine(transaction, id, { state: "revoked" });
       await revokeCertificates(transaction, { kind: "machine", name: id }, nowMs);
+      given = await giveUpRunsOf(transaction, id, nowMs);
       const open = await listDispatches(transaction, { machineIds: [id], states: ["queued", "sent", "running"] });
       await cancelDispatches(
         transaction,
@@ -76,6 +80,7 @@ export class MachineChanges {
     });
     this.#store.notices.tell("certificate", id);
     this.#store.notices.tell("permit", id);
+    tellGivenUp(this.#store, given);
     return machine;
   }
 

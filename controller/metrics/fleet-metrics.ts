@@ -82,6 +82,10 @@ export class FleetMetrics {
     this.#counters.storeErrors.inc();
   }
 
+  removedBeyondQuota(what: "events" | "runs", count: number): void {
+    this.#counters.removed.inc({ what }, count);
+  }
+
   taskDone(task: Task, durationMs: number): void {
     this.#counters.task.observe({ task }, durationMs / 1000);
   }
@@ -222,6 +226,7 @@ function makeCounters(registers: Registry[]) {
   return {
     runs: counter("runs_total", "Runs that ended, as this controller recorded them", "verb", "outcome"),
     events: counter("run_events_total", "Events of runs that this controller recorded"),
+    removed: counter("quota_removed_total", "Removed since a machine reported more than is kept for one", "what"),
     storeErrors: counter("store_errors_total", "Failures of the database"),
     deliveries: counter("alert_deliveries_total", "Messages that left, failed or were given up", "channel", "outcome"),
     taskFailures: counter(

@@ -25,9 +25,11 @@ export async function readAssignments(database: Database): Promise<(machine: Mac
 /** By the schedule's name. */
 export async function readPermitLimits(
   database: Database,
-): Promise<ReadonlyMap<string, FleetSchedule["maxConcurrent"]>> {
+): Promise<ReadonlyMap<string, FleetSchedule["maxConcurrent"] & Pick<FleetSchedule, "deadlineMs">>> {
   const schedules = await listSchedules(database);
-  return new Map(schedules.map(({ schedule }) => [schedule.name, schedule.maxConcurrent]));
+  return new Map(
+    schedules.map(({ schedule: { name, maxConcurrent, deadlineMs } }) => [name, { ...maxConcurrent, deadlineMs }]),
+  );
 }
 
 interface ExpectedMachine {

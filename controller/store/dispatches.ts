@@ -6,7 +6,7 @@
 import { type Selectable, sql } from "kysely";
 import { Work } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { ErrorDetail } from "../../proto/gen/luksmith/v1/types.ts";
-import { type ListRow, listOf, oneOf } from "./json-list.ts";
+import { isAmong, type ListRow, listOf, oneOf } from "./json-list.ts";
 import type { StoreKind } from "./kind.ts";
 import type { Database, Tables } from "./schema.ts";
 
@@ -286,7 +286,7 @@ export async function listDispatches(database: Database, filter: DispatchFilter)
   if (filter.machineIds?.length === 0) return [];
   let query = database.selectFrom("dispatches").selectAll();
   if (filter.batch !== undefined) query = query.where("batch", "=", filter.batch);
-  if (filter.machineIds !== undefined) query = query.where("machine_id", "in", oneOf(database, filter.machineIds));
+  if (filter.machineIds !== undefined) query = query.where(isAmong(database, "machine_id", filter.machineIds));
   if (filter.states !== undefined) query = query.where("state", "in", [...filter.states]);
   if (filter.limit !== undefined) query = query.limit(filter.limit);
   const rows = await query.orderBy("created_ms", "desc").orderBy("id").execute();

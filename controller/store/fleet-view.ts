@@ -1,5 +1,6 @@
 /** What there is to be seen of the whole fleet at a glance: few columns, and of long lists the beginning. */
 
+import { sql } from "kysely";
 import { RunState, runStateToJSON } from "../../proto/gen/luksmith/v1/types.ts";
 import type { MachineHead } from "./machines.ts";
 import type { Database, Tables } from "./schema.ts";
@@ -48,19 +49,33 @@ export async function countWaitingByMachine(database: Database): Promise<Map<str
   return new Map(rows.map(({ machine_id, count }) => [machine_id, Number(count)]));
 }
 
+/** Of one machine in a list that shows the fleet: one that invents what it does must not push the others out of it. */
+const mostEach = 50;
+
+interface RunKey {
+  readonly machineId: string;
+  readonly runId: string;
+}
+
+/** Runs under way, newest first. */
+export async function listRunning(database: Database, limit: number): Promise<RunKey[]> {
+  const { rows } = await sql<{ machine_id: string; run_id: string }>`select machine_id, run_id from
+      (select machine_id, run_id, started_ms,
+          row_number() over (partition by machine_id order by started_ms desc, run_id desc) as place
+        from runs where state = ${runStateToJSON(RunState.RUNNING)}) as placed
+    where place <= ${mostEach} order by started_ms desc, machine_id, run_id desc limit ${limit}`.execute(database);
+  return rows.map(({ machine_id, run_id }) => ({ machineId: machine_id, runId: run_id }));
+}
+
 /** The newest backups of jobs that did not succeed, newest first. */
-export async function listFailing(database: Database, limit: number): Promise<{ machineId: string; runId: string }[]> {
-  const rows = await database
-    .selectFrom("job_states")
-    .select(["machine_id", "last_run_id"])
-    .where("last_state", "in", [RunState.FAILED, RunState.INTERRUPTED].map(runStateToJSON))
-    .orderBy("last_started_ms", "desc")
-    .orderBy("machine_id")
-    .limit(limit)
-    .execute();
-  return rows.flatMap(({ machine_id, last_run_id }) =>
-    last_run_id === null ? [] : [{ machineId: machine_id, runId: last_run_id }],
-  );
+export async function listFailing(database: Database, limit: number): Promise<RunKey[]> {
+  const failed = [RunState.FAILED, RunState.INTERRUPTED].map(runStateToJSON);
+  const { rows } = await sql<{ machine_id: string; run_id: string }>`select machine_id, run_id from
+      (select machine_id, last_run_id as run_id, last_started_ms,
+          row_number() over (partition by machine_id order by last_started_ms desc, job) as place
+        from job_states where last_state in (${sql.join(failed)}) and last_run_id is not null) as placed
+    where place <= ${mostEach} order by last_started_ms desc, machine_id limit ${limit}`.execute(database);
+  return rows.map(({ machine_id, run_id }) => ({ machineId: machine_id, runId: run_id }));
 }
 
 export interface ViewedAlert {

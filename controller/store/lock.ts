@@ -4,7 +4,10 @@ import { sql } from "kysely";
 import type { Database } from "./schema.ts";
 
 /** Until the transaction ends: whoever changes a row has it, in both databases. */
-export async function lock(transaction: Database, what: "schedules" | "operators" | "machines"): Promise<void> {
+export async function lock(
+  transaction: Database,
+  what: "schedules" | "operators" | "machines" | "retention",
+): Promise<void> {
   await transaction
     .insertInto("settings")
     .values({ name: `${what}.lock`, value: "" })

@@ -150,9 +150,20 @@ export async function changeMachine(
   return result.numUpdatedRows > 0n;
 }
 
+/** What somebody should look at, unless there is something already. @returns whether it is new */
+export async function noteMachine(database: Database, id: string, notice: string): Promise<boolean> {
+  const result = await database
+    .updateTable("machines")
+    .set({ notice })
+    .where("id", "=", id)
+    .where("notice", "=", "")
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
 /** With all that is known of it. Its certificates stay: what is revoked must be known as that. */
 export async function forgetMachine(database: Database, id: string): Promise<void> {
-  for (const table of ["run_events", "runs", "job_states", "dispatches", "permits", "alerts"] as const) {
+  for (const table of ["run_events", "runs", "usage", "job_states", "dispatches", "permits", "alerts"] as const) {
     await database.deleteFrom(table).where("machine_id", "=", id).execute();
   }
   await database.deleteFrom("machines").where("id", "=", id).execute();

@@ -6,11 +6,13 @@ import { LuksmithError } from "../../common/errors.ts";
 import type { StoreKind } from "./kind.ts";
 import { first } from "./migrations/first.ts";
 import { revokedControllers } from "./migrations/revoked-controllers.ts";
+import { usage } from "./migrations/usage.ts";
 
 /** In their order; one that was released is never edited. Their names are stored. */
 const migrations: readonly { name: string; up: (database: Kysely<unknown>, kind: StoreKind) => Promise<void> }[] = [
   { name: "0001-first", up: first },
   { name: "0002-revoked-controllers", up: revokedControllers },
+  { name: "0003-usage", up: usage },
 ];
 
 /**

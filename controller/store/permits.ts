@@ -24,18 +24,22 @@ export interface Permit extends PermitKey {
   readonly expiresMs: number;
 }
 
-/** Asking again keeps the place in the queue. Whoever asks for another moment of the same has done with the one before. */
+/**
+ * Asking again keeps the place in the queue, and what was given for no longer than `heldMs` after that. Whoever asks for another moment of
+ * the same job has done with the one before, whatever volume it names beside it.
+ */
 export async function askPermit(
   database: Database,
   { schedule, occurrenceMs, machineId, job, volume, backupHost, askedMs, expiresMs }: Omit<Permit, "grantedMs">,
+  heldMs: number,
 ): Promise<void> {
   await database
     .deleteFrom("permits")
     .where("schedule", "=", schedule)
     .where("machine_id", "=", machineId)
     .where("job", "=", job)
-    .where("volume", "=", volume)
-    .where("occurrence_ms", "<>", occurrenceMs)
+    .$if(job === "", (query) => query.where("volume", "=", volume))
+    .where(({ eb, or }) => or([eb("occurrence_ms", "<>", occurrenceMs), eb("volume", "<>", volume)]))
     .execute();
   await database
     .insertInto("permits")
@@ -46,7 +50,10 @@ export async function askPermit(
     .onConflict((conflict) =>
       conflict
         .columns(["schedule", "machine_id", "job", "volume", "occurrence_ms"])
-        .doUpdateSet({ expires_ms: expiresMs }),
+        .doUpdateSet({ expires_ms: expiresMs })
+        .where(({ eb, or }) =>
+          or([eb("permits.granted_ms", "is", null), eb("permits.granted_ms", ">", askedMs - heldMs)]),
+        ),
     )
     .execute();
 }
@@ -135,21 +142,23 @@ export async function dropPermits(database: Database, machineId: string): Promis
   return deleted.numDeletedRows > 0n;
 }
 
-/** Of the machines that a controller hears of. None is kept for longer than `grantedAfterMs` allows, whatever its machine says. */
+/** Of the machines that a controller hears of. @param grantedAfterMs of each schedule: what was given before that is not kept */
 export async function keepPermits(
   database: Database,
   controllerId: string,
   expiresMs: number,
-  grantedAfterMs: number,
+  grantedAfterMs: ReadonlyMap<string, number>,
 ): Promise<void> {
-  await database
+  const keep = database
     .updateTable("permits")
     .set({ expires_ms: expiresMs })
     .where("machine_id", "in", (select) =>
       select.selectFrom("machines").select("id").where("controller_id", "=", controllerId),
-    )
-    .where(({ eb, or }) => or([eb("granted_ms", "is", null), eb("granted_ms", ">", grantedAfterMs)]))
-    .execute();
+    );
+  await keep.where("granted_ms", "is", null).execute();
+  for (const [schedule, afterMs] of grantedAfterMs) {
+    await keep.where("schedule", "=", schedule).where("granted_ms", ">", afterMs).execute();
+  }
 }
 
 /** Oldest first. @param machineId undefined: of all */

@@ -1,8 +1,11 @@
 /** What is kept for how long. Removed in small parts: on SQLite everybody waits for a transaction. */
 
+import { sql } from "kysely";
 import { RunState, runStateToJSON, Verb, verbToJSON } from "../../proto/gen/luksmith/v1/types.ts";
 import { finalStates } from "./dispatches.ts";
+import { lock } from "./lock.ts";
 import type { Database } from "./schema.ts";
+import { addUsage, eventOverheadBytes, type Usage } from "./usage.ts";
 
 /** Runs whose events, or which themselves, are removed by one transaction. */
 const runsAtOnce = 100;
@@ -18,11 +21,15 @@ export const beginning: Place = { startedMs: Number.MIN_SAFE_INTEGER, machineId:
 
 /** Events of runs that began before that and are over. @returns where the next part begins; undefined: that was all */
 export async function removeEvents(transaction: Database, beforeMs: number, after: Place): Promise<Place | undefined> {
+  // what is removed is counted, by one controller
+  await lock(transaction, "retention");
   const runs = await oldRuns(transaction, beforeMs, after);
+  const gone: Usage[] = [];
   for (const { machineId, runId, state } of runs) {
     if (state === runStateToJSON(RunState.RUNNING)) continue;
-    await removeEventsOf(transaction, machineId, runId);
+    gone.push(await removeEventsOf(transaction, machineId, runId));
   }
+  await addUsage(transaction, gone);
   return runs.length < runsAtOnce ? undefined : runs.at(-1);
 }
 
@@ -31,16 +38,19 @@ export async function removeEvents(transaction: Database, beforeMs: number, afte
  * @returns as {@link removeEvents}
  */
 export async function removeRuns(transaction: Database, beforeMs: number, after: Place): Promise<Place | undefined> {
+  await lock(transaction, "retention");
   const runs = await oldRuns(transaction, beforeMs, after);
+  const gone: Usage[] = [];
   for (const run of runs) {
     if (await isNewestGood(transaction, run)) continue;
-    await removeEventsOf(transaction, run.machineId, run.runId);
+    gone.push({ ...(await removeEventsOf(transaction, run.machineId, run.runId)), runs: -1 });
     await transaction
       .deleteFrom("runs")
       .where("machine_id", "=", run.machineId)
       .where("run_id", "=", run.runId)
       .execute();
   }
+  await addUsage(transaction, gone);
   return runs.length < runsAtOnce ? undefined : runs.at(-1);
 }
 
@@ -105,6 +115,18 @@ async function isNewestGood(database: Database, run: OldRun): Promise<boolean> {
   return newer === undefined;
 }
 
-async function removeEventsOf(database: Database, machineId: string, runId: string): Promise<void> {
+/** @returns what is kept less by it */
+async function removeEventsOf(database: Database, machineId: string, runId: string): Promise<Usage> {
+  const { count, bytes } = await database
+    .selectFrom("run_events")
+    .select(({ fn }) => [
+      fn.countAll<number>().as("count"),
+      fn.sum<number | null>(sql<number>`length(event)`).as("bytes"),
+    ])
+    .where("machine_id", "=", machineId)
+    .where("run_id", "=", runId)
+    .executeTakeFirstOrThrow();
+  if (Number(count) === 0) return { machineId, eventBytes: 0, runs: 0 };
   await database.deleteFrom("run_events").where("machine_id", "=", machineId).where("run_id", "=", runId).execute();
+  return { machineId, eventBytes: -(Number(bytes ?? 0) + Number(count) * eventOverheadBytes), runs: 0 };
 }

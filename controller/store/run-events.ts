@@ -1,7 +1,11 @@
 /** What happened in the runs. Many more than anything else here: written in batches, and gone first. */
 
+import { sql } from "kysely";
 import { RunEvent } from "../../proto/gen/luksmith/v1/types.ts";
+import { listOf } from "./json-list.ts";
+import { runKey } from "./runs.ts";
 import type { Database } from "./schema.ts";
+import { eventOverheadBytes, type Usage } from "./usage.ts";
 import { inParts } from "./values-list.ts";
 
 export interface NewEvent {
@@ -12,43 +16,45 @@ export interface NewEvent {
   readonly event: Uint8Array;
 }
 
-/** What is there already stays as it is; events of runs that are not known are nobody's, and left out. */
-export async function addEvents(transaction: Database, events: readonly NewEvent[]): Promise<void> {
-  const known = await knownRuns(transaction, events);
-  const rows = events
-    .filter((event) => known.has(keyOf(event)))
-    .map(({ machineId, runId, seq, event }) => ({ machine_id: machineId, run_id: runId, seq, event }));
+/**
+ * A run's events come in their order: what is not beyond the last that is there has been stored already, and stays as it is. Events
+ * of runs that are not known are nobody's, and left out.
+ * @returns what is kept more by it
+ */
+export async function addEvents(transaction: Database, events: readonly NewEvent[]): Promise<Usage[]> {
+  const last = await lastSeqs(transaction, events);
+  const fresh = events.filter((event) => {
+    const before = last.get(runKey(event));
+    if (before === undefined || event.seq <= before) return false;
+    last.set(runKey(event), event.seq);
+    return true;
+  });
+  const rows = fresh.map(({ machineId, runId, seq, event }) => ({ machine_id: machineId, run_id: runId, seq, event }));
   for (const part of inParts(rows, 4 * 8)) {
     await transaction
       .insertInto("run_events")
       .values(part)
+      // by another controller, just now
       .onConflict((conflict) => conflict.doNothing())
       .execute();
   }
+  return fresh.map(({ machineId, event }) => ({ machineId, eventBytes: event.length + eventOverheadBytes, runs: 0 }));
 }
 
-async function knownRuns(database: Database, events: readonly NewEvent[]): Promise<Set<string>> {
-  const keys = new Map(events.map((event) => [keyOf(event), event]));
-  const known = new Set<string>();
-  for (const part of inParts([...keys.values()], 2)) {
-    const rows = await database
-      .selectFrom("runs")
-      .select(["machine_id", "run_id"])
-      .where((where) =>
-        where(
-          where.refTuple("machine_id", "run_id"),
-          "in",
-          part.map(({ machineId, runId }) => where.tuple(machineId, runId)),
-        ),
-      )
-      .execute();
-    for (const { machine_id, run_id } of rows) known.add(keyOf({ machineId: machine_id, runId: run_id }));
-  }
-  return known;
-}
-
-function keyOf({ machineId, runId }: Pick<NewEvent, "machineId" | "runId">): string {
-  return `${machineId} ${runId}`;
+/** Of the runs that are known, by {@link runKey}: the number of its last event; 0: it has none. */
+async function lastSeqs(database: Database, events: readonly NewEvent[]): Promise<Map<string, number>> {
+  const runs = new Map(events.map((event) => [runKey(event), event]));
+  if (runs.size === 0) return new Map();
+  const list = listOf(
+    database,
+    ["text", "text"],
+    [...runs.values()].map(({ machineId, runId }) => [machineId, runId]),
+  );
+  const { rows } = await sql<{ machine_id: string; run_id: string; last: number | null }>`select machine_id, run_id,
+      (select max(seq) from run_events
+        where run_events.machine_id = runs.machine_id and run_events.run_id = runs.run_id) as last
+    from runs where (machine_id, run_id) in (select column1, column2 from ${list} as v)`.execute(database);
+  return new Map(rows.map((row) => [runKey({ machineId: row.machine_id, runId: row.run_id }), row.last ?? 0]));
 }
 
 /** Those that come after `seq`, in their order. */

@@ -1,6 +1,6 @@
 /** The runs of all machines, as these have reported them. The same report twice counts once. */
 
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import { RunReport } from "../../proto/gen/luksmith/v1/fleet.ts";
 import {
   RunState,
@@ -10,7 +10,9 @@ import {
   verbFromJSON,
   verbToJSON,
 } from "../../proto/gen/luksmith/v1/types.ts";
+import { isAmong, listOf } from "./json-list.ts";
 import type { Database, Tables } from "./schema.ts";
+import type { Usage } from "./usage.ts";
 import { inParts } from "./values-list.ts";
 
 export interface NewReport {
@@ -56,9 +58,17 @@ export interface RunFilter {
 
 const running = runStateToJSON(RunState.RUNNING);
 
-/** The newest report of a run counts, but what has ended never runs again. To be called in a transaction. */
-export async function recordRuns(transaction: Database, reports: readonly NewReport[]): Promise<void> {
-  for (const part of inParts(newestOfEach(reports).map(rowOf), 13)) {
+/**
+ * The newest report of a run counts, but what has ended never runs again. To be called in a transaction.
+ * @returns what is kept more by it
+ */
+export async function recordRuns(transaction: Database, reports: readonly NewReport[]): Promise<Usage[]> {
+  const newest = newestOfEach(reports);
+  const known = await knownRuns(
+    transaction,
+    newest.map(({ machineId, report }) => ({ machineId, runId: report.run?.id ?? "" })),
+  );
+  for (const part of inParts(newest.map(rowOf), 13)) {
     await transaction
       .insertInto("runs")
       .values(part)
@@ -76,6 +86,29 @@ export async function recordRuns(transaction: Database, reports: readonly NewRep
       )
       .execute();
   }
+  return newest
+    .filter(({ machineId, report }) => !known.has(runKey({ machineId, runId: report.run?.id ?? "" })))
+    .map(({ machineId }) => ({ machineId, eventBytes: 0, runs: 1 }));
+}
+
+/** Of the runs that are there already, by {@link runKey}. */
+async function knownRuns(
+  database: Database,
+  runs: readonly { readonly machineId: string; readonly runId: string }[],
+): Promise<Set<string>> {
+  if (runs.length === 0) return new Set();
+  const list = listOf(
+    database,
+    ["text", "text"],
+    runs.map(({ machineId, runId }) => [machineId, runId]),
+  );
+  const { rows } = await sql<{ machine_id: string; run_id: string }>`select machine_id, run_id from runs
+    where (machine_id, run_id) in (select column1, column2 from ${list} as v)`.execute(database);
+  return new Set(rows.map(({ machine_id, run_id }) => runKey({ machineId: machine_id, runId: run_id })));
+}
+
+export function runKey({ machineId, runId }: { readonly machineId: string; readonly runId: string }): string {
+  return `${machineId} ${runId}`;
 }
 
 /** One statement must not change a row twice. */
@@ -94,7 +127,7 @@ function newestOfEach(reports: readonly NewReport[]): NewReport[] {
 export async function listRuns(database: Database, filter: RunFilter): Promise<StoredRun[]> {
   if (filter.machineIds?.length === 0) return [];
   let query = database.selectFrom("runs").selectAll();
-  if (filter.machineIds !== undefined) query = query.where("machine_id", "in", [...filter.machineIds]);
+  if (filter.machineIds !== undefined) query = query.where(isAmong(database, "machine_id", filter.machineIds));
   if (filter.job !== undefined) query = query.where("job", "=", filter.job);
   if (filter.schedule !== undefined) query = query.where("schedule", "=", filter.schedule);
   if (filter.verb !== undefined) query = query.where("verb", "=", verbToJSON(filter.verb));
@@ -135,7 +168,7 @@ export async function findRuns(
   let query = database.selectFrom("runs").selectAll();
   // not by comparing: a PostgreSQL may have its own idea of the alphabet
   if (prefix !== "") query = query.where("run_id", "like", `${prefix}%`);
-  if (machineIds !== undefined) query = query.where("machine_id", "in", [...machineIds]);
+  if (machineIds !== undefined) query = query.where(isAmong(database, "machine_id", machineIds));
   const rows = await query.orderBy("started_ms", "desc").orderBy("machine_id").limit(limit).execute();
   return rows.map(runOf);
 }
@@ -145,22 +178,18 @@ export async function getRuns(
   database: Database,
   keys: readonly { machineId: string; runId: string }[],
 ): Promise<StoredRun[]> {
-  const found: StoredRun[] = [];
-  for (const part of inParts(keys, 2)) {
-    const rows = await database
-      .selectFrom("runs")
-      .selectAll()
-      .where((where) =>
-        where(
-          where.refTuple("machine_id", "run_id"),
-          "in",
-          part.map(({ machineId, runId }) => where.tuple(machineId, runId)),
-        ),
-      )
-      .execute();
-    found.push(...rows.map(runOf));
-  }
-  return found;
+  if (keys.length === 0) return [];
+  const list = listOf(
+    database,
+    ["text", "text"],
+    keys.map(({ machineId, runId }) => [machineId, runId]),
+  );
+  const rows = await database
+    .selectFrom("runs")
+    .selectAll()
+    .where(sql<boolean>`(machine_id, run_id) in (select column1, column2 from ${list} as v)`)
+    .execute();
+  return rows.map(runOf);
 }
 
 export async function countRunning(database: Database): Promise<number> {

@@ -153,6 +153,14 @@ interface RunEventsTable {
   event: Uint8Array;
 }
 
+/** What is kept for each machine. */
+interface UsageTable {
+  machine_id: string;
+  /** Of its events, with what a row costs. */
+  event_bytes: number;
+  runs: number;
+}
+
 /** What is asked of each job most often, so that nobody looks through all runs for it. */
 interface JobStatesTable {
   machine_id: string;
@@ -252,6 +260,7 @@ export interface Tables {
   dispatches: DispatchesTable;
   runs: RunsTable;
   run_events: RunEventsTable;
+  usage: UsageTable;
   job_states: JobStatesTable;
   permits: PermitsTable;
   alerts: AlertsTable;

@@ -13,6 +13,8 @@ export interface KnownMachine extends Omit<WatchedMachine, "expectations"> {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** Of one machine: one that invents them must not push those of others out of what people are told. */
+const mostTroubled = 100;
 /** On SQLite each query holds up everything else. */
 const machinesAtOnce = 500;
 /** What failed before and was never tried again is nobody's news. */
@@ -54,12 +56,16 @@ export async function* readWatchedMachines(database: Database, nowMs: number): A
         clockSkewMs: clock_skew_ms,
         notice,
         jobs: jobs.get(id) ?? [],
-        runs: troubled.get(id) ?? [],
+        runs: newestFirst(troubled.get(id) ?? []).slice(0, mostTroubled),
         notBegun: notBegunOf(Inventory.decode(inventory)),
         certificate: newest(certificates.get(id), Trust.decode(trust).expires),
       };
     });
   }
+}
+
+function newestFirst(runs: readonly Found[]): Found[] {
+  return runs.toSorted((a, b) => b.startedMs - a.startedMs || (a.runId < b.runId ? -1 : 1));
 }
 
 function notBegunOf({ refused }: Inventory): WatchedMachine["notBegun"] {

@@ -19,10 +19,12 @@ import {
   type RunEvents,
   type RunProgress,
   type RunReport,
+  type ScheduleAssignment,
   type Schedules,
   Trust,
 } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
+import type { LimitedLog } from "../limited-log.ts";
 import { setJobs } from "../store/job-states.ts";
 import {
   type BegunStream,
@@ -62,6 +64,8 @@ export interface SessionHost {
   readonly clock: Clock;
   readonly log: Log;
   pace(): Pace;
+  /** What an agent can bring about. */
+  readonly lines: LimitedLog;
   seen(seen: Seen): void;
   assignmentsFor(machine: MachineHead): Promise<Schedules>;
   /** What it is to be told of the fleet's trust; undefined: nothing. */
@@ -89,8 +93,11 @@ const failedRetryMs = 10_000;
 const mostSkewMs = 100 * 366 * 86_400_000;
 /** Messages that are smaller have no turns. */
 const fewBytes = 256;
-/** In events: a stream that begins is several rows, and news to other controllers. */
-const helloCost = 200;
+/**
+ * What a message costs of what a machine may send, in events. A stream that begins is several rows, and news to other controllers; who
+ * asks for a permit has all that wait looked through; a report may be news to many, and is kept for a year.
+ */
+const costs = { hello: 200, permitRequest: 50, permitReturn: 50, runReport: 10, trust: 10 };
 
 /** greeting -> open -> ending; or greeting -> ending. */
 type State =
@@ -160,12 +167,18 @@ export class AgentSession {
     return this.#state.name === "open" ? this.#state.stream : undefined;
   }
 
-  /** Whether a schedule of its own asks for leave to begin this. */
-  needsPermit({ schedule, job, volume }: Pick<PermitKey, "schedule" | "job" | "volume">): boolean {
-    return (this.#schedules?.assignments ?? []).some((each) => {
+  /** What of its own schedules asks for leave to begin this; undefined: nothing does. */
+  limitedAssignment({
+    schedule,
+    job,
+    volume,
+  }: Pick<PermitKey, "schedule" | "job" | "volume">): ScheduleAssignment | undefined {
+    return this.#schedules?.assignments.find((each) => {
       if (each.schedule !== schedule || !each.needsPermit || each.work === undefined) return false;
-      const [asked, name] = each.work.job === "" ? [each.work.volume, volume] : [each.work.job, job];
-      return asked === "*" || asked === name;
+      const { jobs, volumes } = this.#inventory;
+      // beside a job there is the volume that it is in
+      if (each.work.job !== "") return isAsked(each.work.job, job, jobs);
+      return job === "" && isAsked(each.work.volume, volume, volumes);
     });
   }
 
@@ -217,7 +230,7 @@ export class AgentSession {
     const wasThere = await this.end("replaced", message, replacedRetryMs);
     // one that was lost without a word is no second one
     if (isSame || !wasThere) return;
-    this.#log.warn({ mine, other }, "two agents have the identity of one machine");
+    this.#say("warn", { mine, other }, "two agents have the identity of one machine");
     const notice = `two agents have this machine's identity: ${names}`;
     await this.#write((transaction) => changeMachine(transaction, this.machineId, { notice }));
     this.#host.changed(this.machineId);
@@ -472,12 +485,18 @@ export class AgentSession {
     if (this.#wire.over.aborted) return;
     const error = asLuksmithError(thrown);
     if (error.code === "usage") {
-      this.#log.warn({ err: error }, "an agent does not keep to the protocol");
+      // what it is stands in the words: where in our program it was seen is nobody's concern
+      this.#say("warn", { reason: error.message }, "an agent does not keep to the protocol");
       this.#leave("protocol", error.message);
       return;
     }
-    this.#log.error({ err: error.cause ?? error }, "an agent's stream failed");
+    this.#say("error", { err: error.cause ?? error }, "an agent's stream failed");
     this.#leave("stopping", "the controller cannot go on with this stream", failedRetryMs);
+  }
+
+  #say(level: "warn" | "error", facts: object, text: string): void {
+    const { machineId, address } = this;
+    this.#host.lines[level](machineId, { machine: machineId, address, ...facts }, text);
   }
 
   /** Not waited for: that the agent ends the stream is read by whoever would wait. */
@@ -490,7 +509,14 @@ export class AgentSession {
 function costOf(said: Said): number {
   if (said.$case === "runEvents") return said.value.events.length;
   if (said.$case === "inventory") return 1 + said.value.jobs.length;
-  return said.$case === "hello" ? helloCost + (said.value.inventory?.jobs.length ?? 0) : 1;
+  if (said.$case === "hello") return costs.hello + (said.value.inventory?.jobs.length ?? 0);
+  return said.$case in costs ? costs[said.$case as keyof typeof costs] : 1;
+}
+
+/** @param has what the machine says to have; one that says nothing may have anything */
+function isAsked(asked: string, name: string, has: readonly { readonly name: string }[]): boolean {
+  if (asked !== "*") return asked === name;
+  return name !== "" && (has.length === 0 || has.some((each) => each.name === name));
 }
 
 function skewOf(time: Date | undefined, nowMs: number): number {

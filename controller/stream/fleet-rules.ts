@@ -8,6 +8,8 @@ export interface PermitLimits {
   readonly fleet: number | undefined;
   /** Of runs at once on one backup host. */
   readonly perBackupHost: number | undefined;
+  /** How long a run of it may take; undefined: nobody has said. */
+  readonly deadlineMs?: number | undefined;
 }
 
 export interface FleetRules {

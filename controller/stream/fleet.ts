@@ -4,6 +4,8 @@ import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
 import { type DeskEvents, PermitDesk } from "../dispatch/permit-desk.ts";
+import type { Quota } from "../quota/quota.ts";
+import { type QuotaEvents, QuotaKeeper } from "../quota/quota-keeper.ts";
 import type { Store } from "../store/store.ts";
 import type { FleetRules } from "./fleet-rules.ts";
 import { Journal, type JournalEvents } from "./journal.ts";
@@ -21,10 +23,12 @@ export interface FleetOptions {
   readonly cut: (machineId: string) => void;
   /** How another controller is called, by its id. */
   readonly relayChannel: (controllerId: string) => RelayChannel;
+  /** What is kept for each machine. */
+  readonly quota: Quota & { readonly againMs?: number };
   readonly clock: Clock;
   readonly log: Log;
   /** Who counts. */
-  readonly events?: JournalEvents & DeskEvents;
+  readonly events?: JournalEvents & DeskEvents & QuotaEvents;
   /** From 0 to 1. */
   readonly random?: () => number;
 }
@@ -34,6 +38,7 @@ export class Fleet {
   readonly dispatcher: Dispatcher;
   readonly relay: Relay;
   readonly #permits: PermitDesk;
+  readonly #quota: QuotaKeeper;
   readonly #journal: Journal;
   readonly #clock: Clock;
 
@@ -43,13 +48,15 @@ export class Fleet {
     rules,
     cut,
     relayChannel,
+    quota,
     clock,
     log,
     events,
     random = Math.random,
   }: FleetOptions) {
     this.#clock = clock;
-    this.#journal = new Journal(store, clock, log, events);
+    this.#quota = new QuotaKeeper(store, quota, clock, log, events, quota.againMs);
+    this.#journal = new Journal(store, this.#quota, clock, log, events);
     this.sessions = new Sessions({
       ...{ controllerId, store, journal: this.#journal, rules, cut, clock, log, random },
       listener: {
@@ -68,6 +75,7 @@ export class Fleet {
     await this.sessions.begin();
     this.dispatcher.follow();
     this.#permits.follow();
+    this.#quota.follow();
   }
 
   /** The machines are told to come back; what they have said is written, unless `hurry` is aborted first. */
@@ -81,6 +89,7 @@ export class Fleet {
     await Promise.all([this.dispatcher.close(), this.#permits.close()]);
     await this.sessions.drain(enough);
     await this.#journal.close(enough);
+    await this.#quota.close();
     done.abort();
     await late;
   }

@@ -3,7 +3,7 @@
 import { namePattern } from "../../common/config/names.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { ConnectRequest, type Hello, type Inventory, Trust } from "../../proto/gen/luksmith/v1/fleet.ts";
-import { type Run, RunEvent, RunState } from "../../proto/gen/luksmith/v1/types.ts";
+import { type ErrorDetail, type Run, RunEvent, RunState } from "../../proto/gen/luksmith/v1/types.ts";
 import { cleanMessage } from "./clean-text.ts";
 
 export type Said = NonNullable<ConnectRequest["kind"]>;
@@ -21,6 +21,8 @@ const most = {
   seq: 1_000_000,
   name: 256,
 };
+/** Texts in a report: runs are kept for long. What is longer is cut, since how a run ended must not be lost by it. */
+const longest = { message: 2048, line: 512, word: 64 };
 /** A clock that is ahead is tolerated; beyond that nothing would be newer than such a run, for ever. */
 const aheadMs = 24 * 3_600_000;
 
@@ -121,7 +123,26 @@ function checkRun(run: Run | undefined, now: Date): Run {
   const notAhead = (time: Date | undefined) => (time !== undefined && time.getTime() > latest ? now : time);
   const startedAt = notAhead(run.startedAt) ?? now;
   const isOver = run.state !== RunState.RUNNING;
-  return { ...run, startedAt, finishedAt: isOver ? (notAhead(run.finishedAt) ?? now) : undefined };
+  return {
+    ...run,
+    startedAt,
+    finishedAt: isOver ? (notAhead(run.finishedAt) ?? now) : undefined,
+    summary: short(run.summary, longest.line),
+    error: shortError(run.error, longest.message),
+    caller: run.caller && { ...run.caller, name: short(run.caller.name, longest.word) },
+    retry: run.retry && { ...run.retry, error: shortError(run.retry.error, longest.line) },
+  };
+}
+
+function shortError(error: ErrorDetail | undefined, most: number): ErrorDetail | undefined {
+  if (error === undefined) return undefined;
+  const { code, message, hint } = error;
+  return { code: short(code, longest.word), message: short(message, most), hint: short(hint, longest.line) };
+}
+
+/** Whole characters. */
+function short(text: string, most: number): string {
+  return text.slice(0, most).toWellFormed();
 }
 
 /** @throws {LuksmithError} "usage" */

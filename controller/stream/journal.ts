@@ -9,6 +9,8 @@ import type { Log } from "../../common/log.ts";
 import type { RunReport } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { RunState, type Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { storePings } from "../alerts/on-run-report.ts";
+import { LimitedLog } from "../limited-log.ts";
+import { Allowances } from "../listen/allowances.ts";
 import { type Answer, answerDispatches, followDispatches, getDispatches } from "../store/dispatches.ts";
 import { advanceJobs } from "../store/job-states.ts";
 import { returnPermitOfRun } from "../store/permits.ts";
@@ -16,6 +18,7 @@ import { addEvents, type NewEvent } from "../store/run-events.ts";
 import { recordRuns } from "../store/runs.ts";
 import type { Database } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
+import { addUsage, type Usage } from "../store/usage.ts";
 
 /** Long enough for others to join: a commit of some milliseconds holds up everything else on SQLite. Nobody waits for what is written here. */
 const lingerMs = 20;
@@ -23,6 +26,9 @@ const lingerMs = 20;
 const mostWeight = 2000;
 /** Whoever watches looks by themselves as well. */
 const mostNotices = 50;
+
+/** Of one machine: each is a request to somebody else, and is remembered for a month. A few jobs that run each hour are far below. */
+const pingRate = { perMinute: 2, atOnce: 200 };
 
 /** Of one message of one machine. */
 export interface Recording {
@@ -45,6 +51,11 @@ export interface JournalEvents {
   storeFailed(): void;
 }
 
+/** Who sees to it that no machine has too much. */
+export interface UsageListener {
+  look(usages: readonly Usage[]): void;
+}
+
 type Part =
   | { readonly kind: "recording"; readonly recording: Recording; readonly done: (unwanted: Unwanted) => void }
   | { readonly kind: "work"; readonly work: (transaction: Database) => Promise<() => void> };
@@ -58,17 +69,21 @@ interface Waiting {
 export class Journal {
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #log: Log;
+  readonly #lines: LimitedLog;
+  readonly #pings: Allowances;
   readonly #events: JournalEvents | undefined;
+  readonly #quota: UsageListener;
   readonly #stopped = new AbortController();
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
 
-  constructor(store: Store, clock: Clock, log: Log, events?: JournalEvents) {
+  constructor(store: Store, quota: UsageListener, clock: Clock, log: Log, events?: JournalEvents) {
     this.#store = store;
     this.#clock = clock;
-    this.#log = log;
+    this.#lines = new LimitedLog(log, clock);
+    this.#pings = new Allowances(clock, pingRate);
     this.#events = events;
+    this.#quota = quota;
   }
 
   /** Resolves when it is stored. */
@@ -142,7 +157,7 @@ export class Journal {
       if (others.length === 0 || signal.aborted) for (const { failed } of those) failed(error);
       else {
         // one of them is at fault, and the others are not to lose by it
-        if (only !== undefined) this.#log.warn({ err: error, parts: those.length }, "written one by one");
+        if (only !== undefined) this.#lines.warn("", { err: error, parts: those.length }, "written one by one");
         for (const each of those) await this.#write([each]);
       }
     }
@@ -197,7 +212,7 @@ export class Journal {
       if (dispatch !== undefined && dispatch.machineId === recording.machineId) return dispatch.work.deadlineMs;
       return cause?.schedule ? recording.deadlineOf(cause.schedule) : undefined;
     };
-    await recordRuns(
+    const runs = await recordRuns(
       transaction,
       reports.map((each) => ({
         machineId: each.machineId,
@@ -205,12 +220,17 @@ export class Journal {
         lateMs: lateMs(each.report, deadlineMs(each)),
       })),
     );
-    await addEvents(
+    const events = await addEvents(
       transaction,
-      recordings.flatMap(({ events }) => events),
+      recordings.flatMap((recording) => recording.events),
     );
+    const usages = await addUsage(transaction, [...runs, ...events]);
     await advanceJobs(transaction, reports, nowMs);
-    await storePings(transaction, reports, nowMs);
+    await storePings(
+      transaction,
+      reports.filter(({ machineId, report }) => this.#mayPing(machineId, report)),
+      nowMs,
+    );
     const batches = [
       ...(await answerDispatches(transaction, answers, nowMs)),
       ...(await followDispatches(transaction, followed, nowMs)),
@@ -228,7 +248,19 @@ export class Journal {
       for (const { recording, done } of those) done(unwanted.get(recording.machineId) ?? []);
       this.#count(recordings);
       this.#tell(reports, batches, freed);
+      this.#quota.look(usages);
     };
+  }
+
+  #mayPing(machineId: string, { cause }: RunReport): boolean {
+    if (!cause?.schedule) return false;
+    if (this.#pings.take(machineId)) return true;
+    this.#lines.warn(
+      machineId,
+      { machine: machineId },
+      "a machine reports more scheduled runs than are told to others",
+    );
+    return false;
   }
 
   #count(recordings: readonly Recording[]): void {

@@ -4,6 +4,7 @@ import { rejectsWhenAborted } from "../../common/aborted.ts";
 import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import type { NewTrust, PermitRequest, PermitReturn, Schedules, Trust } from "../../proto/gen/luksmith/v1/fleet.ts";
+import { LimitedLog } from "../limited-log.ts";
 import {
   type BegunStream,
   endStreamsOf,
@@ -67,6 +68,7 @@ export class Sessions implements SessionHost {
   readonly turns = new Turns(dealtWithBytes);
   readonly clock: Clock;
   readonly log: Log;
+  readonly lines: LimitedLog;
   readonly #options: SessionsOptions;
   readonly #seen: LastSeen;
   /** Those that have said Hello, by machine. */
@@ -89,6 +91,7 @@ export class Sessions implements SessionHost {
     this.journal = journal;
     this.clock = clock;
     this.log = log;
+    this.lines = new LimitedLog(log, clock);
     this.#seen = new LastSeen(store, clock, log);
     this.#assignments = new ReadOnce(() => options.rules.assignments(), clock);
     this.#trustOrders = new ReadOnce(() => options.rules.trustOrders(), clock);
@@ -295,7 +298,8 @@ export class Sessions implements SessionHost {
 
   #unwatched(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
-      if (!this.#stopped.signal.aborted) this.log.warn({ err: error }, "a machine could not be told of something");
+      if (!this.#stopped.signal.aborted)
+        this.lines.warn("", { err: error }, "a machine could not be told of something");
     });
   }
 }

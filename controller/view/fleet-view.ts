@@ -8,12 +8,13 @@ import {
   countRunningByMachine,
   countWaitingByMachine,
   listFailing,
+  listRunning,
   type ViewedAlert,
   type ViewedMachine,
   viewAlerts,
   viewMachines,
 } from "../store/fleet-view.ts";
-import { getRuns, listRuns, type StoredRun } from "../store/runs.ts";
+import { getRuns, type StoredRun } from "../store/runs.ts";
 import type { Store } from "../store/store.ts";
 
 /** By {@link keyOfRun}. */
@@ -97,12 +98,13 @@ export class FleetView {
   async #look(): Promise<FleetGlance> {
     const { database } = this.#store;
     const failing = await listFailing(database, longestList);
+    const underWay = await listRunning(database, longestList);
     const [progress, machines, runningCounts, waitingCounts, running, waiting, failed, alerts] = [
       await this.progress(),
       await viewMachines(database),
       await countRunningByMachine(database),
       await countWaitingByMachine(database),
-      await listRuns(database, { states: [RunState.RUNNING], limit: longestList }),
+      await getRuns(database, underWay),
       await listDispatches(database, { states: ["queued", "sent"], limit: longestList }),
       await getRuns(database, failing),
       await viewAlerts(database),
@@ -113,10 +115,14 @@ export class FleetView {
       progress,
       runningCounts,
       waitingCounts,
-      running,
+      running: running.filter(({ state }) => state === RunState.RUNNING).toSorted(newestFirst),
       waiting: waiting.toReversed(),
-      failing: failed.toSorted((a, b) => b.startedMs - a.startedMs),
+      failing: failed.toSorted(newestFirst),
       alerts,
     };
   }
+}
+
+function newestFirst(a: StoredRun, b: StoredRun): number {
+  return b.startedMs - a.startedMs || (a.machineId < b.machineId ? -1 : 1);
 }

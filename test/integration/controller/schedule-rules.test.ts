@@ -26,7 +26,7 @@ eachStore("what schedules mean", (stores) => {
     assert.deepEqual(namesOf("db1"), ["a", "c"]);
     assert.deepEqual(assignments({ ...head, name: undefined, state: "pending" }).assignments, []);
     const limits = await readPermitLimits(store.database);
-    assert.deepEqual(limits.get("a"), { fleet: 3, perBackupHost: undefined });
+    assert.deepEqual(limits.get("a"), { fleet: 3, perBackupHost: undefined, deadlineMs: undefined });
     const expected = await readExpectations(store.database);
     const jobs = [{ job: "home" }, { job: "db" }];
     const [{ since_ms: sinceMs } = { since_ms: 0 }] = await store.database

@@ -21,7 +21,7 @@ import { FleetConnection_State as State } from "../../../proto/gen/luksmith/v1/a
 import { EnrolmentServiceService, ScheduleAssignment, Work } from "../../../proto/gen/luksmith/v1/fleet.ts";
 import { RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import { FleetScene, silent } from "../controller/harness/fleet-scene.ts";
-import { TestRules } from "../controller/harness/test-fleet.ts";
+import { plentiful, TestRules } from "../controller/harness/test-fleet.ts";
 import { FleetLife, stateDirectory } from "./fleet-life.ts";
 
 const patienceMs = 20_000;
@@ -36,6 +36,7 @@ async function scene(context: TestContext) {
     const enrolment = new Enrolment({ store, authorities, clock, log: silent, addresses: () => [address], record });
     const fleet = new Fleet({
       ...{ controllerId: "c1", store, rules, cut: () => undefined, clock, log: silent },
+      quota: plentiful,
       relayChannel: () => {
         throw new Error("there is one controller");
       },

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, it } from "node:test";
 import { listPermits } from "../../../../controller/store/permits.ts";
-import { Schedules } from "../../../../proto/gen/luksmith/v1/fleet.ts";
+import { Inventory, Schedules } from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import { RunState, Verb } from "../../../../proto/gen/luksmith/v1/types.ts";
 import { eachStore } from "../harness/each-store.ts";
 import { reportOf } from "../harness/fleet-rows.ts";
@@ -95,5 +95,36 @@ eachStore("a permit", (scene) => {
     await again.join();
     ask(again);
     await m2.waitFor("permitGrant");
+  });
+
+  it("is one of several for a machine that says to have many jobs, and the others have theirs", async () => {
+    const { fleet, m1, m2, m3 } = await start();
+    fleet.rules.limits.set("nightly", { fleet: 3, perBackupHost: undefined, deadlineMs: 3_600_000 });
+    fleet.rules.schedules = Schedules.fromPartial({
+      revision: "r2",
+      assignments: [{ schedule: "nightly", work: { verb: Verb.BACKUP, job: "*" }, cron: "@daily", needsPermit: true }],
+    });
+    fleet.store.notices.tell("schedules", "");
+    for (const agent of [m1, m2, m3]) await agent.waitFor("schedules", 1);
+    const jobs = Array.from({ length: 20 }, (_, number) => ({ name: `job${number}`, volume: "v" }));
+    m1.say({ $case: "inventory", value: Inventory.fromPartial({ jobs }) });
+    for (const { name } of jobs) ask(m1, { job: name });
+    ask(m1, { job: "one-that-it-does-not-have" });
+    ask(m1, { job: "" });
+    await until(
+      async () => (await listPermits(fleet.store.database)).length === 20,
+      () => "it has not asked",
+    );
+    for (const agent of [m2, m3]) ask(agent);
+    for (const agent of [m2, m3]) await agent.waitFor("permitGrant");
+    assert.equal(m1.told("permitGrant").length, 1);
+    const first = m1.told("permitGrant")[0]?.job;
+    m1.say({ $case: "permitReturn", value: { ...permit, job: first ?? "" } });
+    const next = await m1.waitFor("permitGrant", 1);
+    assert.notEqual(next.job, first);
+    assert.equal(
+      (await listPermits(fleet.store.database)).filter(({ grantedMs }) => grantedMs !== undefined).length,
+      3,
+    );
   });
 });

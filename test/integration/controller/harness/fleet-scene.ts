@@ -7,7 +7,7 @@ import { type Clock, systemClock } from "../../../../common/clock.ts";
 import { makeKeyAndRequest } from "../../../../common/fleet/certificate-request.ts";
 import { type ClientTls, fleetChannelOptions, fleetCredentials } from "../../../../common/fleet/channel.ts";
 import { Authorities } from "../../../../controller/authority/authorities.ts";
-import { gate } from "../../../../controller/listen/gate.ts";
+import { type CallRates, gate } from "../../../../controller/listen/gate.ts";
 import {
   type FleetListener,
   fleetServerOptions,
@@ -33,6 +33,7 @@ export interface Credential {
 export interface FleetSceneOptions {
   readonly clock?: Clock;
   readonly limits?: Partial<ListenLimits>;
+  readonly rates?: CallRates;
   readonly lifeMs?: number;
   /** With its authority, and the secret that this was sealed with. */
   readonly begun?: { readonly store: Store; readonly secret: Uint8Array };
@@ -73,7 +74,7 @@ export class FleetScene implements AsyncDisposable {
       authorities: Authorities,
       store: Store,
     ) => readonly (readonly [ServiceDefinition, UntypedServiceImplementation])[],
-    { clock = systemClock, limits = {}, lifeMs, store: given, begun }: FleetSceneOptions = {},
+    { clock = systemClock, limits = {}, rates, lifeMs, store: given, begun }: FleetSceneOptions = {},
   ): Promise<FleetScene> {
     const store = begun?.store ?? given ?? (await Store.open(":memory:", clock, silent));
     const authorities = new Authorities(
@@ -85,7 +86,7 @@ export class FleetScene implements AsyncDisposable {
     if (begun === undefined) await authorities.begin();
     const standing = (identity: Parameters<typeof certificateStanding>[1], serial: string) =>
       certificateStanding(store.database, identity, serial);
-    const server = new Server({ ...fleetServerOptions, interceptors: [gate(standing, clock, silent)] });
+    const server = new Server({ ...fleetServerOptions, interceptors: [gate(standing, clock, silent, rates)] });
     for (const [definition, implementation] of services(authorities, store)) {
       server.addService(definition, implementation);
     }

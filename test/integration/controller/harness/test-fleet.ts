@@ -3,16 +3,21 @@
 import { credentials } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { type Clock, systemClock } from "../../../../common/clock.ts";
+import type { Log } from "../../../../common/log.ts";
+import type { Quota } from "../../../../controller/quota/quota.ts";
 import { beginController } from "../../../../controller/store/controllers.ts";
 import { addMachine, type NewMachine } from "../../../../controller/store/machines.ts";
 import type { Store } from "../../../../controller/store/store.ts";
-import { Fleet } from "../../../../controller/stream/fleet.ts";
+import { Fleet, type FleetOptions } from "../../../../controller/stream/fleet.ts";
 import type { FleetRules, PermitLimits } from "../../../../controller/stream/fleet-rules.ts";
 import type { NewTrust, Schedules } from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import { FleetDoor } from "./fleet-door.ts";
 import { newMachine } from "./fleet-rows.ts";
 import { TestAgent } from "./test-agent.ts";
 import { WayIn } from "./way-in.ts";
+
+/** More than any test reports, unless it is about that. */
+export const plentiful: Quota = { eventBytes: 2 ** 30, runs: 1_000_000 };
 
 /** What the rest of the controller would decide. */
 export class TestRules implements FleetRules {
@@ -35,6 +40,8 @@ export class TestRules implements FleetRules {
   }
 }
 
+const quiet = (): Log => pino({ level: process.env.TEST_LOG ?? "silent" });
+
 export class TestFleet {
   readonly fleet: Fleet;
   readonly door: FleetDoor;
@@ -51,14 +58,19 @@ export class TestFleet {
     this.cut = parts.cut;
   }
 
-  static async start(store: Store, id = "c1", clock: Clock = systemClock): Promise<TestFleet> {
-    const log = pino({ level: process.env.TEST_LOG ?? "silent" });
+  static async start(
+    store: Store,
+    id = "c1",
+    clock: Clock = systemClock,
+    { quota = plentiful, log = quiet() }: { quota?: FleetOptions["quota"]; log?: Log } = {},
+  ): Promise<TestFleet> {
     const rules = new TestRules();
     const cut: string[] = [];
     // the other controllers call by a way that says so
     const relayChannel = () => ({ credentials: credentials.createInsecure(), options: { "grpc.enable_retries": 0 } });
     const fleet = new Fleet({
       ...{ controllerId: id, store, rules, cut: (machineId: string) => cut.push(machineId), relayChannel, clock, log },
+      quota,
     });
     await fleet.begin();
     const door = await FleetDoor.open(fleet, log);

@@ -298,6 +298,45 @@ describe("the controller's port", () => {
     for (const socket of held) socket.destroy();
   });
 
+  it("answers each machine and operator so often in a minute, and the others none the less", async () => {
+    const clock = new ManualClock(new Date());
+    const rates = { machine: { perMinute: 2, atOnce: 3 }, operator: { perMinute: 60, atOnce: 4 } };
+    const fleet = await start({ clock, rates });
+    const [m1, m2] = [await as(fleet, await fleet.machine("m1")), await as(fleet, await fleet.machine("m2"))];
+    const ann = await as(fleet, await fleet.operator("m1"));
+    for (let calls = 0; calls < 3; calls += 1) await asMachine(m1);
+    await refusedWith(asMachine(m1), "locked", /^too many calls of machine m1 /);
+    await asMachine(m2);
+    for (let calls = 0; calls < 4; calls += 1) await asOperator(ann);
+    await refusedWith(asOperator(ann), "locked", /^too many calls of operator m1 /);
+    clock.advance(30_000);
+    await asMachine(m1);
+    await refusedWith(asMachine(m1), "locked", /^too many calls/);
+    await asOperator(ann);
+  });
+
+  it("takes each machine so often in a minute, and the others none the less", async () => {
+    const clock = new ManualClock(new Date());
+    const fleet = await start({ clock, limits: { eachRate: { perMinute: 1, atOnce: 2 } } });
+    const [m1, m2] = [await fleet.machine("m1"), await fleet.machine("m2")];
+    const comes = async (own: Credential) => {
+      const client = await as(fleet, own);
+      try {
+        await asMachine(client);
+        return true;
+      } catch (error) {
+        assert.equal(fromServiceError(error as ServiceError), undefined);
+        return false;
+      } finally {
+        client.close();
+      }
+    };
+    assert.deepEqual([await comes(m1), await comes(m1), await comes(m1)], [true, true, false]);
+    assert.equal(await comes(m2), true);
+    clock.advance(60_000);
+    assert.equal(await comes(m1), true);
+  });
+
   it("limits what strangers and each machine can hold", async () => {
     const clock = new ManualClock(new Date());
     const fleet = await start({ clock, limits: { strangersEach: 2, each: 2, strangerMs: 1000 } });

@@ -17,7 +17,7 @@ import { RelayServiceService } from "../../../../proto/gen/luksmith/v1/relay.ts"
 import { eachStore } from "../harness/each-store.ts";
 import { FleetScene, silent } from "../harness/fleet-scene.ts";
 import { OpsScene } from "../harness/ops-scene.ts";
-import { TestRules } from "../harness/test-fleet.ts";
+import { plentiful, TestRules } from "../harness/test-fleet.ts";
 
 const { listProgress } = RelayServiceService;
 
@@ -58,7 +58,7 @@ eachStore("a controller that is revoked", (scene) => {
     const rules = new TestRules();
     const options = { controllerId: "c1", store, rules, cut: () => undefined, clock: systemClock, log: silent };
     const relayChannel = () => ({ credentials: credentials.createInsecure(), options: {} });
-    const { sessions } = new Fleet({ ...options, relayChannel });
+    const { sessions } = new Fleet({ ...options, relayChannel, quota: plentiful });
     const fleet = await FleetScene.start(() => [[RelayServiceService, relayService(sessions, silent)]], { store });
     ends.push(() => fleet[Symbol.asyncDispose]());
     return { fleet, ...(await add(store, fleet.authorities)) };

@@ -44,6 +44,7 @@ eachStore("metrics and health", (scene) => {
     metrics.eventsRecorded(50);
     metrics.batchWritten(3);
     metrics.storeFailed();
+    metrics.removedBeyondQuota("events", 7);
     metrics.deliveries.failed("ping:", true);
     metrics.watch.looked(200);
     assert.equal(await metrics.schedulesRead(async () => 7), 7);
@@ -74,6 +75,7 @@ eachStore("metrics and health", (scene) => {
       'luksmith_job_overdue{machine="we\\"b2",backup_job="gone"}': 1,
       'luksmith_runs_total{verb="check_volume",outcome="failed"}': 1,
       luksmith_run_events_total: 50,
+      'luksmith_quota_removed_total{what="events"}': 7,
       luksmith_store_batch_duration_seconds_count: 1,
       luksmith_store_errors_total: 1,
       'luksmith_alert_deliveries_total{channel="ping",outcome="given_up"}': 1,

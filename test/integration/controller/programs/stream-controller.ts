@@ -6,7 +6,7 @@ import { systemClock } from "../../../../common/clock.ts";
 import { Store } from "../../../../controller/store/store.ts";
 import { Fleet } from "../../../../controller/stream/fleet.ts";
 import { FleetDoor } from "../harness/fleet-door.ts";
-import { TestRules } from "../harness/test-fleet.ts";
+import { plentiful, TestRules } from "../harness/test-fleet.ts";
 
 const [url = "", controllerId = ""] = process.argv.slice(2);
 const log = pino({ level: "silent" });
@@ -14,6 +14,7 @@ const store = await Store.open(url, systemClock, log);
 const relayChannel = () => ({ credentials: credentials.createInsecure(), options: {} });
 const fleet = new Fleet({
   ...{ controllerId, store, rules: new TestRules(), cut: () => undefined, relayChannel, clock: systemClock, log },
+  quota: plentiful,
 });
 await fleet.begin();
 const door = await FleetDoor.open(fleet, log);

@@ -16,10 +16,11 @@ import type { Store } from "../../../../controller/store/store.ts";
 import { eachStore } from "../harness/each-store.ts";
 import { newMachine } from "../harness/fleet-rows.ts";
 
+const heldMs = 4000;
 const key = (machineId: string) => ({ schedule: "s", occurrenceMs: 100, machineId, job: "home", volume: "" });
 
 function ask(database: Database, machineId: string, askedMs: number, expiresMs = 9000): Promise<void> {
-  return askPermit(database, { ...key(machineId), backupHost: "h:22", askedMs, expiresMs });
+  return askPermit(database, { ...key(machineId), backupHost: "h:22", askedMs, expiresMs }, heldMs);
 }
 
 /** As many as there are places. */
@@ -71,15 +72,48 @@ eachStore("the permits", (scene) => {
     }
     await database.updateTable("machines").set({ controller_id: "c1" }).where("id", "in", ["m1", "m3"]).execute();
     assert.equal((await grant(store, 2)).length, 2);
-    await keepPermits(database, "c1", 8000, 500);
+    await keepPermits(database, "c1", 8000, new Map([["s", 500]]));
     assert.deepEqual(await grant(store, 2, 5000), ["m3"]);
     // nobody has one for ever
-    await keepPermits(database, "c1", 20_000, 1000);
+    await keepPermits(
+      database,
+      "c1",
+      20_000,
+      new Map([
+        ["s", 1000],
+        ["t", 0],
+      ]),
+    );
     assert.deepEqual(await grant(store, 2, 8000), []);
     assert.deepEqual(
       (await listPermits(database)).map(({ machineId }) => machineId),
       ["m3"],
     );
+  });
+
+  it("are not kept by asking again, nor by a schedule that is gone", async () => {
+    const store = await scene.open();
+    const { database } = store;
+    await addMachine(database, newMachine("m1"));
+    await database.updateTable("machines").set({ controller_id: "c1" }).execute();
+    await ask(database, "m1", 100, 5000);
+    await grant(store, 1, 1000);
+    const expires = async () => (await listPermits(database)).map(({ expiresMs }) => expiresMs);
+    await ask(database, "m1", 1000 + heldMs - 1, 6000);
+    assert.deepEqual(await expires(), [6000]);
+    await ask(database, "m1", 1000 + heldMs, 7000);
+    assert.deepEqual(await expires(), [6000]);
+    await keepPermits(database, "c1", 8000, new Map());
+    assert.deepEqual(await expires(), [6000]);
+  });
+
+  it("are one for each job, whatever volume is named beside it", async () => {
+    const { database } = await scene.open();
+    const asked = { backupHost: "h:22", askedMs: 1, expiresMs: 9000 };
+    for (const volume of ["a", "b", "c"]) await askPermit(database, { ...key("m1"), ...asked, volume }, heldMs);
+    for (const volume of ["a", "b"]) await askPermit(database, { ...key("m1"), ...asked, job: "", volume }, heldMs);
+    const has = (await listPermits(database)).map(({ job, volume }) => `${job}/${volume}`).sort();
+    assert.deepEqual(has, ["/a", "/b", "home/c"]);
   });
 
   it("end with the run that they were for", async () => {

@@ -8,7 +8,7 @@ import { encodedNote, noteEvent, reportOf } from "../harness/fleet-rows.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
-function add(database: Database, machineId: string, runId: string, seqs: readonly number[]): Promise<void> {
+function add(database: Database, machineId: string, runId: string, seqs: readonly number[]): Promise<unknown> {
   return addEvents(
     database,
     seqs.map((seq) => ({ machineId, runId, seq, event: encodedNote(seq) })),

@@ -16,7 +16,7 @@ import { RunState, Verb } from "../../../../proto/gen/luksmith/v1/types.ts";
 import { eachStore } from "../harness/each-store.ts";
 import { reportOf } from "../harness/fleet-rows.ts";
 
-function record(database: Database, machineId: string, ...reports: RunReport[]): Promise<void> {
+function record(database: Database, machineId: string, ...reports: RunReport[]): Promise<unknown> {
   return recordRuns(
     database,
     reports.map((report) => ({ machineId, report, lateMs: undefined })),

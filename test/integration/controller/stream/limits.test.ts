@@ -2,8 +2,10 @@
 
 import assert from "node:assert/strict";
 import { afterEach, it } from "node:test";
+import { pino } from "pino";
 import type { Clock } from "../../../../common/clock.ts";
 import { systemClock } from "../../../../common/clock.ts";
+import type { Log } from "../../../../common/log.ts";
 import { getMachine } from "../../../../controller/store/machines.ts";
 import { eventsAfter } from "../../../../controller/store/run-events.ts";
 import { Hello } from "../../../../proto/gen/luksmith/v1/fleet.ts";
@@ -30,8 +32,8 @@ eachStore("an agent that does as it likes", (scene) => {
   afterEach(async () => {
     for (const fleet of fleets.splice(0)) await fleet.close();
   });
-  const start = async (clock?: Clock) => {
-    const fleet = await TestFleet.start(await scene.open(), "c1", clock);
+  const start = async (clock?: Clock, log?: Log) => {
+    const fleet = await TestFleet.start(await scene.open(), "c1", clock, log === undefined ? {} : { log });
     fleets.push(fleet);
     for (const id of ["good", "bad"]) await fleet.machine(id);
     const [good, bad] = [await fleet.agent("good"), await fleet.agent("bad")];
@@ -55,6 +57,35 @@ eachStore("an agent that does as it likes", (scene) => {
       await assertServed(good, "r1");
     });
   }
+
+  it("is in the log a few times, with what it did and no more, and others are as well", async () => {
+    const lines: string[] = [];
+    const log = pino({ level: "info" }, { write: (line: string) => void lines.push(line) });
+    const { fleet, good, bad } = await start(undefined, log);
+    for (let times = 0; times < 10; times += 1) {
+      const before = bad.told("goodbye").length;
+      bad.connect();
+      bad.say({ $case: "runReport", value: reportOf("r1") });
+      await bad.waitFor("goodbye", before);
+      await bad.waitForEnd();
+    }
+    const about = (id: string) =>
+      lines.filter((line) => JSON.parse(line).machine === id).map((line) => JSON.parse(line));
+    assert.equal(about("bad").length, 3);
+    for (const line of about("bad")) {
+      assert.equal(line.msg, "an agent does not keep to the protocol");
+      assert.equal(line.reason, "the first message is Hello");
+      assert.ok(!JSON.stringify(line).includes("    at "), JSON.stringify(line));
+    }
+    good.say({ $case: "hello", value: Hello.fromPartial({ instance: "i1" }) });
+    await good.waitFor("goodbye");
+    await until(
+      () => about("good").length === 1,
+      () => "the other one is not in the log",
+    );
+    assert.equal(about("good")[0]?.omittedBefore, 7);
+    assert.equal(fleet.fleet.sessions.count, 0);
+  });
 
   it("has a few streams at once, and no more", async () => {
     const { good, bad } = await start();

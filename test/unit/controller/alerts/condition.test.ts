@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { conditionsOf, type WatchedMachine } from "../../../../controller/alerts/condition.ts";
+import { quotaNotice } from "../../../../controller/quota/quota.ts";
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -105,6 +106,7 @@ test("what is wrong, and since when", async (t) => {
     ],
     ["it was made good since", { notBegun: [due], jobs: job(now - hourMs) }, []],
     ["two agents", { notice: "two agents: a and b" }, [["identity", "", now, /^two agents: a and b$/]]],
+    ["too much reported", { notice: quotaNotice }, [["quota", "", now, /^it has reported more than is kept/]]],
     ["a clock that is ahead", { clockSkewMs: 7 * 60_000 }, [["clock", "", now, /clock is 7 min ahead$/]]],
     ["a clock that is behind", { clockSkewMs: -dayMs }, [["clock", "", now, /clock is 24 h behind$/]]],
     ["a clock that is a little ahead", { clockSkewMs: 5 * 60_000 }, []],

@@ -33,7 +33,10 @@ test("nothing said: the defaults", () => {
     database: "/var/lib/luksmith-controller/controller.db",
     stateDir: "/var/lib/luksmith-controller",
     log: { level: "info" },
-    retention: { eventsMs: 30 * dayMs, runsMs: 400 * dayMs, alertsMs: 90 * dayMs },
+    retention: {
+      ...{ eventsMs: 30 * dayMs, runsMs: 400 * dayMs, alertsMs: 90 * dayMs },
+      perMachine: { eventBytes: 64 * 2 ** 20, runs: 20_000 },
+    },
     certificates: { machinesMs: 30 * dayMs, operatorsMs: 30 * dayMs, controllersMs: 30 * dayMs },
     alerts: {
       channels: new Map(),
@@ -55,7 +58,7 @@ addresses: [a.example.net:443, "[2001:db8::1]:443"]
 database: postgres://luksmith@db.example.net:5433/fleet?sslmode=verify-full
 stateDir: /srv/controller/
 log: { level: warn }
-retention: { events: 7d, runs: 100d, alerts: 10d }
+retention: { events: 7d, runs: 100d, alerts: 10d, perMachine: { events: 1G, runs: 5000 } }
 certificates: { machines: 10d, operators: 8h, controllers: 90d }
 metrics: { perJob: false }
 alerts:
@@ -82,7 +85,10 @@ alerts:
   assert.deepEqual(config.addresses, ["a.example.net:443", "[2001:db8::1]:443"]);
   assert.equal(config.database, "postgres://luksmith@db.example.net:5433/fleet?sslmode=verify-full");
   assert.equal(config.stateDir, "/srv/controller");
-  assert.deepEqual(config.retention, { eventsMs: 7 * dayMs, runsMs: 100 * dayMs, alertsMs: 10 * dayMs });
+  assert.deepEqual(config.retention, {
+    ...{ eventsMs: 7 * dayMs, runsMs: 100 * dayMs, alertsMs: 10 * dayMs },
+    perMachine: { eventBytes: 2 ** 30, runs: 5000 },
+  });
   assert.equal(config.certificates.operatorsMs, 8 * 3_600_000);
   assert.deepEqual(config.metrics, { perJob: false });
   assert.deepEqual(config.alerts, {
@@ -125,6 +131,8 @@ const hook = (url: string) =>
 test("what is refused, and why", async (t) => {
   const cases: [string, string, RegExp][] = [
     ["an unknown key", "lisen: :7443", /^controller.yaml:1:1: lisen: unknown key; did you mean "listen"\?$/],
+    ["too few runs", "retention: { perMachine: { runs: 10 } }", /retention.perMachine.runs: /],
+    ["too few events", "retention: { perMachine: { events: 1K } }", /retention.perMachine.events: must be at least 1M/],
     ["a port alone", 'listen: "7443"', /listen: must be an address such as/],
     ["port 0", "listen: :0", /listen: must be an address/],
     ["a port too high", "http: localhost:65536", /http: must be an address/],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { grantable } from "../../../../controller/dispatch/grantable.ts";
+import { grantable, heldMs } from "../../../../controller/dispatch/grantable.ts";
 import type { Permit } from "../../../../controller/store/permits.ts";
 import type { PermitLimits } from "../../../../controller/stream/fleet-rules.ts";
 
@@ -41,5 +41,19 @@ describe("who may begin", () => {
     const waiting = [permit("m1", "a"), permit("m2", "a")];
     assert.deepEqual(ids(grantable(waiting, [], new Map())), ["m1", "m2"]);
     assert.deepEqual(ids(grantable(waiting, [], limits(0, undefined))), []);
+  });
+
+  it("is each machine once for each schedule, however many jobs it says to have", () => {
+    const both = new Map([...limits(5, undefined), ["t", { fleet: 5, perBackupHost: undefined }] as const]);
+    const greedy = Array.from({ length: 20 }, () => permit("m1", "a"));
+    const waiting = [...greedy, permit("m2", "a"), permit("m1", "a", "t")];
+    assert.deepEqual(ids(grantable(waiting, [], both)), ["m1", "m2", "m1"]);
+    assert.deepEqual(ids(grantable(waiting, [permit("m1", "a")], both)), ["m2", "m1"]);
+  });
+
+  it("is for as long as a run can take, or for a day", () => {
+    assert.equal(heldMs(undefined), 24 * 3_600_000);
+    assert.equal(heldMs(0), 24 * 3_600_000);
+    assert.equal(heldMs(3_600_000), 75 * 60_000);
   });
 });
