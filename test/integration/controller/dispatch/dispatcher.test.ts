@@ -69,6 +69,28 @@ eachStore("a dispatch", (scene) => {
     assert.equal(await stateOf(store, "d1"), "ended");
   });
 
+  it("is with a machine that is there as soon as it is written down; for one that is not, or not here, it is queued", async () => {
+    const { fleet, store, agent } = await start();
+    await fleet.machine("away");
+    await agent.join();
+    // nobody looks for what is queued any more
+    await fleet.fleet.dispatcher.close();
+    const nowMs = Date.now();
+    const rest = { batch: "b", work, createdMs: nowMs, createdBy: "ann", expiresMs: nowMs + 60_000 };
+    await fleet.fleet.dispatcher.add([
+      { id: "d1", machineId: "m1", ...rest },
+      { id: "d2", machineId: "away", ...rest },
+    ]);
+    assert.deepEqual([await stateOf(store, "d1"), await stateOf(store, "d2")], ["sent", "queued"]);
+    const { id, operator, work: asked } = await agent.waitFor("dispatch");
+    assert.deepEqual([id, operator, asked], ["d1", "ann", work]);
+    // the answer is lost with the connection: it comes again
+    agent.leave();
+    const again = await fleet.agent("m1");
+    await again.join();
+    assert.equal((await again.waitFor("dispatch")).id, "d1");
+  });
+
   it("is to be begun in time by the clock of its machine, however wrong that is", async () => {
     const { store, agent } = await start();
     const hourMs = 3_600_000;

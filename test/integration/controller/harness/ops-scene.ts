@@ -1,6 +1,6 @@
 /** A controller as operators see it: the real port, the real handlers, and machines whose answers a test gives. */
 
-import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js";
+import { type ClientReadableStream, credentials, type ServiceError } from "@grpc/grpc-js";
 import { type Clock, systemClock } from "../../../../common/clock.ts";
 import { fromServiceError } from "../../../../common/error-wire.ts";
 import { LuksmithError } from "../../../../common/errors.ts";
@@ -19,6 +19,7 @@ import { addMachine, type MachineState, setInventory } from "../../../../control
 import { addOperator } from "../../../../controller/store/operators.ts";
 import { recordRuns } from "../../../../controller/store/runs.ts";
 import type { Store } from "../../../../controller/store/store.ts";
+import { Fleet } from "../../../../controller/stream/fleet.ts";
 import { FleetView } from "../../../../controller/view/fleet-view.ts";
 import { ControllerServiceClient, ControllerServiceService } from "../../../../proto/gen/luksmith/v1/controller.ts";
 import type {
@@ -31,6 +32,7 @@ import type {
 } from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import { type Run, Run as RunMessage, RunState, Verb } from "../../../../proto/gen/luksmith/v1/types.ts";
 import { FleetScene, silent } from "./fleet-scene.ts";
+import { plentiful, TestRules } from "./test-fleet.ts";
 
 export const everyWord = [
   ...["status", "log", "backup", "verify", "drill", "check", "prune", "trim", "cancel", "snapshots", "ls"],
@@ -130,6 +132,18 @@ export class OpsScene implements AsyncDisposable {
   static async start(store: Store, streams?: MachineLines, clock: Clock = systemClock): Promise<OpsScene> {
     const scripted = new ScriptedMachines();
     const lines = streams ?? scripted;
+    const noMachines = new Fleet({
+      ...{
+        controllerId: "c1",
+        store,
+        rules: new TestRules(),
+        cut: () => undefined,
+        quota: plentiful,
+        clock,
+        log: silent,
+      },
+      relayChannel: () => ({ credentials: credentials.createInsecure(), options: {} }),
+    });
     const fleet = await FleetScene.start(
       (authorities) => [
         [
@@ -143,6 +157,7 @@ export class OpsScene implements AsyncDisposable {
             controllers: new ControllerChanges(store, clock, "c1"),
             lines,
             view: new FleetView(store, clock, lines),
+            dispatcher: noMachines.dispatcher,
             testChannels: async (channel) => [{ channel, delivered: true, detail: "" }],
           }),
         ],
