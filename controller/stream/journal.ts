@@ -23,7 +23,9 @@ import { addUsage, type Usage } from "../store/usage.ts";
 /** Long enough for others to join: a commit of some milliseconds holds up everything else on SQLite. Nobody waits for what is written here. */
 const lingerMs = 20;
 /** Of messages and events in one transaction: on SQLite whoever reads waits for its end, some ten milliseconds. */
-const mostWeight = 2000;
+const mostWeight = 1000;
+/** What an answer or a report has to be looked up and changed, in events. */
+const messageWeight = 8;
 /** Whoever watches looks by themselves as well. */
 const mostNotices = 50;
 
@@ -89,7 +91,7 @@ export class Journal {
   /** Resolves when it is stored. */
   record(recording: Recording): Promise<Unwanted> {
     return new Promise((resolve, reject) => {
-      const weight = 1 + recording.events.length;
+      const weight = messageWeight + recording.events.length;
       this.#add({ part: { kind: "recording", recording, done: resolve }, weight, failed: reject });
     });
   }
