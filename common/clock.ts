@@ -25,3 +25,8 @@ export const systemClock: Clock = {
       signal?.addEventListener("abort", onAbort, { once: true });
     }),
 };
+
+/** As {@link Clock.sleep}, and over when the signal is aborted: for loops that look at the signal themselves. Never rejects. */
+export function pause(clock: Pick<Clock, "sleep">, ms: number, signal: AbortSignal): Promise<void> {
+  return clock.sleep(ms, signal).catch(() => undefined);
+}

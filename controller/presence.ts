@@ -1,6 +1,6 @@
 /** That this controller lives, told to the others by the store; and what is to be done about those that live no more. */
 
-import type { Clock } from "../common/clock.ts";
+import { type Clock, pause } from "../common/clock.ts";
 import type { Log } from "../common/log.ts";
 import {
   beginController,
@@ -56,7 +56,7 @@ export class Presence {
   async #tell(row: ControllerRow): Promise<void> {
     const { signal } = this.#ending;
     while (!signal.aborted) {
-      await this.#clock.sleep(tellEveryMs, signal).catch(() => undefined);
+      await pause(this.#clock, tellEveryMs, signal);
       if (signal.aborted) return;
       try {
         // however quiet the fleet is, by this is it noticed that nothing can be written

@@ -1,6 +1,6 @@
 /** Removes what need not be kept any longer, now and then, a little at a time. */
 
-import type { Clock } from "../common/clock.ts";
+import { type Clock, pause } from "../common/clock.ts";
 import type { Log } from "../common/log.ts";
 import type { ControllerConfig } from "./config/controller-config.ts";
 import { removeAudit } from "./store/audit.ts";
@@ -75,7 +75,7 @@ export class Retention {
       } catch (error) {
         if (!signal.aborted) this.#log.warn({ err: error }, "what is old could not be removed; it is tried again");
       }
-      await this.#clock.sleep(everyMs, signal).catch(() => undefined);
+      await pause(this.#clock, everyMs, signal);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** Writing out what a copy writes while it goes on, at the pace of the link: see pace.ts. */
 
-import type { Clock } from "../../common/clock.ts";
+import { type Clock, pause } from "../../common/clock.ts";
 import type { Exec, Running } from "../../common/exec.ts";
 import { bytesWritten } from "../system/process-io.ts";
 import { syncFilesystem } from "../tools/sync.ts";
@@ -80,7 +80,7 @@ async function writeBehind(
         await Promise.race(syncing);
       } else {
         running.resume();
-        await clock.sleep(lookInMs, over).catch(() => undefined);
+        await pause(clock, lookInMs, over);
       }
     }
   } finally {

@@ -1,6 +1,7 @@
 /** Looking through a job's snapshots as through any directory, until nobody does any more. */
 
 import { join } from "node:path";
+import { pause } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { UndoStack } from "../../common/undo.ts";
 import { formatDuration } from "../../common/units.ts";
@@ -85,7 +86,7 @@ async function untilOver(
   let lastUseMs = clock.monotonicMs();
   let lastCompleted = await completed();
   while (!either.aborted) {
-    await clock.sleep(pollMs, either).catch(() => undefined);
+    await pause(clock, pollMs, either);
     if (either.aborted) break;
     const nowCompleted = await completed();
     const isUsed = nowCompleted !== lastCompleted || (await view.isInUse());

@@ -5,7 +5,7 @@
 
 import type { ClientDuplexStream } from "@grpc/grpc-js";
 import { earned, waitMs } from "../../common/allowance.ts";
-import type { Clock } from "../../common/clock.ts";
+import { type Clock, pause } from "../../common/clock.ts";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
 import type {
@@ -136,7 +136,7 @@ export class Connection {
     const over = new AbortController();
     const signal = AbortSignal.any([over.signal, this.#closed.signal]);
     const changed = this.#again.wait(signal);
-    const passed = ms === undefined ? changed : this.#parts.clock.sleep(ms, signal).catch(() => undefined);
+    const passed = ms === undefined ? changed : pause(this.#parts.clock, ms, signal);
     await Promise.race([changed, passed]);
     over.abort();
   }

@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import type { Clock } from "../../common/clock.ts";
+import { type Clock, pause } from "../../common/clock.ts";
 import { toErrorDetail } from "../../common/error-wire.ts";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import { showAddress } from "../../common/fleet/address.ts";
@@ -308,7 +308,7 @@ export class Fleet {
       const dueMs = this.#identity === undefined ? longestSleepMs : this.#renewalMs(this.#identity);
       if (dueMs <= 0) this.#renewSoon();
       const sleepMs = Math.min(longestSleepMs, dueMs <= 0 ? renewAgainMs : Math.max(shortestSleepMs, dueMs));
-      await this.#clock.sleep(sleepMs, signal).catch(() => undefined);
+      await pause(this.#clock, sleepMs, signal);
     }
   }
 

@@ -6,6 +6,7 @@
  */
 
 import { randomUUID } from "node:crypto";
+import { pause } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import {
   type ForeignLease,
@@ -292,7 +293,7 @@ export class Lease {
     const { signal } = this.#over;
     const pauseMs = Math.min(renewalCheckMs, renewalMs(leaseMs) / 4);
     while (!signal.aborted) {
-      await clock.sleep(pauseMs, signal).catch(() => undefined);
+      await pause(clock, pauseMs, signal);
       if (signal.aborted) return;
       const sinceMs = (await uptimeMs()) - this.#renewedMs;
       if (sinceMs > trustMs(leaseMs)) {

@@ -6,7 +6,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Clock } from "../../common/clock.ts";
+import { type Clock, pause } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import type { Change } from "../runs/change.ts";
 
@@ -43,7 +43,7 @@ export async function keepTextfile(
     const ends = AbortSignal.any([signal, over.signal]);
     const rung = changed.wait(ends);
     await write();
-    await Promise.race([rung, clock.sleep(everyMs, ends).catch(() => undefined)]);
+    await Promise.race([rung, pause(clock, everyMs, ends)]);
     over.abort();
   }
   // how the last runs ended

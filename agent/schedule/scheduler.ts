@@ -7,7 +7,7 @@
  * attempt: by the second time the run itself may be what ends the agent. A newer occurrence takes the place of all of these.
  */
 
-import type { Clock } from "../../common/clock.ts";
+import { type Clock, pause } from "../../common/clock.ts";
 import { toErrorDetail } from "../../common/error-wire.ts";
 import { asLuksmithError, LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
@@ -355,7 +355,7 @@ export class Scheduler {
     if (this.#isClosed) return;
     const wait = new AbortController();
     this.#waits.add(wait);
-    const sleep = this.#clock.sleep(ms, wait.signal).catch(() => undefined);
+    const sleep = pause(this.#clock, ms, wait.signal);
     await Promise.race(until === undefined ? [sleep] : [sleep, until]);
     wait.abort();
     this.#waits.delete(wait);

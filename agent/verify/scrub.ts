@@ -4,6 +4,7 @@
  * found by reading them.
  */
 
+import { pause } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { formatBytes, plural } from "../../common/units.ts";
 import { Item_Action } from "../../proto/gen/luksmith/v1/types.ts";
@@ -93,7 +94,7 @@ async function scrubWithProgress(host: Host, { filesDir, device, signal }: Attac
       const bytesDone = Math.min(bytesTotal, ((await blockIo(device))?.readBytes ?? before) - before);
       const figures = { bytesDone, bytesTotal, filesDone: 0, filesTotal: undefined };
       run.progress(meter.update({ atMs: host.clock.monotonicMs(), ...figures }));
-      await host.clock.sleep(lookEveryMs, over.signal).catch(() => undefined);
+      await pause(host.clock, lookEveryMs, over.signal);
     }
   })();
   try {

@@ -9,6 +9,7 @@
 import { PassThrough } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { allOrNone } from "../../common/all-settled.ts";
+import { pause } from "../../common/clock.ts";
 import { lastWords, type Running } from "../../common/exec.ts";
 import { answersInTurn } from "../system/block-devices.ts";
 import { type BlockIo, blockIo } from "../system/block-io.ts";
@@ -118,7 +119,7 @@ async function readAhead(
     while (readerPid !== undefined && !over.signal.aborted) {
       const pid = readerPid();
       if (pid !== undefined) stdin.write(`${await bytesRead(pid)}\0`);
-      await clock.sleep(lookMs, over.signal).catch(() => undefined);
+      await pause(clock, lookMs, over.signal);
     }
   }
 }

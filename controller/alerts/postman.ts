@@ -1,6 +1,6 @@
 /** Sends what is stored to be sent, and tries again what does not get there: for a day, then it is given up, loudly. */
 
-import type { Clock } from "../../common/clock.ts";
+import { type Clock, pause } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
 import { parseJson } from "../../common/parse-json.ts";
@@ -79,7 +79,7 @@ export class Postman {
       await Promise.race([this.#woken.promise, this.#clock.sleep(waitMs, AbortSignal.any([signal, over.signal]))]);
     } catch {
       // stopped, or the database is away: then it must not be asked again at once
-      if (!signal.aborted) await this.#clock.sleep(pollMs, signal).catch(() => undefined);
+      if (!signal.aborted) await pause(this.#clock, pollMs, signal);
     } finally {
       over.abort();
     }

@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import type { Clock } from "../../common/clock.ts";
+import { type Clock, pause } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import type { AlertsConfig } from "../config/alerts.ts";
 import {
@@ -82,7 +82,7 @@ export class AlertWatch {
         this.#options.events.failed();
         this.#log.error({ err: error }, "whether the fleet is as it should be cannot be told");
       }
-      await this.#clock.sleep(everyMs, signal).catch(() => undefined);
+      await pause(this.#clock, everyMs, signal);
     }
   }
 

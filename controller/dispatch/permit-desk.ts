@@ -1,6 +1,6 @@
 /** Gives machines leave to begin scheduled runs, as far as the schedules' limits go, and takes it back. */
 
-import type { Clock } from "../../common/clock.ts";
+import { type Clock, pause } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import type { PermitRequest, PermitReturn } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { News } from "../store/news.ts";
@@ -103,7 +103,7 @@ export class PermitDesk {
         this.#log.warn({ err: error }, "permits wait for the database");
       }
       await news.next(lookEveryMs, signal);
-      await this.#clock.sleep(gatherMs, signal).catch(() => undefined);
+      await pause(this.#clock, gatherMs, signal);
     }
   }
 

@@ -8,7 +8,7 @@ import { createServer, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { type Server as GrpcServer, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
 import type { Rate } from "../../common/allowance.ts";
-import type { Clock } from "../../common/clock.ts";
+import { type Clock, pause } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { certificatesIn } from "../../common/fleet/certificate.ts";
 import type { FleetIdentity } from "../../common/fleet/identity.ts";
@@ -252,7 +252,7 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
 
 async function sweep(connections: Connections, clock: Clock, everyMs: number, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
-    await clock.sleep(everyMs, stop).catch(() => undefined);
+    await pause(clock, everyMs, stop);
     connections.endOverdue(clock.now());
   }
 }

@@ -1,3 +1,4 @@
+import { pause } from "../../common/clock.ts";
 import type {
   ControllerServiceServer,
   GetFleetResponse,
@@ -33,7 +34,7 @@ export function fleetHandlers(parts: ControllerParts): Handlers {
       while (!stream.gone.aborted) {
         const glance = await view.now();
         await stream.send(viewMessage(parts, operator, glance, selector, expiries.get(operator.name)));
-        await clock.sleep(everyMs, stream.gone).catch(() => undefined);
+        await pause(clock, everyMs, stream.gone);
       }
     }),
   };

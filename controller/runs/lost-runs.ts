@@ -1,6 +1,6 @@
 /** Ends runs of which nobody will hear any more, so that they do not count as under way for ever. */
 
-import type { Clock } from "../../common/clock.ts";
+import { type Clock, pause } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import { type Run, RunState, type Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { findLostRuns, type GivenUp, giveUpRuns, type LostRun } from "../store/lost-runs.ts";
@@ -86,7 +86,7 @@ export class LostRuns {
   async #follow(): Promise<void> {
     const { signal } = this.#stopped;
     for (;;) {
-      await this.#clock.sleep(everyMs, signal).catch(() => undefined);
+      await pause(this.#clock, everyMs, signal);
       if (signal.aborted) return;
       try {
         await this.look();

@@ -4,7 +4,7 @@
  */
 
 import type pg from "pg";
-import type { Clock } from "../../common/clock.ts";
+import { type Clock, pause } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 
 /** What there is news of, with the id of what it is about. */
@@ -123,7 +123,7 @@ export class PostgresNotices implements Notices {
         // what was told while nobody listened
         this.#listeners.hearAll();
         while (!lost.signal.aborted) {
-          await this.#clock.sleep(askEveryMs, lost.signal).catch(() => undefined);
+          await pause(this.#clock, askEveryMs, lost.signal);
           if (!lost.signal.aborted) await this.#answer(client, "select 1");
         }
       } catch (error) {
@@ -132,7 +132,7 @@ export class PostgresNotices implements Notices {
         signal.removeEventListener("abort", end);
         end();
       }
-      await this.#clock.sleep(againMs, signal).catch(() => undefined);
+      await pause(this.#clock, againMs, signal);
     }
   }
 

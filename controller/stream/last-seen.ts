@@ -1,6 +1,6 @@
 /** When machines were heard of, written for many of them at once. */
 
-import type { Clock } from "../../common/clock.ts";
+import { type Clock, pause } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import { type Seen, seeMachines } from "../store/machines.ts";
 import type { Store } from "../store/store.ts";
@@ -39,7 +39,7 @@ export class LastSeen {
   async #writeNowAndThen(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      await this.#clock.sleep(everyMs, signal).catch(() => undefined);
+      await pause(this.#clock, everyMs, signal);
       await this.#write();
     }
   }

@@ -1,7 +1,7 @@
 /** The agents that are connected to this controller, and what concerns all of them: silence, news, the end. */
 
 import { rejectsWhenAborted } from "../../common/aborted.ts";
-import type { Clock } from "../../common/clock.ts";
+import { type Clock, pause } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import type { NewTrust, PermitRequest, PermitReturn, Schedules, Trust } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { LimitedLog } from "../limited-log.ts";
@@ -230,7 +230,7 @@ export class Sessions implements SessionHost {
   async #watchSilence(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      await this.clock.sleep(lookForSilenceMs, signal).catch(() => undefined);
+      await pause(this.clock, lookForSilenceMs, signal);
       const nowMs = this.clock.monotonicMs();
       for (const session of this.#all.keys()) {
         if (!session.isSilent(nowMs)) continue;
@@ -272,7 +272,7 @@ export class Sessions implements SessionHost {
       ]);
       waited.abort();
       if (signal.aborted) break;
-      if (why === "news") await this.clock.sleep(gatherMs, signal).catch(() => undefined);
+      if (why === "news") await pause(this.clock, gatherMs, signal);
       const sessions = this.all().filter(({ machineId }) => isAboutAll || why === "time" || about.has(machineId));
       about = new Set();
       isAboutAll = false;
