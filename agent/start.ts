@@ -11,10 +11,10 @@ import { waitUntil } from "../common/wait-until.ts";
 import { AgentServiceService, FleetConnection_State } from "../proto/gen/luksmith/v1/agent.ts";
 import { Access } from "./access/access.ts";
 import { openLibc } from "./access/libc.ts";
-import { Places } from "./access/places.ts";
 import { claimSocket } from "./access/socket-claim.ts";
 import { callsEach, serverOptions, serveUnix } from "./access/unix-server.ts";
 import { UserDatabase } from "./access/user-database.ts";
+import { UserPlaces } from "./access/user-places.ts";
 import { AuditLog } from "./audit/audit-log.ts";
 import { Browses } from "./browse/browses.ts";
 import type { AgentConfig } from "./config/agent-config.ts";
@@ -123,7 +123,7 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
     fleet,
     startedAt: systemClock.now(),
   });
-  server.addService(AgentServiceService, limited(service, new Places(callsEach), access));
+  server.addService(AgentServiceService, limited(service, new UserPlaces(callsEach), access));
   up.own("end the metrics", await startMetrics(config.metrics, metrics, runsChanged, systemClock, log));
   let connections = async () => 0;
   up.own("end the calls", () => endCalls(server, () => connections()));

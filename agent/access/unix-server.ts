@@ -7,8 +7,8 @@ import { LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
 import type { Libc } from "./libc.ts";
 import { markPeer, type PeerCredentials, readPeerCredentials } from "./peer-credentials.ts";
-import { Places } from "./places.ts";
 import type { SocketClaim } from "./socket-claim.ts";
+import { UserPlaces } from "./user-places.ts";
 
 /** The largest request: a restore that names some thousand paths. More ends the call with RESOURCE_EXHAUSTED before it is read. */
 export const maxRequestBytes = 2 ** 20;
@@ -55,7 +55,7 @@ export interface UnixServer extends AsyncDisposable {
 export async function serveUnix(options: UnixServerOptions): Promise<UnixServer> {
   const { claim, gid, server, libc, log, onTurnedAway } = options;
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const places = new Places(connectionsEach);
+  const places = new UserPlaces(connectionsEach);
   const listener = createServer((socket) => {
     try {
       const credentials = readPeerCredentials(libc, socket);

@@ -6,14 +6,14 @@ import { LuksmithError } from "../../common/errors.ts";
 import { type AgentServiceServer, AgentServiceService as methods } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { Access } from "../access/access.ts";
 import { type PeerCredentials, parsePeer } from "../access/peer-credentials.ts";
-import type { Places } from "../access/places.ts";
+import type { UserPlaces } from "../access/user-places.ts";
 
 type UnaryHandler = (call: ServerUnaryCall<unknown, unknown>, done: sendUnaryData<unknown>) => void;
 type StreamHandler = (call: ServerWritableStream<unknown, unknown>) => void;
 
 export function limited(
   service: AgentServiceServer,
-  places: Places,
+  places: UserPlaces,
   access: Pick<Access, "turnAway">,
 ): AgentServiceServer {
   const take = (peer: string) => {

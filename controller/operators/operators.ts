@@ -5,9 +5,9 @@
 
 import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
+import { Places } from "../../common/places.ts";
 import { quoteText } from "../../common/quote.ts";
 import { Allowances } from "../listen/allowances.ts";
-import { Places } from "../listen/places.ts";
 import { Selector } from "../selector/selector.ts";
 import { addAudit } from "../store/audit.ts";
 import { getOperator, type OperatorRow, seeOperator } from "../store/operators.ts";

@@ -9,10 +9,10 @@ import { type ClientOptions, credentials, Server } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { Access } from "../../../agent/access/access.ts";
 import { openLibc } from "../../../agent/access/libc.ts";
-import { Places } from "../../../agent/access/places.ts";
 import { claimSocket } from "../../../agent/access/socket-claim.ts";
 import { callsEach, serverOptions, serveUnix } from "../../../agent/access/unix-server.ts";
 import { UserDatabase } from "../../../agent/access/user-database.ts";
+import { UserPlaces } from "../../../agent/access/user-places.ts";
 import { AuditLog } from "../../../agent/audit/audit-log.ts";
 import type { AgentConfig } from "../../../agent/config/agent-config.ts";
 import { limited } from "../../../agent/rpc/limited.ts";
@@ -84,7 +84,7 @@ export async function startAgentSocket(context: TestContext, group = "luksmith")
       asked.once("answer", () => callback(null, { findings: [] }));
     },
   };
-  const service = limited(handlers as AgentServiceServer, new Places(callsEach), access);
+  const service = limited(handlers as AgentServiceServer, new UserPlaces(callsEach), access);
   server.addService(AgentServiceService, service);
   const claim = await claimSocket(config.socket.path, libc);
   const listener = await serveUnix({

@@ -1,8 +1,8 @@
-/** How many connections there may be at once: for each address or name, and in all. */
-export class Places {
+/** How many of something there may be at once: for each user, address or name, and in all. */
+export class Places<Key extends string | number> {
   readonly #each: number;
   readonly #all: number;
-  readonly #taken = new Map<string, number>();
+  readonly #taken = new Map<Key, number>();
   #total = 0;
 
   constructor(each: number, all: number = Number.POSITIVE_INFINITY) {
@@ -11,7 +11,7 @@ export class Places {
   }
 
   /** @returns what gives the place back, once; undefined when there is none */
-  take(key: string): (() => void) | undefined {
+  take(key: Key): (() => void) | undefined {
     const taken = this.#taken.get(key) ?? 0;
     if (taken >= this.#each || this.#total >= this.#all) return undefined;
     this.#taken.set(key, taken + 1);
