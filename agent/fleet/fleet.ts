@@ -68,6 +68,8 @@ export class Fleet {
   #renewedMs = Number.NEGATIVE_INFINITY;
   #identity: MachineIdentity | undefined;
   #trusting: Promise<void> = Promise.resolve();
+  /** What it was told of that last, and has not looked at. */
+  #nextTrust: { readonly order: NewTrust; readonly link: Link } | undefined;
   /** Why what it was last told to believe was not taken. */
   #refusedTrust: ErrorDetail | undefined;
   /** What the last inventory had of it. */
@@ -109,7 +111,10 @@ export class Fleet {
 
   /** The machine is enrolled, shows another certificate, or has left its fleet. */
   async identityChanged(): Promise<void> {
+    const before = this.#identity?.machineId;
     await this.#enter();
+    // what was refused to the controllers of another fleet is no concern of this one's
+    if (this.#identity?.machineId !== before) this.#refusedTrust = undefined;
     this.#connection.renew();
   }
 
@@ -241,13 +246,26 @@ export class Fleet {
     await link.send({ $case: "inventory", value: this.#inventory() });
   }
 
-  /** In its turn, and by the side: what else is heard need not wait for it. */
+  /**
+   * In its turn, and by the side: what else is heard need not wait for it. Of those that wait the newest has all that is wanted, since the
+   * controller goes by what the machine has said last; and a hostile one could fill the memory with the others.
+   */
   #takeTrust(order: NewTrust, link: Link): void {
-    this.#trusting = this.#trusting
-      .then(() => this.#trust(order, link))
-      .catch((error: unknown) => {
-        if (!link.gone.aborted) this.#log.error({ err: error }, "what the controller wants believed came to nothing");
-      });
+    const isAwaited = this.#nextTrust !== undefined;
+    this.#nextTrust = { order, link };
+    if (!isAwaited) this.#trusting = this.#trusting.then(() => this.#trustNext());
+  }
+
+  async #trustNext(): Promise<void> {
+    const next = this.#nextTrust;
+    this.#nextTrust = undefined;
+    if (next === undefined || next.link.gone.aborted) return;
+    try {
+      await this.#trust(next.order, next.link);
+    } catch (error) {
+      if (next.link.gone.aborted) return;
+      this.#log.error({ err: error }, "what the controller wants believed came to nothing");
+    }
   }
 
   async #trust({ authorities, addresses, renew, revokedControllers }: NewTrust, link: Link): Promise<void> {
