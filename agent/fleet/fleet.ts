@@ -69,7 +69,7 @@ export class Fleet {
   #identity: MachineIdentity | undefined;
   #trusting: Promise<void> = Promise.resolve();
   /** What it was told of that last, and has not looked at. */
-  #nextTrust: { readonly order: NewTrust; readonly link: Link } | undefined;
+  #nextTrust: { readonly order: NewTrust; readonly link: Link; readonly machineId: string } | undefined;
   /** Why what it was last told to believe was not taken. */
   #refusedTrust: ErrorDetail | undefined;
   /** What the last inventory had of it. */
@@ -211,7 +211,7 @@ export class Fleet {
       case "endQuery":
         return this.#queries.end(heard.value.id);
       case "newTrust":
-        return this.#takeTrust(heard.value, link);
+        return this.#takeTrust(heard.value, link, identity);
       // the connection's own
       case "welcome":
       case "heartbeatEvery":
@@ -250,9 +250,9 @@ export class Fleet {
    * In its turn, and by the side: what else is heard need not wait for it. Of those that wait the newest has all that is wanted, since the
    * controller goes by what the machine has said last; and a hostile one could fill the memory with the others.
    */
-  #takeTrust(order: NewTrust, link: Link): void {
+  #takeTrust(order: NewTrust, link: Link, { machineId }: MachineIdentity): void {
     const isAwaited = this.#nextTrust !== undefined;
-    this.#nextTrust = { order, link };
+    this.#nextTrust = { order, link, machineId };
     if (!isAwaited) this.#trusting = this.#trusting.then(() => this.#trustNext());
   }
 
@@ -261,14 +261,18 @@ export class Fleet {
     this.#nextTrust = undefined;
     if (next === undefined || next.link.gone.aborted) return;
     try {
-      await this.#trust(next.order, next.link);
+      await this.#trust(next.order, next.link, next.machineId);
     } catch (error) {
       if (next.link.gone.aborted) return;
       this.#log.error({ err: error }, "what the controller wants believed came to nothing");
     }
   }
 
-  async #trust({ authorities, addresses, renew, revokedControllers }: NewTrust, link: Link): Promise<void> {
+  async #trust(
+    { authorities, addresses, renew, revokedControllers }: NewTrust,
+    link: Link,
+    machineId: string,
+  ): Promise<void> {
     const { identities } = this.#parts;
     const kept: KeptTrust = {
       ...(authorities === "" ? {} : { authorities }),
@@ -280,13 +284,15 @@ export class Fleet {
       await this.#requireWayBack(kept, link);
       // by now the machine may have been enrolled elsewhere
       link.gone.throwIfAborted();
-      if (Object.keys(kept).length > 0) await identities.keepTrust(kept);
+      if (Object.keys(kept).length > 0) await identities.keepTrust(kept, machineId);
       // what says nothing of whom to believe takes no refusal back
       if (kept.authorities !== undefined || kept.revokedControllers !== undefined) this.#refusedTrust = undefined;
     } catch (thrown) {
       isRefused = true;
       link.gone.throwIfAborted();
       const { code, message } = asLuksmithError(thrown);
+      // it was told to a machine that this one is no more
+      if (code === "not_found") throw thrown;
       const said = `${link.controller}: ${message}`;
       this.#log.error({ err: thrown, controller: link.controller }, "the controller is not believed");
       this.#refusedTrust = { code, message: said, hint: "" };
