@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { ScheduleAssignment, Work } from "../../../proto/gen/luksmith/v1/fleet.ts";
+import { readRequest } from "../../../controller/stream/incoming.ts";
+import { ConnectRequest, ScheduleAssignment, Work } from "../../../proto/gen/luksmith/v1/fleet.ts";
 import { Verb } from "../../../proto/gen/luksmith/v1/types.ts";
 import { enrol, FleetLife, stateDirectory } from "./fleet-life.ts";
 import { ScriptedController, TestFleet, until } from "./scripted-controller.ts";
@@ -138,6 +139,18 @@ test("too many of them are refused as a whole, and those before stay", async (t)
     life.assignments.map(({ schedule }) => schedule),
     ["nightly"],
   );
+});
+
+test("names that no controller would hear of again are cut where they are refused", async (t) => {
+  const { life, session } = await scene(t);
+  t.after(() => life.end());
+  const long = "é".repeat(300);
+  const assignments = [assignment(long), assignment("nightly", { job: long, volume: long })];
+  session.say({ $case: "schedules", value: { revision: "r1", assignments } });
+  const inventory = await session.until("inventory");
+  assert.equal(inventory.refused.length, 2);
+  const bytes = ConnectRequest.encode({ kind: { $case: "inventory", value: inventory } }).finish();
+  assert.equal(readRequest(bytes, new Date()).$case, "inventory");
 });
 
 const occurrence = {
