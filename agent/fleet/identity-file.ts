@@ -113,14 +113,15 @@ export class IdentityFile {
    */
   async keepTrust(trust: KeptTrust, machineId: string): Promise<void> {
     const { authorities, addresses, revokedControllers } = trust;
-    if (authorities !== undefined) requireAuthorities(authorities);
+    // as it was read here: OpenSSL passes over what does not begin a line, and would believe others than were looked at
+    const pem = authorities === undefined ? undefined : requireAuthorities(authorities).join("");
     if (revokedControllers !== undefined) requireControllers(revokedControllers);
     await this.#inTurn(async () => {
       const before = await this.#required();
       if (before.machineId !== machineId) throw enrolledAnew();
       await this.#write({
         ...before,
-        authorities: authorities ?? before.authorities,
+        authorities: pem ?? before.authorities,
         addresses: addresses === undefined ? before.addresses : requireAddresses(addresses),
         revokedControllers: [...(revokedControllers ?? before.revokedControllers)],
       });

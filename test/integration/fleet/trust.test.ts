@@ -60,6 +60,18 @@ test("authorities by which no controller would be believed any more are refused,
   await assertRefuses(at, /^c1: .*nobody who answers at \S+ has a certificate of theirs/);
 });
 
+test("authorities that OpenSSL would pass over are none of those that are kept", async (t) => {
+  const { session, life, old, next, controller } = await scene(t, {});
+  const other = await TestFleet.make();
+  // what does not begin a line is no certificate to it
+  const hidden = pem(old, next).replaceAll("-----BEGIN", "#-----BEGIN");
+  session.say(order({ authorities: `${hidden}${pem(other)}` }));
+  await session.until("trust", ({ authorities }) => authorities.length === 3);
+  assert.equal((await life.identities.read())?.authorities, pem(old, next, other));
+  session.end();
+  await controller.session(1);
+});
+
 test("an authority that is behind the machine and its controller is given up, and one that is new is taken beside", async (t) => {
   const { session, life, next } = await scene(t, { shows: "next", owns: "next" });
   session.say(order({ authorities: pem(next) }));
