@@ -94,7 +94,7 @@ async function startOn(store: Store, up: Up, config: ControllerConfig, log: Log)
       trustOrders: async () =>
         trustOrders({
           ...{ state: await authorities.state(), addresses },
-          revokedControllers: (await listRevokedControllers(store.database)).map((each) => each.id),
+          revokedControllers: await listRevokedControllers(store.database),
         }),
     },
     cut: (machine) => cuts.cut(machine),

@@ -68,6 +68,8 @@ export class Fleet {
   #renewedMs = Number.NEGATIVE_INFINITY;
   #identity: MachineIdentity | undefined;
   #trusting: Promise<void> = Promise.resolve();
+  /** What it was told of that last, and has not looked at. */
+  #nextTrust: { readonly order: NewTrust; readonly link: Link; readonly machineId: string } | undefined;
   /** Why what it was last told to believe was not taken. */
   #refusedTrust: ErrorDetail | undefined;
   /** What the last inventory had of it. */
@@ -109,7 +111,10 @@ export class Fleet {
 
   /** The machine is enrolled, shows another certificate, or has left its fleet. */
   async identityChanged(): Promise<void> {
+    const before = this.#identity?.machineId;
     await this.#enter();
+    // what was refused to the controllers of another fleet is no concern of this one's
+    if (this.#identity?.machineId !== before) this.#refusedTrust = undefined;
     this.#connection.renew();
   }
 
@@ -206,7 +211,7 @@ export class Fleet {
       case "endQuery":
         return this.#queries.end(heard.value.id);
       case "newTrust":
-        return this.#takeTrust(heard.value, link);
+        return this.#takeTrust(heard.value, link, identity);
       // the connection's own
       case "welcome":
       case "heartbeatEvery":
@@ -241,16 +246,33 @@ export class Fleet {
     await link.send({ $case: "inventory", value: this.#inventory() });
   }
 
-  /** In its turn, and by the side: what else is heard need not wait for it. */
-  #takeTrust(order: NewTrust, link: Link): void {
-    this.#trusting = this.#trusting
-      .then(() => this.#trust(order, link))
-      .catch((error: unknown) => {
-        if (!link.gone.aborted) this.#log.error({ err: error }, "what the controller wants believed came to nothing");
-      });
+  /**
+   * In its turn, and by the side: what else is heard need not wait for it. Of those that wait the newest has all that is wanted, since the
+   * controller goes by what the machine has said last; and a hostile one could fill the memory with the others.
+   */
+  #takeTrust(order: NewTrust, link: Link, { machineId }: MachineIdentity): void {
+    const isAwaited = this.#nextTrust !== undefined;
+    this.#nextTrust = { order, link, machineId };
+    if (!isAwaited) this.#trusting = this.#trusting.then(() => this.#trustNext());
   }
 
-  async #trust({ authorities, addresses, renew, revokedControllers }: NewTrust, link: Link): Promise<void> {
+  async #trustNext(): Promise<void> {
+    const next = this.#nextTrust;
+    this.#nextTrust = undefined;
+    if (next === undefined || next.link.gone.aborted) return;
+    try {
+      await this.#trust(next.order, next.link, next.machineId);
+    } catch (error) {
+      if (next.link.gone.aborted) return;
+      this.#log.error({ err: error }, "what the controller wants believed came to nothing");
+    }
+  }
+
+  async #trust(
+    { authorities, addresses, renew, revokedControllers }: NewTrust,
+    link: Link,
+    machineId: string,
+  ): Promise<void> {
     const { identities } = this.#parts;
     const kept: KeptTrust = {
       ...(authorities === "" ? {} : { authorities }),
@@ -262,13 +284,15 @@ export class Fleet {
       await this.#requireWayBack(kept, link);
       // by now the machine may have been enrolled elsewhere
       link.gone.throwIfAborted();
-      if (Object.keys(kept).length > 0) await identities.keepTrust(kept);
+      if (Object.keys(kept).length > 0) await identities.keepTrust(kept, machineId);
       // what says nothing of whom to believe takes no refusal back
       if (kept.authorities !== undefined || kept.revokedControllers !== undefined) this.#refusedTrust = undefined;
     } catch (thrown) {
       isRefused = true;
       link.gone.throwIfAborted();
       const { code, message } = asLuksmithError(thrown);
+      // it was told to a machine that this one is no more
+      if (code === "not_found") throw thrown;
       const said = `${link.controller}: ${message}`;
       this.#log.error({ err: thrown, controller: link.controller }, "the controller is not believed");
       this.#refusedTrust = { code, message: said, hint: "" };

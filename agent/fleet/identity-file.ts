@@ -101,21 +101,27 @@ export class IdentityFile {
         const { authorities, revokedControllers } = now;
         return this.#write({ ...issuedTo(now.machineId, key, { ...credentials, authorities }), revokedControllers });
       }
-      throw new LuksmithError("not_found", "the machine has been enrolled anew meanwhile");
+      throw enrolledAnew();
     });
     this.#onChange();
   }
 
-  /** What is left out stays as it is. @throws {LuksmithError} "refused" for what are no authorities or addresses */
-  async keepTrust(trust: KeptTrust): Promise<void> {
+  /**
+   * What is left out stays as it is.
+   * @param machineId who was told it: one that has been enrolled elsewhere meanwhile believes others
+   * @throws {LuksmithError} "refused" for what are no authorities or addresses, "not_found" for another machine
+   */
+  async keepTrust(trust: KeptTrust, machineId: string): Promise<void> {
     const { authorities, addresses, revokedControllers } = trust;
-    if (authorities !== undefined) requireAuthorities(authorities);
+    // as it was read here: OpenSSL passes over what does not begin a line, and would believe others than were looked at
+    const pem = authorities === undefined ? undefined : requireAuthorities(authorities).join("");
     if (revokedControllers !== undefined) requireControllers(revokedControllers);
     await this.#inTurn(async () => {
       const before = await this.#required();
+      if (before.machineId !== machineId) throw enrolledAnew();
       await this.#write({
         ...before,
-        authorities: authorities ?? before.authorities,
+        authorities: pem ?? before.authorities,
         addresses: addresses === undefined ? before.addresses : requireAddresses(addresses),
         revokedControllers: [...(revokedControllers ?? before.revokedControllers)],
       });
@@ -187,6 +193,10 @@ function requireAddresses(addresses: readonly string[]): string[] {
 function requireControllers(ids: readonly string[]): void {
   if (ids.length <= revokedMax && ids.every((id) => controllerPattern.test(id))) return;
   throw new LuksmithError("refused", "the controller names controllers that are none");
+}
+
+function enrolledAnew(): LuksmithError {
+  return new LuksmithError("not_found", "the machine has been enrolled anew meanwhile");
 }
 
 function unfit(why: string): LuksmithError {

@@ -2,7 +2,7 @@
 
 import { showAddress } from "../../common/fleet/address.ts";
 import type { Inventory, RefusedAssignment } from "../../proto/gen/luksmith/v1/fleet.ts";
-import { RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { type ErrorDetail, RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { RunManager } from "../runs/run-manager.ts";
 import type { NotBegun } from "../schedule/scheduler.ts";
@@ -13,6 +13,8 @@ import { errorWithoutNames } from "./without-names.ts";
 const runsLookedAt = 20;
 /** The controller takes so many more. */
 const mostNotBegun = 500;
+/** A thousand of these are to fit in the machine's Hello: with a larger one no controller hears it. A hint may name all jobs there are. */
+const longest = { message: 300, hint: 200 };
 
 export function inventoryOf(
   config: AgentConfig,
@@ -39,7 +41,7 @@ export function inventoryOf(
     refused: [
       ...refused.map(({ error, ...rest }) => ({
         ...rest,
-        error: error && { ...error, hint: known ? error.hint : "" },
+        error: error && short({ ...error, hint: known ? error.hint : "" }),
       })),
       ...(known ? notBegun.slice(0, mostNotBegun).map((each) => toRefused(each, allow.includes("ls"))) : []),
     ],
@@ -48,7 +50,12 @@ export function inventoryOf(
 
 function toRefused({ schedule, job, volume, moment, error }: NotBegun, namesAllowed: boolean): RefusedAssignment {
   const told = namesAllowed ? error : errorWithoutNames(error);
-  return { schedule, job, volume: job === "" ? volume : "", occurrence: moment, error: told };
+  return { schedule, job, volume: job === "" ? volume : "", occurrence: moment, error: told && short(told) };
+}
+
+function short({ code, message, hint }: ErrorDetail): ErrorDetail {
+  const cut = (text: string, most: number) => (text.length > most ? `${text.slice(0, most).toWellFormed()}...` : text);
+  return { code, message: cut(message, longest.message), hint: cut(hint, longest.hint) };
 }
 
 /** The point in time that it is of. */

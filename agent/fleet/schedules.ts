@@ -21,6 +21,8 @@ import { requireWork } from "./orders.ts";
 /** As many as a fleet can have. Of these the machine goes by fewer, and says so of each that is left out. */
 const mostAssignments = 500;
 const longestRevision = 128;
+/** Of what is refused: a name that is one is shorter. */
+const longestName = 64;
 
 export class FleetSchedules {
   readonly #file: string;
@@ -86,7 +88,9 @@ export class FleetSchedules {
       } catch (error) {
         const { schedule, work } = assignment;
         const { job = "", volume = "" } = work ?? {};
-        refused.push({ schedule, job, volume, error: toErrorDetail(error), occurrence: undefined });
+        // with longer ones no controller would hear the machine any more
+        const names = { schedule: short(schedule), job: short(job), volume: short(volume) };
+        refused.push({ ...names, error: toErrorDetail(error), occurrence: undefined });
         return false;
       }
     });
@@ -110,6 +114,10 @@ function requireSchedules(schedules: Schedules): Schedules {
   if (revision.length > longestRevision) throw unusable("their revision is none");
   if (assignments.length > mostAssignments) throw unusable(`there are more than ${mostAssignments}`);
   return schedules;
+}
+
+function short(name: string): string {
+  return name.slice(0, longestName).toWellFormed();
 }
 
 function tooMany(): LuksmithError {

@@ -31,10 +31,11 @@ export async function requireWayBack(
   signal: AbortSignal,
 ): Promise<void> {
   const [own] = certificatesIn(identity.certificate);
-  if (issuerAmong(own, certificatesIn(authorities)) === undefined) {
+  const fresh = certificatesIn(authorities);
+  if (issuerAmong(own, fresh) === undefined) {
     throw shutOut("none of them has issued the machine's own certificate");
   }
-  const client = fleetClient(address, { ...identity, authorities });
+  const client = fleetClient(address, { ...identity, authorities: fresh.join("") });
   try {
     if (!(await Promise.race([isAnswered(client), rejectsWhenAborted(signal)])))
       throw shutOut(`nobody who answers at ${address} has a certificate of theirs`);

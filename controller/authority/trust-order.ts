@@ -9,9 +9,12 @@ export interface WantedTrust {
   readonly state: Pick<AuthorityState, "trusted" | "issuesClients">;
   /** Where controllers listen, told along with everything. */
   readonly addresses: readonly string[];
-  /** Ids. */
-  readonly revokedControllers: readonly string[];
+  /** All that ever were. */
+  readonly revokedControllers: readonly { readonly id: string; readonly revokedMs: number }[];
 }
+
+/** What a machine takes. Of those that were revoked before them the certificates have long expired. */
+const mostRevoked = 64;
 
 /** @returns for each machine: undefined when it is as it should be */
 export function trustOrders({
@@ -20,16 +23,18 @@ export function trustOrders({
   revokedControllers,
 }: WantedTrust): (trust: Pick<Trust, "authorities" | "issuer" | "revokedControllers">) => NewTrust | undefined {
   const wanted = certificatesIn(state.trusted).map(fingerprintOf);
+  const newestFirst = revokedControllers.toSorted((a, b) => b.revokedMs - a.revokedMs || (a.id < b.id ? -1 : 1));
+  const revoked = newestFirst.slice(0, mostRevoked).map(({ id }) => id);
   return (trust) => {
     const isSame = areSame(wanted, trust.authorities);
-    const areRevoked = areSame(revokedControllers, trust.revokedControllers);
+    const areRevoked = areSame(revoked, trust.revokedControllers);
     const renew = trust.issuer !== state.issuesClients.fingerprint;
     if (isSame && areRevoked && !renew) return undefined;
     return {
       authorities: isSame ? "" : state.trusted,
       addresses: [...addresses],
       renew,
-      revokedControllers: areRevoked ? undefined : { ids: [...revokedControllers] },
+      revokedControllers: areRevoked ? undefined : { ids: [...revoked] },
     };
   };
 }

@@ -150,13 +150,17 @@ export async function changeMachine(
   return result.numUpdatedRows > 0n;
 }
 
-/** What somebody should look at, unless there is something already. @returns whether it is new */
-export async function noteMachine(database: Database, id: string, notice: string): Promise<boolean> {
+/**
+ * What somebody should look at, unless there is something else already.
+ * @param kind how all begin that it may take the place of @returns whether it is new
+ */
+export async function noteMachine(database: Database, id: string, notice: string, kind = notice): Promise<boolean> {
   const result = await database
     .updateTable("machines")
     .set({ notice })
     .where("id", "=", id)
-    .where("notice", "=", "")
+    .where("notice", "<>", notice)
+    .where(({ eb, or }) => or([eb("notice", "=", ""), eb(sql`substr(notice, 1, ${kind.length})`, "=", kind)]))
     .executeTakeFirst();
   return result.numUpdatedRows > 0n;
 }

@@ -18,15 +18,21 @@ const migrations: readonly { name: string; up: (database: Kysely<unknown>, kind:
 /**
  * Several controllers may begin at once: on PostgreSQL one of them does it (advisory lock), and SQLite has one process.
  * @param place of the store, for the person
+ * @param unhurried the same database, where a statement may take as long as it takes; used if there is anything to do
  * @throws {LuksmithError} "config" when a newer program made it; what the database throws
  */
-export async function migrate<Tables>(database: Kysely<Tables>, kind: StoreKind, place: string): Promise<void> {
+export async function migrate<Tables>(
+  database: Kysely<Tables>,
+  kind: StoreKind,
+  place: string,
+  unhurried = database,
+): Promise<void> {
   const provided = migrations.map(({ name, up }): [string, Migration] => [
     name,
     { up: (transaction) => up(transaction, kind) },
   ]);
   const migrator = new Migrator({
-    db: database,
+    db: unhurried,
     provider: { getMigrations: async () => Object.fromEntries(provided) },
   });
   const executed = await appliedNames(database);
@@ -38,6 +44,7 @@ export async function migrate<Tables>(database: Kysely<Tables>, kind: StoreKind,
       { hint: "install the newer luksmith-controller again" },
     );
   }
+  if (executed.length === migrations.length) return;
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;
 }

@@ -20,6 +20,8 @@ const bigintOid = 20;
 
 export interface PostgresConnections {
   readonly dialect: Dialect;
+  /** The same, for what takes as long as it takes: another index for millions of rows. */
+  readonly unhurried: Dialect;
   /** One more, for whoever listens. */
   client(): pg.Client;
   /** The program ends: nobody is waited for any longer than need be. */
@@ -36,19 +38,19 @@ export function postgresConnections(url: string, onError: (error: Error) => void
     keepAliveInitialDelayMillis: quietMs,
     types: { getTypeParser: parserOf },
   };
-  const pool = new pg.Pool({
-    ...options,
-    max: mostConnections,
-    statement_timeout: statementMs,
-    idle_in_transaction_session_timeout: statementMs,
-  });
-  // without a listener it would end the process
-  pool.on("error", onError);
-  // nor may one that is lost while somebody uses it: whoever does has its query fail, and the pool does not listen meanwhile
-  pool.on("connect", (client) => client.on("error", () => undefined));
-  const answering = new AnsweringPool(pool, answerMs);
+  const poolOf = (more: pg.PoolConfig) => {
+    const pool = new pg.Pool({ ...options, max: mostConnections, ...more });
+    // without a listener it would end the process
+    pool.on("error", onError);
+    // nor may one that is lost while somebody uses it: whoever does has its query fail, and the pool does not listen meanwhile
+    pool.on("connect", (client) => client.on("error", () => undefined));
+    return pool;
+  };
+  const hurried = { statement_timeout: statementMs, idle_in_transaction_session_timeout: statementMs };
+  const answering = new AnsweringPool(poolOf(hurried), answerMs);
   return {
     dialect: new PostgresDialect({ pool: answering }),
+    unhurried: new PostgresDialect({ pool: async () => poolOf({}) }),
     client: () => new pg.Client(options),
     hasten: () => answering.hasten(),
   };

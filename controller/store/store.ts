@@ -71,11 +71,14 @@ export class Store {
         log.warn({ err: error }, "the database let go of us"),
       );
       const database: Database = new Kysely<Tables>({ dialect: connections.dialect });
+      const unhurried = new Kysely<Tables>({ dialect: connections.unhurried });
       try {
-        await migrate(database, "postgres", where);
+        await migrate(database, "postgres", where, unhurried);
       } catch (error) {
         await database.destroy();
         throw error;
+      } finally {
+        await unhurried.destroy();
       }
       const send = (channel: string, payload: string) =>
         sql`select pg_notify(${channel}, ${payload})`.execute(database);

@@ -33,6 +33,7 @@ import {
   endStream,
   type MachineHead,
   type MachineNow,
+  noteMachine,
   type Seen,
   setInventory,
   setSchedulesRevision,
@@ -88,6 +89,8 @@ const mostRuns = 256;
 const replacedRetryMs = 60_000;
 /** A line for people; what a machine says may be longer. */
 const longestNotice = 500;
+/** How such a line begins. */
+const refusedTrust = "the machine refuses what it was told to believe";
 const failedRetryMs = 10_000;
 /** A clock that is further off than that is no calendar's. */
 const mostSkewMs = 100 * 366 * 86_400_000;
@@ -394,14 +397,17 @@ export class AgentSession {
     });
   }
 
-  /** What a person should look at: a controller, this one or another, wanted the machine to believe what would have shut it out. */
+  /**
+   * What a person should look at: a controller, this one or another, wanted the machine to believe what would have shut it out. That
+   * somebody else has the machine's identity is not to be hidden by it.
+   */
   async #noteTrust(): Promise<void> {
     const { refused } = this.#trust;
     if (refused === undefined) return;
-    this.#log.warn({ why: refused.message }, "a machine refuses what it was told to believe");
-    const notice = `the machine refuses what it was told to believe: ${refused.message}`.slice(0, longestNotice);
-    await this.#write((transaction) => changeMachine(transaction, this.machineId, { notice }));
-    this.#host.changed(this.machineId);
+    const notice = `${refusedTrust}: ${refused.message}`.slice(0, longestNotice);
+    this.#say("warn", { notice }, "a machine refuses what it was told to believe");
+    const isNew = await this.#write((transaction) => noteMachine(transaction, this.machineId, notice, refusedTrust));
+    if (isNew) this.#host.changed(this.machineId);
   }
 
   async #beat({ time, running }: Heartbeat): Promise<void> {

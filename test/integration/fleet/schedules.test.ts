@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { ScheduleAssignment, Work } from "../../../proto/gen/luksmith/v1/fleet.ts";
+import { parseAgentConfig } from "../../../agent/config/agent-config.ts";
+import { inventoryOf } from "../../../agent/fleet/inventory.ts";
+import { readRequest } from "../../../controller/stream/incoming.ts";
+import { ConnectRequest, Inventory, ScheduleAssignment, Work } from "../../../proto/gen/luksmith/v1/fleet.ts";
 import { Verb } from "../../../proto/gen/luksmith/v1/types.ts";
-import { enrol, FleetLife, stateDirectory } from "./fleet-life.ts";
+import { configText, enrol, FleetLife, stateDirectory } from "./fleet-life.ts";
 import { ScriptedController, TestFleet, until } from "./scripted-controller.ts";
 
 async function scene(context: TestContext, options: { controller?: string } = {}) {
@@ -138,6 +141,37 @@ test("too many of them are refused as a whole, and those before stay", async (t)
     life.assignments.map(({ schedule }) => schedule),
     ["nightly"],
   );
+});
+
+test("names that no controller would hear of again are cut where they are refused", async (t) => {
+  const { life, session } = await scene(t);
+  t.after(() => life.end());
+  const long = "é".repeat(300);
+  const assignments = [assignment(long), assignment("nightly", { job: long, volume: long })];
+  session.say({ $case: "schedules", value: { revision: "r1", assignments } });
+  const inventory = await session.until("inventory");
+  assert.equal(inventory.refused.length, 2);
+  const bytes = ConnectRequest.encode({ kind: { $case: "inventory", value: inventory } }).finish();
+  assert.equal(readRequest(bytes, new Date()).$case, "inventory");
+});
+
+test("what is wrong with five hundred schedules fits in a Hello, however many jobs there are", () => {
+  const jobs = Array.from({ length: 300 }, (_, n) => `  job${n}: { volume: home, sources: [/home] }`).join("\n");
+  const config = parseAgentConfig(
+    configText("/var/lib/luksmith", "{ allow: [status] }").replace("jobs:\n", `jobs:\n${jobs}\n`),
+    "agent.yaml",
+  );
+  const refused = Array.from({ length: 500 }, (_, n) => {
+    const error = {
+      code: "not_found",
+      message: "no such job",
+      hint: `there are ${[...config.jobs.keys()].join(", ")}`,
+    };
+    return { schedule: `s${n}`, job: "nope", volume: "", occurrence: undefined, error };
+  });
+  const inventory = inventoryOf(config, { list: () => [] }, refused, []);
+  assert.equal(inventory.refused.length, 500);
+  assert.ok(Inventory.encode(inventory).finish().length < 2 ** 19);
 });
 
 const occurrence = {

@@ -19,14 +19,14 @@ function order(change: Partial<NewTrust>): { $case: "newTrust"; value: NewTrust 
 /** A machine that believes two authorities, one of which has issued its certificate, and a controller that shows one of either. */
 async function scene(
   t: TestContext,
-  { shows = "old", owns = "old" }: { shows?: "old" | "next"; owns?: "old" | "next" },
+  { shows = "old", owns = "old", random }: { shows?: "old" | "next"; owns?: "old" | "next"; random?: number },
 ) {
   const fleets = { old: await TestFleet.make(), next: await TestFleet.make() };
   const both = [fleets.old, fleets.next];
   const controller = await ScriptedController.start(t, fleets[shows], welcome, { trusted: both });
   const stateDir = stateDirectory(t);
   await enrol(stateDir, fleets[owns], [controller.address], undefined, both);
-  const life = await new FleetLife(stateDir).begin();
+  const life = await new FleetLife(stateDir, random === undefined ? {} : { random }).begin();
   t.after(() => life.end());
   return { ...fleets, controller, life, session: await controller.session() };
 }
@@ -60,6 +60,18 @@ test("authorities by which no controller would be believed any more are refused,
   await assertRefuses(at, /^c1: .*nobody who answers at \S+ has a certificate of theirs/);
 });
 
+test("authorities that OpenSSL would pass over are none of those that are kept", async (t) => {
+  const { session, life, old, next, controller } = await scene(t, {});
+  const other = await TestFleet.make();
+  // what does not begin a line is no certificate to it
+  const hidden = pem(old, next).replaceAll("-----BEGIN", "#-----BEGIN");
+  session.say(order({ authorities: `${hidden}${pem(other)}` }));
+  await session.until("trust", ({ authorities }) => authorities.length === 3);
+  assert.equal((await life.identities.read())?.authorities, pem(old, next, other));
+  session.end();
+  await controller.session(1);
+});
+
 test("an authority that is behind the machine and its controller is given up, and one that is new is taken beside", async (t) => {
   const { session, life, next } = await scene(t, { shows: "next", owns: "next" });
   session.say(order({ authorities: pem(next) }));
@@ -68,6 +80,29 @@ test("an authority that is behind the machine and its controller is given up, an
   session.say(order({ authorities: pem(next, other) }));
   await session.until("trust", ({ authorities, refused }) => authorities.length === 2 && refused === undefined);
   assert.equal((await life.identities.read())?.authorities, pem(next, other));
+});
+
+test("of orders that wait, the newest counts, and no others are kept", async (t) => {
+  const { session, next } = await scene(t, { shows: "next", random: 0.5 });
+  session.say({ $case: "heartbeatEvery", value: { intervalMs: 1000, spreadMs: 3000 } });
+  // is looked at a little later, as one of many machines
+  session.say(order({ authorities: pem(next) }));
+  const orders = 200;
+  for (let n = 1; n <= orders; n += 1) session.say(order({ revokedControllers: { ids: [`c${n + 1}`] } }));
+  await session.until("trust", ({ revokedControllers }) => revokedControllers.includes(`c${orders + 1}`));
+  const told = session.all("trust").length;
+  assert.ok(told < orders / 2, `${told} of ${orders} orders were followed`);
+});
+
+test("what the controllers of one fleet were refused is not told to those of another", async (t) => {
+  const at = await scene(t, { shows: "next" });
+  at.session.say(order({ authorities: pem(at.next) }));
+  await at.session.until("trust", ({ refused }) => refused !== undefined);
+  const { certificate, key } = await at.next.credential("machine", "m2");
+  const addresses = [at.controller.address];
+  await at.life.identities.enrolled("m2", key, { certificate, authorities: pem(at.next), addresses });
+  const later = await at.controller.session(1);
+  assert.equal(later.hello?.trust?.refused, undefined);
 });
 
 test("a certificate of a stranger is not taken, whomever it comes with", async (t) => {

@@ -71,6 +71,19 @@ eachStore("one authority in the place of another", (scene) => {
   const duties = ({ issuesClients, issuesServers, old }: AuthorityState) =>
     [issuesClients, issuesServers].map((row) => (row === old ? "old" : "next")).join(" ");
 
+  it("is not held up by controllers that were revoked in the course of years", async () => {
+    const { store, authorities } = await start();
+    const state = await authorities.state();
+    const trust = await tells(store, "m1", state.trusted, await enrolled(store, authorities, "m1"));
+    const revokedControllers = Array.from({ length: 70 }, (_, n) => ({ id: `c${n}`, revokedMs: n }));
+    const orderOf = trustOrders({ state, addresses, revokedControllers });
+    const ids = orderOf(trust)?.revokedControllers?.ids ?? [];
+    // more a machine does not take
+    assert.equal(ids.length, 64);
+    assert.ok(ids.includes("c69") && !ids.includes("c5"));
+    assert.equal(orderOf({ ...trust, revokedControllers: ids.toSorted() }), undefined);
+  });
+
   it("goes through its phases with those who come along, and no faster", async () => {
     const { store, authorities, followers, rotate } = await start();
     const first = await authorities.state();

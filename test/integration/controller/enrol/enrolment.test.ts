@@ -22,6 +22,8 @@ import { ManualClock } from "../../runs/manual-clock.ts";
 import { eachStore } from "../harness/each-store.ts";
 import { EnrollingFleet } from "../harness/enrolling-fleet.ts";
 
+const idOf = async (identity: IdentityFile) => (await identity.read())?.machineId ?? "";
+
 const minuteMs = 60_000;
 
 describe("enrolment", () => {
@@ -333,7 +335,7 @@ describe("enrolment", () => {
     };
     const first = await fleet.pins();
     assert.equal(await step("start"), "trust");
-    await identity.keepTrust({ authorities: await scene.trusted() });
+    await identity.keepTrust({ authorities: await scene.trusted() }, await idOf(identity));
     await sees();
     assert.equal(await step("next"), "clients");
     await sees();
@@ -357,7 +359,7 @@ describe("enrolment", () => {
     await fleet.enrol(late, text);
     const step = (which: "start" | "next") => authorities.rotate(which, async () => [], true);
     await step("start");
-    await identity.keepTrust({ authorities: await fleet.scene.trusted() });
+    await identity.keepTrust({ authorities: await fleet.scene.trusted() }, await idOf(identity));
     await step("next");
     await fleet.renew(identity);
     await step("next");
@@ -379,21 +381,24 @@ describe("a machine's identity", () => {
   it("takes no trust that is none, and none while there is no machine", async () => {
     await using fleet = await EnrollingFleet.start();
     const identity = fleet.identity();
-    await assert.rejects(identity.keepTrust({ addresses: ["a:1"] }), { code: "not_found" });
+    await assert.rejects(identity.keepTrust({ addresses: ["a:1"] }, ""), { code: "not_found" });
     await fleet.enrol(identity, (await fleet.token()).text);
     const before = await identity.read();
+    const id = before?.machineId ?? "";
     for (const trust of [
       { authorities: "" },
       { authorities: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----" },
       { authorities: before?.certificate ?? "" },
       { addresses: ["not an address"] },
     ]) {
-      await assert.rejects(identity.keepTrust(trust), { code: "refused" });
+      await assert.rejects(identity.keepTrust(trust, id), { code: "refused" });
     }
+    // told to the machine that this one was before it was enrolled anew
+    await assert.rejects(identity.keepTrust({ addresses: ["a:1"] }, "m0"), { code: "not_found" });
     assert.deepEqual(await identity.read(), before);
     await Promise.all([
-      identity.keepTrust({ addresses: ["a:1", "b:2"] }),
-      identity.keepTrust({ authorities: before?.authorities ?? "" }),
+      identity.keepTrust({ addresses: ["a:1", "b:2"] }, id),
+      identity.keepTrust({ authorities: before?.authorities ?? "" }, id),
     ]);
     assert.deepEqual((await new IdentityFile(dirname(dirname(identity.path))).read())?.addresses, ["a:1", "b:2"]);
   });

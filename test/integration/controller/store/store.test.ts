@@ -129,6 +129,32 @@ eachStore("the store", (scene) => {
     await there.destroy();
   });
 
+  if (scene.kind === "postgres") {
+    it("is brought to this program's schema however long that takes", async () => {
+      const place = await scene.place();
+      const store = await Store.open(place, systemClock, log);
+      // as before the last migration, with what tells how long its statements may take
+      for (const statement of [
+        "drop table usage",
+        "drop index runs_of_kind",
+        "delete from kysely_migration where name = '0003-usage'",
+        "create table allowed (timeout text)",
+        `create function tell() returns event_trigger language plpgsql as $$ begin
+          insert into allowed select current_setting(name) from unnest(
+            array['statement_timeout', 'idle_in_transaction_session_timeout']) as name; end $$`,
+        "create event trigger tell on ddl_command_end execute function tell()",
+      ])
+        await sql.raw(statement).execute(store.database);
+      await store.close();
+      const migrated = await Store.open(place, systemClock, log);
+      const { rows } = await sql`select distinct timeout from allowed`.execute(migrated.database);
+      assert.deepEqual(rows, [{ timeout: "0" }]);
+      const { rows: usual } = await sql`show statement_timeout`.execute(migrated.database);
+      assert.deepEqual(usual, [{ statement_timeout: "10s" }]);
+      await migrated.close();
+    });
+  }
+
   it("is made once, whoever comes first", async () => {
     const place = await scene.place();
     const opened = await Promise.allSettled([1, 2, 3].map(() => Store.open(place, systemClock, log)));

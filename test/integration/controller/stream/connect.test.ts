@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { afterEach, it } from "node:test";
+import { pino } from "pino";
+import { systemClock } from "../../../../common/clock.ts";
 import { listJobStates } from "../../../../controller/store/job-states.ts";
 import { changeMachine, getMachine } from "../../../../controller/store/machines.ts";
 import { eventsAfter } from "../../../../controller/store/run-events.ts";
@@ -149,6 +151,30 @@ eachStore("a stream", (scene) => {
     );
     agent.say({ $case: "trust", value: refused(`c1: ${"x".repeat(5000)}`) });
     await until(noticed(/believe: c1: x{400,500}$/), () => "nobody is told of the second");
+  });
+
+  it("does not let a machine fill the log by what it refuses, nor hide by it that there are two of it", async () => {
+    const lines: string[] = [];
+    const log = pino({ level: "warn" }, { write: (line: string) => void lines.push(line) });
+    const fleet = await TestFleet.start(await scene.open(), "c1", systemClock, { log });
+    fleets.push(fleet);
+    await fleet.machine("m1");
+    const [older, newer] = [await fleet.agent("m1", "older"), await fleet.agent("m1", "newer")];
+    await older.join();
+    await newer.join();
+    const notice = async () => (await getMachine(fleet.store.database, "m1"))?.notice ?? "";
+    await until(
+      async () => /two agents/.test(await notice()),
+      () => "nobody is told of the two",
+    );
+    for (let n = 1; n <= 50; n += 1) {
+      const refused = { code: "refused", message: `${n} ${"x".repeat(8000)}` };
+      newer.say({ $case: "trust", value: Trust.fromPartial({ refused }) });
+    }
+    newer.say({ $case: "runReport", value: reportOf("r1") });
+    await newer.waitFor("recorded");
+    assert.match(await notice(), /two agents/);
+    assert.ok(lines.length < 10 && lines.join("").length < 10_000, `${lines.length} lines`);
   });
 
   it("welcomes a machine that nobody has confirmed, and lets it come again when somebody does", async () => {
