@@ -286,7 +286,19 @@ test("run: what is asked for arrives, and every machine only where that is said"
       return script.dispatch?.(request) ?? assert.fail();
     },
   });
-  const ok = await fleet(controller, "run", "name=web*", "verify", "home", "--level", "quick", "--expires", "2h");
+  const ok = await fleet(
+    controller,
+    "run",
+    "name=web*",
+    "verify",
+    "home",
+    "--level",
+    "quick",
+    "--expires",
+    "2h",
+    "--deadline",
+    "6h",
+  );
   // one could not be asked: not all is done
   assert.equal(ok.exitCode, 3);
   assert.match(ok.stderr, /^not asked: web09: it is revoked$/m);
@@ -306,7 +318,12 @@ test("run: what is asked for arrives, and every machine only where that is said"
   assert.equal((await fleet(controller, "run", "all", "backup", "home", "--all-machines")).exitCode, 3);
   const common = { expiresMs: 86_400_000, everyMachine: false, dryRun: false };
   assert.deepEqual(requests, [
-    { ...common, selector: "name=web*", work: sampleWork({ verb: Verb.VERIFY, level: "quick" }), expiresMs: 7_200_000 },
+    {
+      ...common,
+      selector: "name=web*",
+      work: sampleWork({ verb: Verb.VERIFY, level: "quick", deadlineMs: 21_600_000 }),
+      expiresMs: 7_200_000,
+    },
     { ...common, selector: "env=prod", work: sampleWork({ verb: Verb.CHECK_VOLUME, job: "", volume: "vault" }) },
     { ...common, selector: "env=prod", work: sampleWork({ verb: Verb.TRIM, job: "", volume: "vault" }), dryRun: true },
     { ...common, selector: "all", work: sampleWork() },
