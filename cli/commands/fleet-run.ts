@@ -34,8 +34,8 @@ export function addFleetRunCommand(fleet: Command, invocation: Invocation): void
     .summary("start something now, on all machines that a selector names")
     .description(
       "Asks each machine that SELECTOR names to do VERB now, and watches until all have done it. A machine that is away " +
-        "does it when it comes back, until --expires; a run that takes longer than --deadline is ended there. What a machine's own configuration (`controller.allow`) does not let " +
-        "the fleet do is shown as refused. The exit code is that of the worst outcome; Ctrl-C ends the watching alone.",
+        "does it when it comes back, until --expires; a run that takes longer than --deadline is ended there. What a " +
+        "machine's own configuration (`controller.allow`) does not let the fleet do is shown as refused. The exit code is that of the worst outcome; Ctrl-C ends the watching alone.",
     )
     .argument("<selector>", 'which machines, such as env=prod or "name=web*"; all is every machine', selector)
     .addArgument(new Argument("<verb>", "what they are to do").choices(Object.keys(verbs)))
