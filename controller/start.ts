@@ -50,21 +50,23 @@ import { FleetView } from "./view/fleet-view.ts";
 
 /** @throws {LuksmithError} "config" when no fleet has begun here; what a part throws that cannot begin */
 export async function startController(up: Up, config: ControllerConfig, log: Log): Promise<void> {
+  // before a database is made where no fleet has begun
+  const secret = await readSecret(config.stateDir);
   const store = await Store.open(config.database, systemClock, log);
   up.own("close the database", () => store.close());
   try {
-    await startOn(store, up, config, log);
+    await startOn(store, secret, up, config, log);
   } catch (error) {
     // a database that is away, or full, since a moment ago
     throw mayPass(error) ? store.error(error) : error;
   }
 }
 
-async function startOn(store: Store, up: Up, config: ControllerConfig, log: Log): Promise<void> {
+async function startOn(store: Store, secret: Buffer, up: Up, config: ControllerConfig, log: Log): Promise<void> {
   const clock = systemClock;
   const id = await controllerId(config.stateDir);
   if (await isRevokedController(store.database, id)) throw revokedError(id, config.stateDir);
-  const authorities = new Authorities(store, await readSecret(config.stateDir), clock, {
+  const authorities = new Authorities(store, secret, clock, {
     machine: config.certificates.machinesMs,
     operator: config.certificates.operatorsMs,
     controller: config.certificates.controllersMs,

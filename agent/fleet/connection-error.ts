@@ -4,6 +4,7 @@ import type { ServiceError } from "@grpc/grpc-js";
 import { Status } from "@grpc/grpc-js/build/src/constants.js";
 import { fromServiceError } from "../../common/error-wire.ts";
 import { LuksmithError } from "../../common/errors.ts";
+import { noAnswerText } from "../../common/fleet/no-answer.ts";
 import { escapeControls } from "../../common/quote.ts";
 import type { Goodbye } from "../../proto/gen/luksmith/v1/fleet.ts";
 
@@ -32,7 +33,14 @@ export function connectionError(thrown: unknown, address: string): LuksmithError
     );
   }
   if (thrown.code === Status.UNAVAILABLE) {
-    return new LuksmithError("unreachable", `no controller answers at ${address}: ${details}`, { cause: thrown });
+    return new LuksmithError(
+      "unreachable",
+      `no controller answers at ${address}: ${noAnswerText(details) ?? details}`,
+      {
+        hint: "there: systemctl status luksmith-controller; can this machine reach it?",
+        cause: thrown,
+      },
+    );
   }
   return new LuksmithError("refused", `${address}: ${details}`, { cause: thrown });
 }

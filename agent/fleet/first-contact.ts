@@ -5,6 +5,7 @@ import { connect, type TLSSocket } from "node:tls";
 import { LuksmithError } from "../../common/errors.ts";
 import { type Address, showAddress } from "../../common/fleet/address.ts";
 import { fleetChannelOptions, tlsVersion } from "../../common/fleet/channel.ts";
+import { noAnswerText } from "../../common/fleet/no-answer.ts";
 import { pinnedAmong } from "../../common/fleet/pin.ts";
 import { escapeControls } from "../../common/quote.ts";
 
@@ -27,7 +28,11 @@ export async function pinnedAuthority(
   const chain = await chainOf(address, signal).catch((cause: unknown) => {
     signal.throwIfAborted();
     const why = cause instanceof Error ? cause.message : `${cause}`;
-    throw new LuksmithError("unreachable", `no controller answers at ${shown}: ${escapeControls(why)}`, { cause });
+    const reason = noAnswerText(why) ?? escapeControls(why);
+    throw new LuksmithError("unreachable", `no controller answers at ${shown}: ${reason}`, {
+      hint: "is it the address in the line of luksmith fleet token create, and can this machine reach it? there: systemctl status luksmith-controller",
+      cause,
+    });
   });
   const authority = pinnedAmong(chain, fingerprints);
   if (authority !== undefined) return authority.toString();

@@ -80,6 +80,8 @@ export function errorWithoutNames(error: ErrorDetail | undefined): ErrorDetail |
 
 /** "job home: 3 files differ: /home/a" -> "job home: 3 files differ ..." */
 export function textWithoutNames(text: string): string {
+  // ours as a whole, and what it names is what was asked for
+  if (noSuchPattern.test(text)) return text;
   const [subject, rest] = splitSubject(text);
   const [sentence = "", ...others] = rest.split(/: /);
   const told = withoutPlaces(sentence);
@@ -90,6 +92,8 @@ export function textWithoutNames(text: string): string {
   if (others.length === 0 || told.endsWith(cut)) return subject + told;
   return subject + told + (reason !== undefined && systemErrors.has(reason) ? `: ${reason}` : cut);
 }
+
+const noSuchPattern = /^there is no (job|volume) "[a-z0-9][a-z0-9_-]{0,31}" in the configuration$/;
 
 const cut = " ...";
 

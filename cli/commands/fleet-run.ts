@@ -10,6 +10,7 @@ interface Options {
   dryRun?: true;
   detach?: true;
   expires: number;
+  deadline?: number;
   level?: string;
 }
 
@@ -33,8 +34,8 @@ export function addFleetRunCommand(fleet: Command, invocation: Invocation): void
     .summary("start something now, on all machines that a selector names")
     .description(
       "Asks each machine that SELECTOR names to do VERB now, and watches until all have done it. A machine that is away " +
-        "does it when it comes back, until --expires. What a machine's own configuration (`controller.allow`) does not let " +
-        "the fleet do is shown as refused. The exit code is that of the worst outcome; Ctrl-C ends the watching alone.",
+        "does it when it comes back, until --expires; a run that takes longer than --deadline is ended there. What a " +
+        "machine's own configuration (`controller.allow`) does not let the fleet do is shown as refused. The exit code is that of the worst outcome; Ctrl-C ends the watching alone.",
     )
     .argument("<selector>", 'which machines, such as env=prod or "name=web*"; all is every machine', selector)
     .addArgument(new Argument("<verb>", "what they are to do").choices(Object.keys(verbs)))
@@ -46,6 +47,11 @@ export function addFleetRunCommand(fleet: Command, invocation: Invocation): void
       detach[1].replace("the run has begun, and print its id", "they are asked, and print the id of it all"),
     )
     .addOption(new Option("--expires <duration>", "not begun later than that").argParser(duration).default(dayMs, "1d"))
+    .option(
+      "--deadline <duration>",
+      "a run that takes longer is ended, and has failed (default: the machine's own)",
+      duration,
+    )
     .addOption(new Option("--level <level>", "of verify").choices(["quick", "spot", "full", "scrub"]))
     .action((which: string, verb: VerbWord, name: string, options: Options, self: Command) => {
       if (options.level !== undefined && verb !== "verify") {
@@ -61,7 +67,12 @@ export function addFleetRunCommand(fleet: Command, invocation: Invocation): void
         const meant = { backup: BACKUP, verify: VERIFY, drill: DRILL, prune: PRUNE, trim: TRIM, check: CHECK_VOLUME };
         const request = {
           selector: which,
-          work: Work.create({ verb: meant[verb], [verbs[verb]]: name, level: options.level ?? "" }),
+          work: Work.create({
+            verb: meant[verb],
+            [verbs[verb]]: name,
+            level: options.level ?? "",
+            deadlineMs: options.deadline ?? 0,
+          }),
           expiresMs: options.expires,
           everyMachine: options.allMachines === true,
           dryRun: options.dryRun === true,
@@ -72,6 +83,7 @@ export function addFleetRunCommand(fleet: Command, invocation: Invocation): void
   addExamples(command, [
     ["luksmith fleet run env=prod backup home", "back up the job home on all of them, and watch"],
     ["luksmith fleet run name=db01 verify home --level quick", "one machine, by its name"],
+    ["luksmith fleet run env=prod backup home --deadline 6h", "not for longer than that, on any of them"],
     ["luksmith fleet run all check home --all-machines --detach", "from a script that does not wait"],
     ["luksmith fleet run 'name=web*' backup home --dry-run", "who would be asked?"],
   ]);

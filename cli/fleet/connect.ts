@@ -2,8 +2,9 @@
 
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { Client, connectivityState } from "@grpc/grpc-js";
-import { hasErrno, LuksmithError } from "../../common/errors.ts";
+import { LuksmithError } from "../../common/errors.ts";
 import { controllerFault, fleetChannelOptions, fleetCredentials, tlsVersion } from "../../common/fleet/channel.ts";
+import { noAnswerText } from "../../common/fleet/no-answer.ts";
 import { escapeControls } from "../../common/quote.ts";
 import { anotherCredential, type Credential } from "./credential.ts";
 
@@ -114,15 +115,6 @@ export function unreachable(faults: readonly { address: string; fault: AddressFa
   });
 }
 
-const words: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing listens there",
-  ENOTFOUND: "there is no host of this name",
-  EAI_AGAIN: "the name cannot be looked up now",
-  EHOSTUNREACH: "there is no way to this host",
-  ENETUNREACH: "there is no way to this network",
-  ECONNRESET: "the connection was closed",
-};
-
 function probe({ authorities, certificate, key }: Credential, address: string): Promise<AddressFault> {
   const colon = address.lastIndexOf(":");
   return new Promise((resolve) => {
@@ -149,7 +141,8 @@ function probe({ authorities, certificate, key }: Credential, address: string): 
 
 function faultOf(error: Error): AddressFault {
   const code = "code" in error ? String(error.code) : "";
-  if (hasErrno(error, ...Object.keys(words))) return { kind: "silent", why: words[code] ?? error.message };
+  const why = noAnswerText(code);
+  if (why !== undefined) return { kind: "silent", why };
   // Node's words for what OpenSSL found out about the other's certificate
   const isAboutCertificate = /CERT|SIGNATURE|ISSUER|CHAIN|TLS|SSL/.test(code) || code === "";
   return { kind: isAboutCertificate ? "stranger" : "silent", why: error.message };

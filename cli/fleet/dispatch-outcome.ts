@@ -35,9 +35,7 @@ export function dispatchError(dispatch: FleetDispatch): LuksmithError | undefine
   const { state, error, run, machine } = dispatch;
   switch (state) {
     case REFUSED:
-      return error === undefined
-        ? new LuksmithError("denied", "refused by the machine")
-        : fromErrorDetail({ ...error, message: `refused: ${error.message}` });
+      return error === undefined ? new LuksmithError("denied", "refused by the machine") : fromErrorDetail(error);
     case EXPIRED:
       return new LuksmithError("unreachable", "the machine did not come in time", {
         hint: `when was it here last? luksmith fleet machines name=${machine}`,
@@ -70,18 +68,23 @@ export function worstError(dispatches: readonly FleetDispatch[], skipped: number
   const all = dispatches.length + skipped;
   const failed = dispatches.flatMap((dispatch) => {
     const error = dispatchError(dispatch);
-    return error === undefined ? [] : [{ machine: dispatch.machine, error }];
+    return error === undefined ? [] : [{ machine: dispatch.machine, isRefused: dispatch.state === REFUSED, error }];
   });
   const [worst] = failed.toSorted((one, other) => badness(other.error) - badness(one.error));
   if (worst === undefined) {
     if (skipped === 0) return undefined;
     return new LuksmithError("incomplete", `${skipped} of ${plural(all, "machine")} could not be asked`);
   }
-  const { machine, error } = worst;
+  const { machine, isRefused, error } = worst;
   const head = all === 1 ? "" : `${failed.length + skipped} of ${all} machines did not succeed; the worst: `;
-  return new LuksmithError(error.code, `${head}${machine}: ${error.message}`, {
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  return new LuksmithError(error.code, `${head}${machine}: ${isRefused ? "refused: " : ""}${error.message}`, {
+    ...(error.hint === undefined ? {} : { hint: whereTyped(error.hint, machine) }),
   });
+}
+
+/** What a machine says is to be typed there, and not where this is read. */
+function whereTyped(hint: string, machine: string): string {
+  return /^luksmith (?!fleet )/.test(hint) ? `on ${machine}: ${hint}` : hint;
 }
 
 /** "3 running, 80 queued, 36 done, 1 refused": what there is, in this order. */

@@ -13,7 +13,7 @@ const selectorCharactersMax = 1000;
 export function machineName(text: string): string {
   if (machinePattern.test(text)) return text;
   throw new LuksmithError("usage", `${quoteText(text)} is not the name of a machine`, {
-    hint: "luksmith fleet machines lists them",
+    hint: "names have letters, digits, ., _ and -; luksmith fleet machines lists those there are",
   });
 }
 

@@ -2,7 +2,7 @@
 
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { LuksmithError } from "../../common/errors.ts";
+import { hasErrno, LuksmithError } from "../../common/errors.ts";
 import { showName } from "../../common/file-name.ts";
 
 /** A message to the controller may be so long, and no fleet has so many schedules. */
@@ -30,7 +30,8 @@ async function readFileOf(path: string, name: string): Promise<Buffer> {
   try {
     file = await open(path, constants.O_RDONLY);
   } catch (cause) {
-    throw new LuksmithError("usage", `could not read ${name}: ${cause instanceof Error ? cause.message : cause}`, {
+    const why = hasErrno(cause, "ENOENT") ? "no such file" : cause instanceof Error ? cause.message : cause;
+    throw new LuksmithError("usage", `could not read ${name}: ${why}`, {
       hint: "luksmith fleet apply -f FILE, or -f - for standard input",
       cause,
     });

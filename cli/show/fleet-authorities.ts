@@ -3,7 +3,6 @@
 import { LuksmithError } from "../../common/errors.ts";
 import { showPin } from "../../common/fleet/pin.ts";
 import { escapeControls } from "../../common/quote.ts";
-import { plural } from "../../common/units.ts";
 import {
   type Authority,
   type GetAuthoritiesResponse,
@@ -79,7 +78,7 @@ function behindText(
   paint: Paint,
 ): string {
   if (phase === RotationPhase.NONE || phase === RotationPhase.UNSPECIFIED) return "";
-  if (behind.length === 0) return `\n${plural(machines, "machine")}, all of them so far\n`;
+  if (behind.length === 0) return `\n0 of ${machines} behind\n`;
   const rows = behind
     .slice(0, mostShown)
     .map(({ machine, trustsNext, issuedByNext, connected, lastSeen }) => [
@@ -90,7 +89,7 @@ function behindText(
     ]);
   const more = behind.length > mostShown ? `and ${behind.length - mostShown} more: --json has all\n` : "";
   const list = table(["BEHIND", "TRUSTS THE NEW", "HAS ITS CERTIFICATE", "LAST SEEN"], rows, paint);
-  return `\n${behind.length} of ${plural(machines, "machine")} behind\n${list}${more}`;
+  return `\n${behind.length} of ${machines} behind\n${list}${more}`;
 }
 
 const steps = { start: Step.START, next: Step.NEXT, back: Step.BACK } as const;

@@ -32,7 +32,8 @@ export async function showMachines(session: FleetSession, request: ListMachinesR
 
 /** @param jobs a row for each job, instead of one for each machine */
 export function machinesText(machines: readonly Machine[], jobs: boolean, now: Date, paint: Paint): string {
-  if (machines.length === 0) return "no such machine\n";
+  if (machines.length === 0)
+    return "no machine fits: luksmith fleet machines lists all, luksmith fleet token create makes the line for one to join\n";
   if (!jobs) {
     return table(
       ["MACHINE", "STATE", "LABELS", "VERSION", "LAST SEEN", "NOTES"],

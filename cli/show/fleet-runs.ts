@@ -2,8 +2,14 @@
 
 import { escapeControls } from "../../common/quote.ts";
 import { plural } from "../../common/units.ts";
-import type { CancelFleetRunResponse, FleetRun, ListFleetRunsRequest } from "../../proto/gen/luksmith/v1/controller.ts";
+import {
+  type CancelFleetRunResponse,
+  DispatchState,
+  type FleetRun,
+  type ListFleetRunsRequest,
+} from "../../proto/gen/luksmith/v1/controller.ts";
 import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
+import { dispatchWord, isOver } from "../fleet/dispatch-outcome.ts";
 import type { FleetSession } from "../fleet/fleet-session.ts";
 import { fleetDispatchJson, fleetRunJson } from "../fleet/json.ts";
 import { runName, workText } from "../fleet/text.ts";
@@ -61,8 +67,10 @@ export function cancelledText({ runs, dispatches }: CancelFleetRunResponse): str
     return [`cancelling ${name}: ${runTitle(run)}`];
   });
   const withoutRun = dispatches.filter(({ run }) => run === undefined);
-  for (const { machine, work } of withoutRun.slice(0, 20)) {
-    lines.push(escapeControls(`${machine}: ${workText(work)} is not begun any more`));
+  for (const dispatch of withoutRun.slice(0, 20)) {
+    const isTooLate = isOver(dispatch) && dispatch.state !== DispatchState.CANCELLED;
+    const end = isTooLate ? `is over already: ${dispatchWord(dispatch)}` : "is not begun any more";
+    lines.push(escapeControls(`${dispatch.machine}: ${workText(dispatch.work)} ${end}`));
   }
   if (withoutRun.length > 20) lines.push(`and on ${plural(withoutRun.length - 20, "machine")} more`);
   if (lines.length === 0) return "there is nothing left to end\n";

@@ -93,7 +93,12 @@ export async function readConfigFile(path: string): Promise<string> {
     // a FIFO must not hold us up
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
-    if (hasErrno(cause, "ENOENT")) throw new LuksmithError("config", `${name} is not there`, { cause });
+    if (hasErrno(cause, "ENOENT")) {
+      throw new LuksmithError("config", `${name} is not there`, {
+        hint: "write it, or name another with --config FILE; deploy has an example to begin with",
+        cause,
+      });
+    }
     throw new LuksmithError("config", `${name} cannot be opened`, { cause });
   }
   try {

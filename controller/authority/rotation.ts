@@ -10,7 +10,6 @@
  */
 
 import { LuksmithError } from "../../common/errors.ts";
-import { plural } from "../../common/units.ts";
 
 export const rotationPhases = ["none", "trust", "clients", "servers"] as const;
 export type RotationPhase = (typeof rotationPhases)[number];
@@ -116,11 +115,13 @@ const moves: Readonly<Record<RotationPhase, Partial<Record<RotationStep, Move>>>
 function noSuchStep(phase: RotationPhase, step: RotationStep): LuksmithError {
   if (step === "start") {
     return new LuksmithError("exists", "the authority is being changed already", {
-      hint: "luksmith fleet ca status shows how far that is; luksmith fleet ca rotate next goes on",
+      hint: "luksmith fleet ca shows how far that is; luksmith fleet ca rotate next goes on",
     });
   }
   const reason =
-    step === "back" ? "the old authority is gone: there is no way back to it" : "no change of the authority has begun";
+    step === "back"
+      ? "no change of the authority is under way, and one that has ended cannot be taken back"
+      : "no change of the authority has begun";
   return new LuksmithError("usage", phase === "none" ? reason : `nothing comes after ${phase}`, {
     hint: "luksmith fleet ca rotate start begins one",
   });
@@ -133,7 +134,7 @@ function areBehind(behind: readonly Follower[], { lack }: Move): LuksmithError {
   const more = behind.length > namedMax ? ` and ${behind.length - namedMax} more` : "";
   return new LuksmithError(
     "incomplete",
-    `${plural(behind.length, "follower")} behind: ${names.join(", ")}${more}: ${lack}`,
+    `the step was not taken, ${behind.length} would be left behind: ${names.join(", ")}${more}: ${lack}`,
     {
       hint: "wait for them, or revoke those that are gone; with --force they may lose the fleet and have to enrol again",
     },

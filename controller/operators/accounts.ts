@@ -77,7 +77,7 @@ export class OperatorAccounts {
       if (row.revokedMs !== undefined) return row;
       if (isFullAdmin(row) && (await listOperators(transaction)).filter(isFullAdmin).length === 1) {
         throw new LuksmithError("usage", `${name} is the last admin of the whole fleet`, {
-          hint: "first another one: luksmith fleet operator create NAME --role admin",
+          hint: "first another one: luksmith fleet operator create NAME --role admin --out FILE",
         });
       }
       await revokeOperator(transaction, name, nowMs);

@@ -195,7 +195,7 @@ test("apply deletes only with a yes, and refuses what is no file of schedules", 
   const bad = await apply("bad", "-f", "-");
   assert.deepEqual([bad.exitCode, bad.stderr], [2, "error: standard input:1:1: is no mapping\n"]);
   for (const [args, message] of [
-    [["-f", "/nonexistent.yaml"], /could not read \/nonexistent\.yaml/],
+    [["-f", "/nonexistent.yaml"], /could not read \/nonexistent\.yaml: no such file/],
     [["-f", "/tmp"], /could not read \/tmp/],
   ] as const) {
     const { exitCode, stderr } = await apply("", ...args);
@@ -250,7 +250,7 @@ test("run: what becomes of each machine, and the worst of it is the exit code", 
   assert.equal(exitCode, 1);
   assert.match(stdout, /^web01\/7f3a9c21 +done +31 s +snapshot/m);
   assert.match(stdout, /^web02\/7f3a9c21 +failed +31 s +3 GiB are missing$/m);
-  assert.match(stdout, /^web03 +refused +- +refused: `controller\.allow` has no backup$/m);
+  assert.match(stdout, /^web03 +refused +- +`controller\.allow` has no backup$/m);
   const [first, second, third] = stderr.split("\n");
   assert.match(first ?? "", /^web01: running/);
   assert.match(second ?? "", /^web01: done: snapshot/);
@@ -286,7 +286,19 @@ test("run: what is asked for arrives, and every machine only where that is said"
       return script.dispatch?.(request) ?? assert.fail();
     },
   });
-  const ok = await fleet(controller, "run", "name=web*", "verify", "home", "--level", "quick", "--expires", "2h");
+  const ok = await fleet(
+    controller,
+    "run",
+    "name=web*",
+    "verify",
+    "home",
+    "--level",
+    "quick",
+    "--expires",
+    "2h",
+    "--deadline",
+    "6h",
+  );
   // one could not be asked: not all is done
   assert.equal(ok.exitCode, 3);
   assert.match(ok.stderr, /^not asked: web09: it is revoked$/m);
@@ -306,7 +318,12 @@ test("run: what is asked for arrives, and every machine only where that is said"
   assert.equal((await fleet(controller, "run", "all", "backup", "home", "--all-machines")).exitCode, 3);
   const common = { expiresMs: 86_400_000, everyMachine: false, dryRun: false };
   assert.deepEqual(requests, [
-    { ...common, selector: "name=web*", work: sampleWork({ verb: Verb.VERIFY, level: "quick" }), expiresMs: 7_200_000 },
+    {
+      ...common,
+      selector: "name=web*",
+      work: sampleWork({ verb: Verb.VERIFY, level: "quick", deadlineMs: 21_600_000 }),
+      expiresMs: 7_200_000,
+    },
     { ...common, selector: "env=prod", work: sampleWork({ verb: Verb.CHECK_VOLUME, job: "", volume: "vault" }) },
     { ...common, selector: "env=prod", work: sampleWork({ verb: Verb.TRIM, job: "", volume: "vault" }), dryRun: true },
     { ...common, selector: "all", work: sampleWork() },

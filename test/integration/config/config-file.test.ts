@@ -61,7 +61,11 @@ test("a file in a directory where others could put another in its place", async 
 
 test("what is no file", { timeout: 10_000 }, async (context) => {
   const { directory } = place(context);
-  await refused(join(directory, "none.yaml"), `${join(directory, "none.yaml")} is not there`);
+  await refused(
+    join(directory, "none.yaml"),
+    `${join(directory, "none.yaml")} is not there`,
+    "write it, or name another with --config FILE; deploy has an example to begin with",
+  );
   await refused(directory, `${directory} is not a regular file`);
   await refused("/dev/null", "/dev/null is not a regular file");
   const fifo = join(directory, "fifo");

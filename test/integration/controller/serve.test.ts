@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -70,6 +70,14 @@ describe("luksmith-controller serve", { timeout: 300_000 }, () => {
       assert.equal(exitCode, configExitCode, said);
       assert.match(said, /cannot listen on 127\.0\.0\.1:/);
     }
+  });
+
+  it("makes no database where no fleet has begun, and says how one begins", async () => {
+    const { exitCode, said } = await start("serve", "--listen", await free(), "--http", await free()).ended;
+    assert.equal(exitCode, configExitCode, said);
+    assert.match(said, /controller\.secret is not there/);
+    assert.match(said, /luksmith-controller init makes it/);
+    assert.deepEqual(await readdir(directory), []);
   });
 
   it("leaves a database alone that a newer program has made, and says so", async () => {

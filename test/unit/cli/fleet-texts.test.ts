@@ -97,7 +97,7 @@ new      -     -                 -         -          host name web01
 });
 
 test("what there is none of is said", () => {
-  assert.equal(machinesText([], false, now, plain), "no such machine\n");
+  assert.match(machinesText([], false, now, plain), /^no machine fits: .*token create/);
   assert.match(tokensText([], now, plain), /fleet token create$/m);
   assert.match(schedulesText([], now, plain), /fleet apply -f FILE$/m);
   assert.equal(fleetRunsText([], now, plain), "no such run is on record\n");
@@ -216,6 +216,7 @@ test("cancelling says what becomes of each", () => {
     runs: [runningFleetRun(), sampleFleetRun({ machine: "web03" })],
     dispatches: [
       sampleDispatch({ machine: "web04", state: DispatchState.CANCELLED }),
+      sampleDispatch({ machine: "web06", state: DispatchState.REFUSED }),
       sampleDispatch({ machine: "web05", state: DispatchState.RUNNING, run: runningFleetRun({ machine: "web05" }) }),
     ],
   });
@@ -225,6 +226,7 @@ test("cancelling says what becomes of each", () => {
 web03/7f3a9c21 (backup home) has ended: done
 cancelling web05/7f3a9c21: backup home
 web04: backup home is not begun any more
+web06: backup home is over already: refused
 `,
   );
 });
@@ -265,6 +267,21 @@ describe("what a dispatch came to", () => {
       /^1 of 2 machines did not succeed; the worst: web03: refused: `contr/,
       /^$/,
     ],
+    [
+      "refused, with what to type on the machine",
+      [
+        [
+          sampleDispatch({
+            ...refused,
+            error: { code: "not_found", message: "x", hint: "luksmith volume create home" },
+          }),
+        ],
+        0,
+      ],
+      "not_found",
+      /^web03: refused: x$/,
+      /^on web03: luksmith volume create home$/,
+    ],
     ["incomplete and failed", [[incomplete, failed, done], 0], "full", /^2 of 3 /, /./],
     ["incomplete alone", [[incomplete, done], 0], "incomplete", /1 warning|not everything/, /luksmith fleet log web05/],
     ["tampered above all", [[failed, refused, expired, tampered], 0], "tampered", /web06: rolled back$/, /./],
@@ -299,7 +316,7 @@ describe("what a dispatch came to", () => {
     assert.deepEqual(pictureLines(all, 3), [
       "backup home on 4 machines  1 running, 1 queued, 1 done, 1 refused",
       "web10  running     copy  34 %  26.0 MiB of 75.0 MiB  12.5 MiB/s  2 min 5 s left  1,204 of 3,012 files",
-      "web03  refused     refused: `controller.allow` has no prune",
+      "web03  refused     `controller.allow` has no prune",
     ]);
   });
 
@@ -307,7 +324,7 @@ describe("what a dispatch came to", () => {
     const lines = outcomesText([done, failed, refused], now, plain).split("\n");
     assert.match(lines[1] ?? "", /^web01\/7f3a9c21 +done +31 s +snapshot 2026/);
     assert.match(lines[2] ?? "", /^web02\/bb02 +failed +31 s +3 GiB are missing$/);
-    assert.match(lines[3] ?? "", /^web03 +refused +- +refused: `controller/);
+    assert.match(lines[3] ?? "", /^web03 +refused +- +`controller/);
     assert.match(dispatchesText([queued], now, plain), /^b4k2 +web09 +backup home +queued .* alice +until in 24 h$/m);
   });
 });
@@ -336,12 +353,9 @@ test("operators, controllers, audit", () => {
 test("a change of the authority: where it stands, what comes next, who is behind", () => {
   const text = (phase: RotationPhase) => authoritiesText(sampleAuthorities({ phase }), now, plain);
   assert.doesNotMatch(text(RotationPhase.NONE), /behind/);
-  assert.match(
-    text(RotationPhase.TRUST),
-    /^step 1 of 3: [\s\S]*1 of 2 machines behind\n[\s\S]*^web02 +no +no +24 h ago$/m,
-  );
+  assert.match(text(RotationPhase.TRUST), /^step 1 of 3: [\s\S]*1 of 2 behind\n[\s\S]*^web02 +no +no +24 h ago$/m);
   assert.doesNotMatch(text(RotationPhase.TRUST), /^web01/m);
-  assert.match(text(RotationPhase.CLIENTS), /^step 2 of 3: [\s\S]*2 of 2 machines behind/);
+  assert.match(text(RotationPhase.CLIENTS), /^step 2 of 3: [\s\S]*2 of 2 behind/);
   assert.match(text(RotationPhase.SERVERS), /drops the old one for good/);
   const machines = Array.from({ length: 25 }, (_, index) => ({
     machine: `m${index}`,
@@ -355,7 +369,7 @@ test("a change of the authority: where it stands, what comes next, who is behind
   const ready = sampleAuthorities().machines.map((machine) => ({ ...machine, trustsNext: true, issuedByNext: true }));
   assert.match(
     authoritiesText(sampleAuthorities({ phase: RotationPhase.SERVERS, machines: ready }), now, plain),
-    /2 machines, all of them so far/,
+    /0 of 2 behind/,
   );
 });
 

@@ -161,6 +161,7 @@ const refusals: [args: string[], message: RegExp, hint: RegExp][] = [
   [["fleet", "run", "env=prod", "backup", "a b"], /not the name of a job or a volume/, /jobs/],
   [["fleet", "run", "a=b", "backup", "home", "--level", "quick"], /--level is for verify/, /verify JOB --level quick/],
   [["fleet", "run", "a=b", "backup", "home", "--expires", "soon"], /not a duration/, /30m/],
+  [["fleet", "run", "a=b", "backup", "home", "--deadline", "0s"], /not a duration/, /30m/],
   [["fleet", "dispatches", "--follow"], /--follow is for what was asked for at once/, /dispatches ID --follow/],
   [["fleet", "dispatches", "a b"], /is not the id of what was asked for/, /dispatches/],
   [["fleet", "runs", "--since", "yesterday"], /not a time/, /2h/],
