@@ -85,8 +85,9 @@ export class PermitDesk {
   async giveBack(session: AgentSession, permit: PermitReturn): Promise<void> {
     const key = keyOf(session, permit);
     if (key === undefined) return;
-    session.ungrant(key);
     const wasThere = await this.#sessions.journal.run((transaction) => returnPermit(transaction, key));
+    // not before: who looks in between sees it still, and would tell the machine of it once more
+    session.ungrant(key);
     if (wasThere) this.#store.notices.tell("permit", session.machineId);
   }
 
