@@ -2,7 +2,7 @@
 
 import { chmod, copyFile, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type BuildOptions, build } from "esbuild";
+import { type BuildOptions, build, transform } from "esbuild";
 import { bundling } from "./bundling.ts";
 
 /** A command that was started before the build may still want to read parts of itself. */
@@ -36,12 +36,16 @@ export async function buildPrograms(outdir = "dist"): Promise<void> {
 
 /**
  * V8 keeps the text of a program in memory, with two bytes for each character if a single one is not Latin: for a dash in a library's
- * comment an agent had 3.5 MB more. In the code itself esbuild has escaped them.
+ * comment an agent had 3.5 MB more. In the code itself esbuild has escaped them, but for regular expressions.
+ * @throws when there is one outside of comments
  */
 async function keepAscii(path: string): Promise<void> {
   const text = await readFile(path, "utf8");
   const ascii = text.replace(/[^\0-\x7f]/g, "?");
-  if (ascii !== text) await writeFile(path, ascii);
+  if (ascii === text) return;
+  const { code } = await transform(text, { minifyWhitespace: true, legalComments: "none" });
+  if (/[^\0-\x7f]/.test(code)) throw new Error(`${path} has characters beyond ASCII in its code`);
+  await writeFile(path, ascii);
 }
 
 /** For everybody to read, whatever the umask; those that no build has made for long go. */
