@@ -15,6 +15,9 @@ export class AnsweringPool implements PostgresPool {
   readonly options: object;
   readonly #pool: pg.Pool;
   #answerMs: number;
+  #isHasty = false;
+  /** The program ends, and the server was silent: the next who wants something of it would wait in vain as well. */
+  #isGone = false;
   /** Whose answers are waited for, by the query. */
   readonly #asked = new Map<symbol, pg.PoolClient>();
   /** By the connection: kysely remembers what it was given. */
@@ -34,7 +37,12 @@ export class AnsweringPool implements PostgresPool {
   /** @throws {Error} what pg throws */
   async connect(): Promise<PostgresPoolClient> {
     for (;;) {
-      const client = await this.#pool.connect();
+      // as pg says it
+      if (this.#isGone) throw new Error("Connection terminated: the database does not answer");
+      const client = await this.#pool.connect().catch((error: unknown) => {
+        if (this.#isHasty && error instanceof Error && /timeout/i.test(error.message)) this.#isGone = true;
+        throw error;
+      });
       if (!this.#suspicious.has(client)) return this.#answering(client);
       destroy(client);
       client.release(true);
@@ -43,6 +51,7 @@ export class AnsweringPool implements PostgresPool {
 
   /** From now on nobody is waited for as long, nor those that are waited for already. */
   hasten(): void {
+    this.#isHasty = true;
     this.#answerMs = Math.min(this.#answerMs, hastyAnswerMs);
     const asked = [...this.#asked];
     setTimeout(() => this.#endIfSilent(asked), this.#answerMs).unref();
@@ -80,6 +89,7 @@ export class AnsweringPool implements PostgresPool {
     setImmediate(() => {
       for (const [query, client] of asked) {
         if (!this.#asked.has(query)) continue;
+        if (this.#isHasty) this.#isGone = true;
         for (const each of this.#all) this.#suspicious.add(each);
         destroy(client);
       }

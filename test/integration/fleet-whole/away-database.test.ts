@@ -174,7 +174,8 @@ test("each connection is ended in the middle of what it does, again and again", 
 test("each connection is swallowed on the way, while others could be made", async () => {
   const enough = underLoad();
   await grow(1);
-  assert.ok(way.swallow() > 4);
+  // those of whoever listens for news, and of one who writes, at the least
+  assert.ok(way.swallow() >= 4);
   await enough();
   await allIsTold();
   await isReady();
