@@ -264,6 +264,7 @@ test("other authorities and addresses are kept and told; what is none is not", a
   const session = await controller.session();
   const other = await TestFleet.make();
   const both = fleet.authority.certificate + other.authority.certificate;
+  let told = 0;
   for (const [authorities, addresses] of [
     ["nonsense", []],
     ["", ["not an address"]],
@@ -272,6 +273,9 @@ test("other authorities and addresses are kept and told; what is none is not", a
       $case: "newTrust",
       value: { authorities, addresses: [...addresses], renew: false, revokedControllers: undefined },
     });
+    // of those that wait the newest counts
+    told += 1;
+    await session.until("trust", () => session.all("trust").length === told);
   }
   const addresses = [controller.address, "other.example.net:7443"];
   session.say({
