@@ -2,11 +2,11 @@
 
 import { sql } from "kysely";
 import { RunEvent } from "../../proto/gen/luksmith/v1/types.ts";
+import { inParts } from "./in-parts.ts";
 import { listOf } from "./json-list.ts";
 import { runKey } from "./runs.ts";
 import type { Database } from "./schema.ts";
 import { eventOverheadBytes, type Usage } from "./usage.ts";
-import { inParts } from "./values-list.ts";
 
 export interface NewEvent {
   readonly machineId: string;

@@ -10,10 +10,10 @@ import {
   verbFromJSON,
   verbToJSON,
 } from "../../proto/gen/luksmith/v1/types.ts";
+import { inParts } from "./in-parts.ts";
 import { isAmong, listOf } from "./json-list.ts";
 import type { Database, Tables } from "./schema.ts";
 import type { Usage } from "./usage.ts";
-import { inParts } from "./values-list.ts";
 
 export interface NewReport {
   readonly machineId: string;

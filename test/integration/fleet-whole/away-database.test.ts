@@ -6,7 +6,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { DispatchState } from "../../../proto/gen/luksmith/v1/controller.ts";
-import { jsonLines } from "../cli/cli-process.ts";
 import { PostgresServer } from "../controller/harness/postgres-server.ts";
 import type { FleetMachine } from "./fleet-machine.ts";
 import { PostgresWay } from "./postgres-way.ts";
@@ -38,29 +37,14 @@ after(async () => {
   await postgres?.[Symbol.asyncDispose]();
 });
 
-/** As the machine has them. */
-async function runsOf(machine: FleetMachine): Promise<string[]> {
-  const { stdout } = await machine.luksmith("runs", "--limit", "500", "--json");
-  return jsonLines(stdout)
-    .filter(({ job }) => job === "etc")
-    .map(({ id }) => String(id))
-    .toSorted();
-}
-
-async function toldOf(machine: FleetMachine): Promise<string[]> {
-  return (await fleet.runs(`name=${machine.name}`))
-    .flatMap(({ run }) => (run?.job === "etc" ? [run.id] : []))
-    .toSorted();
-}
-
 async function allIsTold(): Promise<void> {
   for (const machine of machines) {
-    const runs = await runsOf(machine);
+    const runs = await machine.runIds("etc");
     await until(
-      async () => (await toldOf(machine)).length >= runs.length,
+      async () => (await fleet.toldRunIds(machine, "etc")).length >= runs.length,
       () => `${machine.name} has told all; ${fleet.controller.logged.slice(-3000)}`,
     );
-    assert.deepEqual(await toldOf(machine), runs);
+    assert.deepEqual(await fleet.toldRunIds(machine, "etc"), runs);
     await until(
       async () => /"unreported":0/.test((await machine.luksmith("status", "--json")).stdout),
       () => `${machine.name} knows that all is recorded`,
@@ -91,9 +75,9 @@ function underLoad(): () => Promise<void> {
 async function grow(by: number): Promise<void> {
   const [machine] = machines;
   assert.ok(machine);
-  const there = (await runsOf(machine)).length;
+  const there = (await machine.runIds("etc")).length;
   await until(
-    async () => (await runsOf(machine)).length >= there + by,
+    async () => (await machine.runIds("etc")).length >= there + by,
     () => "the machines go on",
   );
 }

@@ -8,7 +8,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PinStore } from "../../../agent/volume/pin.ts";
-import { type Ended, runCli } from "../cli/cli-process.ts";
+import { type Ended, jsonLines, runCli } from "../cli/cli-process.ts";
 import { Program } from "./program.ts";
 
 const uuid = "6ba7b810-9dad-41d1-80b4-00c04fd430c8";
@@ -77,6 +77,15 @@ controller: ${controller}
 
   luksmith(...args: string[]): Promise<Ended> {
     return runCli(args, { socket: join(this.directory, "agent.sock") });
+  }
+
+  /** Of a job, as the machine has them; sorted. */
+  async runIds(job: string): Promise<string[]> {
+    const { stdout } = await this.luksmith("runs", "--limit", "500", "--json");
+    return jsonLines(stdout)
+      .filter((run) => run.job === job)
+      .map(({ id }) => String(id))
+      .toSorted();
   }
 
   /** From now on, a backup of `home` that begins does not end. */

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { jsonLines } from "../cli/cli-process.ts";
 import type { FleetMachine } from "./fleet-machine.ts";
 import { runProgram, until } from "./program.ts";
 import { SmallDisk } from "./small-disk.ts";
@@ -28,22 +27,6 @@ after(async () => {
   await disk?.[Symbol.asyncDispose]();
 });
 
-/** As the machine has them. */
-async function runsOf(machine: FleetMachine): Promise<string[]> {
-  const { stdout } = await machine.luksmith("runs", "--limit", "500", "--json");
-  return jsonLines(stdout)
-    .filter(({ job }) => job === "etc")
-    .map(({ id }) => String(id))
-    .toSorted();
-}
-
-/** As the controller has them, each as often as it has it. */
-async function toldOf(machine: FleetMachine): Promise<string[]> {
-  return (await fleet.runs(`name=${machine.name}`))
-    .flatMap(({ run }) => (run?.job === "etc" ? [run.id] : []))
-    .toSorted();
-}
-
 async function unreported(machine: FleetMachine): Promise<number> {
   const { stdout } = await machine.luksmith("status", "--json");
   return Number(/"unreported":(\d+)/.exec(stdout)?.[1]);
@@ -59,12 +42,12 @@ async function backUp(machine: FleetMachine): Promise<void> {
 
 async function untilAllIsTold(): Promise<void> {
   for (const machine of machines) {
-    const runs = await runsOf(machine);
+    const runs = await machine.runIds("etc");
     await until(
-      async () => (await toldOf(machine)).length >= runs.length,
+      async () => (await fleet.toldRunIds(machine, "etc")).length >= runs.length,
       () => `${machine.name} has told all; ${fleet.controller.logged.slice(-3000)}`,
     );
-    assert.deepEqual(await toldOf(machine), runs);
+    assert.deepEqual(await fleet.toldRunIds(machine, "etc"), runs);
     await until(
       async () => (await unreported(machine)) === 0,
       () => `${machine.name} knows that all is recorded`,
@@ -75,7 +58,7 @@ async function untilAllIsTold(): Promise<void> {
 test("filled up under load: reports wait, everybody who asks is told, and all goes on when there is room", async () => {
   await Promise.all(machines.map(backUp));
   await untilAllIsTold();
-  const before = (await toldOf(machines[0] as FleetMachine)).length;
+  const before = (await fleet.toldRunIds(machines[0] as FleetMachine, "etc")).length;
   disk.fill();
   await Promise.all(machines.map(backUp));
   await until(
@@ -89,8 +72,8 @@ test("filled up under load: reports wait, everybody who asks is told, and all go
   );
   for (const machine of machines) {
     // what is said to be recorded is stored
-    const told = await toldOf(machine);
-    assert.equal((await runsOf(machine)).length - told.length, await unreported(machine));
+    const told = await fleet.toldRunIds(machine, "etc");
+    assert.equal((await machine.runIds("etc")).length - told.length, await unreported(machine));
     assert.ok((await unreported(machine)) > 0);
     assert.ok(told.length >= before);
   }

@@ -234,6 +234,11 @@ export class WholeFleet implements AsyncDisposable {
     return answer?.runs ?? [];
   }
 
+  /** Of a machine's job, as the controller has them, each as often as it has it; sorted. */
+  async toldRunIds({ name }: Pick<FleetMachine, "name">, job: string): Promise<string[]> {
+    return (await this.runs(`name=${name}`)).flatMap(({ run }) => (run?.job === job ? [run.id] : [])).toSorted();
+  }
+
   async dispatches(batch: string): Promise<readonly FleetDispatch[]> {
     const answer = await this.#ask<{ dispatches: FleetDispatch[] }>((client, done) =>
       client.listDispatches({ batch, selector: "", limit: 100 }, done),
