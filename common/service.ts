@@ -58,7 +58,9 @@ export async function runService(log: Log, start: (up: Up) => Promise<void>): Pr
 
 function fail(log: Log, thrown: unknown): number {
   const error = asLuksmithError(thrown);
-  log.fatal({ err: error, hint: error.hint }, error.message);
+  const { code, hint } = error;
+  // where in the program it was seen is of no use to who has to mend a file
+  log.fatal(code === "config" ? { code, hint } : { err: error, hint }, error.message);
   return error.exitCode;
 }
 

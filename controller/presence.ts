@@ -1,7 +1,8 @@
 /** That this controller lives, told to the others by the store; and what is to be done about those that live no more. */
 
-import { type Clock, pause } from "../common/clock.ts";
+import type { Clock } from "../common/clock.ts";
 import type { Log } from "../common/log.ts";
+import { every, Routine } from "./routine.ts";
 import {
   beginController,
   type ControllerRow,
@@ -24,7 +25,7 @@ export function isAlive({ seenMs }: Pick<ControllerRow, "seenMs">, nowMs: number
 export interface PresenceEvents {
   /** The machines that are connected here, which the others took for lost with this controller. */
   takeBack(): Promise<void>;
-  /** Somebody has ended this controller's part in the fleet. */
+  /** Somebody has ended this controller's part in the fleet: told until it ends. */
   revoked(): void;
 }
 
@@ -34,8 +35,7 @@ export class Presence {
   readonly #log: Log;
   readonly #id: string;
   readonly #events: PresenceEvents;
-  readonly #ending = new AbortController();
-  #telling: Promise<void> = Promise.resolve();
+  readonly #routine = new Routine();
 
   constructor(store: Store, clock: Clock, log: Log, id: string, events: PresenceEvents) {
     this.#store = store;
@@ -50,33 +50,28 @@ export class Presence {
     const nowMs = this.#clock.now().getTime();
     const row: ControllerRow = { id: this.#id, address, version, startedMs: nowMs, seenMs: nowMs };
     await beginController(this.#store.database, row);
-    this.#telling = this.#tell(row);
+    this.#routine.beginLater({
+      when: every(this.#clock, tellEveryMs),
+      work: (signal) => this.#tell(row, signal),
+      failed: (error) => this.#log.warn({ err: error }, "could not tell the other controllers that this one lives"),
+    });
   }
 
-  async #tell(row: ControllerRow): Promise<void> {
-    const { signal } = this.#ending;
-    while (!signal.aborted) {
-      await pause(this.#clock, tellEveryMs, signal);
-      if (signal.aborted) return;
-      try {
-        // however quiet the fleet is, by this is it noticed that nothing can be written
-        const isKnown = await this.#store.patiently(
-          () => seeController(this.#store.database, this.#id, this.#clock.now().getTime()),
-          signal,
-        );
-        const nowMs = this.#clock.now().getTime();
-        if (!isKnown && (await isRevokedController(this.#store.database, this.#id))) {
-          this.#events.revoked();
-          return;
-        }
-        if (!isKnown) await this.#comeBack(row, nowMs);
-        const gone = await forgetControllers(this.#store.database, nowMs - forgottenAfterMs);
-        if (gone.length > 0) this.#log.warn({ controllers: gone }, "controllers have not been heard of for minutes");
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#log.warn({ err: error }, "could not tell the other controllers that this one lives");
-      }
+  async #tell(row: ControllerRow, signal: AbortSignal): Promise<void> {
+    const { database } = this.#store;
+    // however quiet the fleet is, by this is it noticed that nothing can be written
+    const isKnown = await this.#store.patiently(
+      () => seeController(database, this.#id, this.#clock.now().getTime()),
+      signal,
+    );
+    const nowMs = this.#clock.now().getTime();
+    if (!isKnown && (await isRevokedController(database, this.#id))) {
+      this.#events.revoked();
+      return;
     }
+    if (!isKnown) await this.#comeBack(row, nowMs);
+    const gone = await forgetControllers(database, nowMs - forgottenAfterMs);
+    if (gone.length > 0) this.#log.warn({ controllers: gone }, "controllers have not been heard of for minutes");
   }
 
   /** It could not be heard of for so long that the others have forgotten it. */
@@ -89,8 +84,7 @@ export class Presence {
 
   /** The others see at once that it is gone. */
   async end(): Promise<void> {
-    this.#ending.abort();
-    await this.#telling;
+    await this.#routine.end();
     const { database } = this.#store;
     try {
       await database.deleteFrom("controllers").where("id", "=", this.#id).execute();

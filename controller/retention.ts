@@ -1,8 +1,9 @@
 /** Removes what need not be kept any longer, now and then, a little at a time. */
 
-import { type Clock, pause } from "../common/clock.ts";
+import type { Clock } from "../common/clock.ts";
 import type { Log } from "../common/log.ts";
 import type { ControllerConfig } from "./config/controller-config.ts";
+import { every, Routine } from "./routine.ts";
 import { removeAudit } from "./store/audit.ts";
 import { beginning, type Place, removeDispatches, removeEvents, removeRuns } from "./store/retention.ts";
 import type { Database } from "./store/schema.ts";
@@ -19,10 +20,9 @@ export class Retention {
   readonly #kept: Kept;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #stopped = new AbortController();
+  readonly #routine = new Routine();
   /** Up to where the events are gone already. */
   #eventsGone = beginning;
-  #removing: Promise<void> = Promise.resolve();
 
   constructor(store: Store, kept: Kept, clock: Clock, log: Log) {
     this.#store = store;
@@ -32,24 +32,28 @@ export class Retention {
   }
 
   follow(): void {
-    this.#removing = this.#removeNowAndThen();
+    this.#routine.begin({
+      when: every(this.#clock, everyMs),
+      work: (signal) => this.remove(signal),
+      failed: (error) => this.#log.warn({ err: error }, "what is old could not be removed; it is tried again"),
+    });
   }
 
   async close(): Promise<void> {
-    this.#stopped.abort();
-    await this.#removing;
+    await this.#routine.end();
   }
 
-  /** Once, to the end. @throws what the database throws; the reason when it is closed meanwhile */
-  async remove(): Promise<void> {
+  /** Once, to the end. @throws what the database throws; the signal's reason when it is aborted meanwhile */
+  async remove(signal?: AbortSignal): Promise<void> {
     const nowMs = this.#clock.now().getTime();
     const { eventsMs, runsMs } = this.#kept;
-    await this.#inParts(this.#eventsGone, async (transaction, after) => {
+    const removeSomeEvents = async (transaction: Database, after: Place) => {
       const place = await removeEvents(transaction, nowMs - eventsMs, after);
       this.#eventsGone = place ?? this.#eventsGone;
       return place;
-    });
-    await this.#inParts(beginning, (transaction, after) => removeRuns(transaction, nowMs - runsMs, after));
+    };
+    await this.#inParts(this.#eventsGone, removeSomeEvents, signal);
+    await this.#inParts(beginning, (transaction, after) => removeRuns(transaction, nowMs - runsMs, after), signal);
     await removeDispatches(this.#store.database, nowMs - runsMs);
     // who began what is asked for as long as there is what was begun
     await removeAudit(this.#store.database, nowMs - runsMs);
@@ -58,24 +62,13 @@ export class Retention {
   async #inParts(
     from: Place,
     part: (transaction: Database, after: Place) => Promise<Place | undefined>,
+    signal: AbortSignal | undefined,
   ): Promise<void> {
     let after: Place | undefined = from;
     while (after !== undefined) {
       const here: Place = after;
       after = await this.#store.transaction((transaction) => part(transaction, here));
-      if (after !== undefined) await this.#clock.sleep(restMs, this.#stopped.signal);
-    }
-  }
-
-  async #removeNowAndThen(): Promise<void> {
-    const { signal } = this.#stopped;
-    while (!signal.aborted) {
-      try {
-        await this.remove();
-      } catch (error) {
-        if (!signal.aborted) this.#log.warn({ err: error }, "what is old could not be removed; it is tried again");
-      }
-      await pause(this.#clock, everyMs, signal);
+      if (after !== undefined) await this.#clock.sleep(restMs, signal);
     }
   }
 }

@@ -10,7 +10,6 @@ import type { Log } from "../../common/log.ts";
 import { version } from "../../common/version.ts";
 import { FleetConnection, FleetConnection_State as State } from "../../proto/gen/luksmith/v1/agent.ts";
 import type { Hello, NewTrust, Schedules } from "../../proto/gen/luksmith/v1/fleet.ts";
-import type { ErrorDetail } from "../../proto/gen/luksmith/v1/types.ts";
 import type { AuditLog } from "../audit/audit-log.ts";
 import { RunCauses } from "../runs/run-causes.ts";
 import type { RunStore } from "../runs/run-store.ts";
@@ -27,6 +26,7 @@ import { OrderLog } from "./order-log.ts";
 import { Permits } from "./permits.ts";
 import { Queries } from "./queries.ts";
 import { FleetRecords } from "./records.ts";
+import { Refusal } from "./refusal.ts";
 import { Reporter } from "./reporter.ts";
 import { FleetSchedules } from "./schedules.ts";
 import { askForCertificate, expiryOf, renewalOf, trustOf } from "./trust.ts";
@@ -70,8 +70,7 @@ export class Fleet {
   #trusting: Promise<void> = Promise.resolve();
   /** What it was told of that last, and has not looked at. */
   #nextTrust: { readonly order: NewTrust; readonly link: Link; readonly machineId: string } | undefined;
-  /** Why what it was last told to believe was not taken. */
-  #refusedTrust: ErrorDetail | undefined;
+  readonly #refusal: Refusal;
   /** What the last inventory had of it. */
   #toldNotBegun = "";
 
@@ -87,6 +86,7 @@ export class Fleet {
     const causes = new RunCauses(store);
     const orders = new OrderLog(audit, config);
     this.#records = new FleetRecords(store);
+    this.#refusal = new Refusal(clock);
     this.#reporter = new Reporter({ runs, store, records: this.#records, causes }, allow, clock, log);
     this.#dispatches = new Dispatches({ runs, records: this.#records, causes, orders, startWork, clock, log }, allow);
     this.#queries = new Queries(machine, orders);
@@ -114,7 +114,7 @@ export class Fleet {
     const before = this.#identity?.machineId;
     await this.#enter();
     // what was refused to the controllers of another fleet is no concern of this one's
-    if (this.#identity?.machineId !== before) this.#refusedTrust = undefined;
+    if (this.#identity?.machineId !== before) this.#refusal.clear();
     this.#connection.renew();
   }
 
@@ -166,7 +166,7 @@ export class Fleet {
       instance: this.#instance,
       time: this.#clock.now(),
       inventory: this.#inventory(),
-      trust: { ...trust, refused: this.#refusedTrust },
+      trust: { ...trust, refused: this.#refusal.why },
       schedulesRevision: this.#schedules.revision,
     };
   }
@@ -286,7 +286,7 @@ export class Fleet {
       link.gone.throwIfAborted();
       if (Object.keys(kept).length > 0) await identities.keepTrust(kept, machineId);
       // what says nothing of whom to believe takes no refusal back
-      if (kept.authorities !== undefined || kept.revokedControllers !== undefined) this.#refusedTrust = undefined;
+      if (kept.authorities !== undefined || kept.revokedControllers !== undefined) this.#refusal.clear();
     } catch (thrown) {
       isRefused = true;
       link.gone.throwIfAborted();
@@ -295,11 +295,11 @@ export class Fleet {
       if (code === "not_found") throw thrown;
       const said = `${link.controller}: ${message}`;
       this.#log.error({ err: thrown, controller: link.controller }, "the controller is not believed");
-      this.#refusedTrust = { code, message: said, hint: "" };
+      this.#refusal.set({ code, message: said, hint: "" });
     }
     this.#identity = (await identities.read()) ?? this.#identity;
     if (this.#identity !== undefined && Object.keys(kept).length > 0) {
-      const value = { ...trustOf(this.#identity), refused: this.#refusedTrust };
+      const value = { ...trustOf(this.#identity), refused: this.#refusal.why };
       await link.send({ $case: "trust", value });
     }
     if (renew && !isRefused) this.#renewSoon();

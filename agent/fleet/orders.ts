@@ -3,6 +3,7 @@
  * not plainly one of the things that may be asked for is not looked at any further.
  */
 
+import { longestDeadlineMs } from "../../common/config/deadline.ts";
 import { namePattern } from "../../common/config/names.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { escapeControls } from "../../common/quote.ts";
@@ -14,7 +15,6 @@ import { isWorkVerb, type WorkVerb } from "./allowed.ts";
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 /** Longer names are shown to nobody. */
 const shownLimit = 64;
-const longestDeadlineMs = 20 * 86_400_000;
 const longestRetryWaitMs = 86_400_000;
 const mostAttempts = 100;
 const levels = ["", "quick", "spot", "full", "scrub"];

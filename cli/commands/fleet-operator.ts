@@ -83,10 +83,11 @@ function addRevokeCommand(operator: Command, invocation: Invocation): void {
       "The credential counts no more, and whatever the operator watches ends at once. What is on record stays.",
     )
     .argument("<name>", "the operator", operatorName)
-    .action((name: string, _options: unknown, self: Command) =>
+    .option("-y, --yes", "do not ask")
+    .action((name: string, { yes = false }: { yes?: boolean }, self: Command) =>
       withFleet(invocation, self, async (session) => {
         const { revokeOperator } = await import("../show/fleet-operators.ts");
-        await revokeOperator(session, name);
+        await revokeOperator(session, name, yes);
       }),
     );
   addExamples(command, [["luksmith fleet operator revoke alice", "when she has left, or lost the file"]]);

@@ -6,6 +6,7 @@ import { makeKeyAndRequest } from "../../common/fleet/certificate-request.ts";
 import { operatorFileText } from "../../common/fleet/operator-file.ts";
 import { escapeControls } from "../../common/quote.ts";
 import { type Operator, Role } from "../../proto/gen/luksmith/v1/controller.ts";
+import { confirm } from "../confirm.ts";
 import { enumName } from "../enum-name.ts";
 import type { FleetSession } from "../fleet/fleet-session.ts";
 import { fleetOperatorJson } from "../fleet/json.ts";
@@ -80,7 +81,11 @@ export async function renewOperator(session: FleetSession): Promise<void> {
   );
 }
 
-export async function revokeOperator(session: FleetSession, name: string): Promise<void> {
+export async function revokeOperator(session: FleetSession, name: string, yes: boolean): Promise<void> {
+  if (!yes) {
+    const question = `Revoke operator ${name}: the credential counts no more, for good`;
+    await confirm(session, question, `luksmith fleet operator revoke ${name} --yes`);
+  }
   const { operator } = await session.ask(session.fleet.revokeOperator({ name }));
   if (operator === undefined) throw new LuksmithError("internal", "the controller did not say which operator that is");
   session.result(

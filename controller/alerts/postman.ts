@@ -1,9 +1,11 @@
 /** Sends what is stored to be sent, and tries again what does not get there: for a day, then it is given up, loudly. */
 
-import { type Clock, pause } from "../../common/clock.ts";
+import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
 import { parseJson } from "../../common/parse-json.ts";
+import { Bell } from "../bell.ts";
+import { occasion, Routine } from "../routine.ts";
 import { claimDeliveries, type Delivery, failDelivery, finishDelivery, nextDeliveryMs } from "../store/deliveries.ts";
 import type { Store } from "../store/store.ts";
 import { type Channels, whyNot } from "./channel.ts";
@@ -33,7 +35,9 @@ export class Postman {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #events: DeliveryEvents;
-  #woken = Promise.withResolvers<void>();
+  readonly #routine = new Routine();
+  readonly #bell: Bell;
+  #restMs = pollMs;
 
   constructor(store: Store, channels: Channels, clock: Clock, log: Log, events: DeliveryEvents) {
     this.#store = store;
@@ -41,48 +45,42 @@ export class Postman {
     this.#clock = clock;
     this.#log = log;
     this.#events = events;
+    this.#bell = new Bell(clock);
+  }
+
+  follow(): void {
+    this.#routine.begin({
+      when: occasion((signal) => this.#bell.wait(this.#restMs, signal)),
+      work: (signal) => this.#round(signal),
+      failed: (error) => this.#log.error({ err: error }, "what is to be sent cannot be read"),
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#routine.end();
   }
 
   /** There is something new. */
   wake(): void {
-    this.#woken.resolve();
+    this.#bell.ring();
   }
 
-  /** Until the signal is aborted; never throws. */
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      this.#woken = Promise.withResolvers();
-      let sent = 0;
-      try {
-        sent = await this.sendDue(signal);
-      } catch (error) {
-        if (!signal.aborted) this.#log.error({ err: error }, "what is to be sent cannot be read");
-      }
-      if (sent < atOnce) await this.#wait(signal);
-    }
+  async #round(signal: AbortSignal): Promise<void> {
+    // should the database be away
+    this.#restMs = pollMs;
+    while ((await this.sendDue(signal)) === atOnce) signal.throwIfAborted();
+    const nextMs = await nextDeliveryMs(this.#store.database);
+    const untilMs = (nextMs ?? Number.POSITIVE_INFINITY) - this.#clock.now().getTime();
+    this.#restMs = Math.min(pollMs, Math.max(0, untilMs));
   }
 
   /** @returns how many were tried */
   async sendDue(signal: AbortSignal): Promise<number> {
-    const { database, kind } = this.#store;
+    const { database } = this.#store;
     const nowMs = this.#clock.now().getTime();
-    const due = await claimDeliveries(database, kind, { nowMs, leaseMs, limit: atOnce });
+    const due = await claimDeliveries(database, { nowMs, leaseMs, limit: atOnce });
     await Promise.all(due.map((delivery) => this.#send(delivery, signal)));
     return due.length;
-  }
-
-  async #wait(signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    try {
-      const nextMs = await nextDeliveryMs(this.#store.database);
-      const waitMs = Math.min(pollMs, Math.max(0, (nextMs ?? Number.POSITIVE_INFINITY) - this.#clock.now().getTime()));
-      await Promise.race([this.#woken.promise, this.#clock.sleep(waitMs, AbortSignal.any([signal, over.signal]))]);
-    } catch {
-      // stopped, or the database is away: then it must not be asked again at once
-      if (!signal.aborted) await pause(this.#clock, pollMs, signal);
-    } finally {
-      over.abort();
-    }
   }
 
   async #send(delivery: Delivery, signal: AbortSignal): Promise<void> {

@@ -36,13 +36,14 @@ export async function startAlerts(
     events: events.watch,
     onDeliveries: () => postman.wake(),
   });
-  const running = Promise.all([watch.run(stop.signal), postman.run(stop.signal)]);
+  watch.follow();
+  postman.follow();
   return {
     test: (only, signal) =>
       testChannels(channels, only, clock.now(), randomUUID, AbortSignal.any([signal, stop.signal])),
     close: async () => {
       stop.abort();
-      await running;
+      await Promise.all([watch.close(), postman.close()]);
     },
   };
 }

@@ -2,9 +2,10 @@
 
 import { randomUUID } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import { type Clock, pause } from "../../common/clock.ts";
+import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import type { AlertsConfig } from "../config/alerts.ts";
+import { every, Routine } from "../routine.ts";
 import {
   claimLook,
   forgetAlerts,
@@ -60,6 +61,7 @@ export class AlertWatch {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #options: WatchOptions;
+  readonly #routine = new Routine();
   #pingedMs = Number.NEGATIVE_INFINITY;
   #tidiedMs = Number.NEGATIVE_INFINITY;
 
@@ -70,20 +72,23 @@ export class AlertWatch {
     this.#options = options;
   }
 
-  /** Until the signal is aborted; never throws. */
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
+  follow(): void {
+    this.#routine.begin({
+      when: every(this.#clock, everyMs),
+      work: async (signal) => {
         await this.look(signal);
         await this.#tidy();
         await this.#pingDeadMan(signal);
-      } catch (error) {
-        if (signal.aborted) return;
+      },
+      failed: (error) => {
         this.#options.events.failed();
         this.#log.error({ err: error }, "whether the fleet is as it should be cannot be told");
-      }
-      await pause(this.#clock, everyMs, signal);
-    }
+      },
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#routine.end();
   }
 
   /** @returns whether it was this controller that has looked: of several, one does */

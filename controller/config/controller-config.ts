@@ -101,7 +101,7 @@ const controllerFileSchema = z.strictObject({
           events: sizeSchema({ min: 2 ** 20, max: 2 ** 40 })
             .prefault("64M")
             .describe("Size of all events"),
-          runs: z.int().min(1000).max(10_000_000).default(20_000).describe("How many runs"),
+          runs: z.int().min(1000).max(10_000_000).default(50_000).describe("How many runs"),
         })
         .prefault({})
         .describe("How much is kept for one machine, whatever it reports; the oldest goes"),

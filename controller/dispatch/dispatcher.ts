@@ -5,6 +5,7 @@
 
 import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
+import { onNews, Routine } from "../routine.ts";
 import {
   addDispatches,
   cancelDispatches,
@@ -16,7 +17,6 @@ import {
   type StoredDispatch,
   takeUnanswered,
 } from "../store/dispatches.ts";
-import { News } from "../store/news.ts";
 import type { Store } from "../store/store.ts";
 import type { AgentSession } from "../stream/agent-session.ts";
 import type { Sessions } from "../stream/sessions.ts";
@@ -37,12 +37,11 @@ export class Dispatcher {
   readonly #sessions: Sessions;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #stopped = new AbortController();
+  readonly #routine = new Routine();
   /** Cancel orders that were sent, by dispatch, with when that was. */
   readonly #cancelled = new Map<string, number>();
   #cancelledSinceMs: number;
   #repeatedMs = 0;
-  #following: Promise<void> = Promise.resolve();
 
   constructor(store: Store, sessions: Sessions, clock: Clock, log: Log) {
     this.#store = store;
@@ -53,12 +52,15 @@ export class Dispatcher {
   }
 
   follow(): void {
-    this.#following = this.#follow();
+    this.#routine.begin({
+      when: onNews(this.#store.notices, "dispatch", this.#clock, lookEveryMs),
+      work: (signal) => this.#look(signal),
+      failed: (error) => this.#log.warn({ err: error }, "dispatches wait for the database"),
+    });
   }
 
   async close(): Promise<void> {
-    this.#stopped.abort();
-    await this.#following;
+    await this.#routine.end();
   }
 
   /** All that the machine has not answered, and what it has begun in vain. */
@@ -103,26 +105,13 @@ export class Dispatcher {
     return cancelled;
   }
 
-  async #follow(): Promise<void> {
-    const { signal } = this.#stopped;
-    using news = new News(this.#store.notices, "dispatch", this.#clock);
-    while (!signal.aborted) {
-      try {
-        await this.#look();
-      } catch (error) {
-        this.#log.warn({ err: error }, "dispatches wait for the database");
-      }
-      await news.next(lookEveryMs, signal);
-    }
-  }
-
-  async #look(): Promise<void> {
+  async #look(signal: AbortSignal): Promise<void> {
     const { database } = this.#store;
     const nowMs = this.#clock.now().getTime();
     const expired = await expireDispatches(database, nowMs);
     for (const batch of expired) this.#store.notices.tell("dispatch", batch);
     if (this.#sessions.count === 0) return;
-    await this.#claim(nowMs);
+    await this.#claim(nowMs, signal);
     await this.#cancelWhatRuns(nowMs);
     if (nowMs - this.#repeatedMs < silentMs) return;
     this.#repeatedMs = nowMs;
@@ -130,15 +119,15 @@ export class Dispatcher {
     for (const dispatch of silent) this.#send(dispatch);
   }
 
-  async #claim(nowMs: number): Promise<void> {
+  async #claim(nowMs: number, signal: AbortSignal): Promise<void> {
     for (;;) {
       const claimed = await this.#store.transaction((transaction) =>
-        claimDispatches(transaction, this.#store.kind, this.#sessions.controllerId, nowMs, claimAtOnce),
+        claimDispatches(transaction, this.#sessions.controllerId, nowMs, claimAtOnce),
       );
       for (const dispatch of claimed) this.#send(dispatch);
       for (const batch of new Set(claimed.map((dispatch) => dispatch.batch)))
         this.#store.notices.tell("dispatch", batch);
-      if (claimed.length < claimAtOnce || this.#stopped.signal.aborted) return;
+      if (claimed.length < claimAtOnce || signal.aborted) return;
     }
   }
 

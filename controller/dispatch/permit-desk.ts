@@ -1,9 +1,9 @@
 /** Gives machines leave to begin scheduled runs, as far as the schedules' limits go, and takes it back. */
 
-import { type Clock, pause } from "../../common/clock.ts";
+import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import type { PermitRequest, PermitReturn } from "../../proto/gen/luksmith/v1/fleet.ts";
-import { News } from "../store/news.ts";
+import { gathering, onNews, Routine } from "../routine.ts";
 import { askPermit, grantPermits, keepPermits, listPermits, type PermitKey, returnPermit } from "../store/permits.ts";
 import type { Store } from "../store/store.ts";
 import type { AgentSession } from "../stream/agent-session.ts";
@@ -34,9 +34,8 @@ export class PermitDesk {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #events: DeskEvents | undefined;
-  readonly #stopped = new AbortController();
+  readonly #routine = new Routine();
   #keptMs = 0;
-  #following: Promise<void> = Promise.resolve();
 
   constructor(store: Store, sessions: Sessions, rules: FleetRules, clock: Clock, log: Log, events?: DeskEvents) {
     this.#store = store;
@@ -48,12 +47,23 @@ export class PermitDesk {
   }
 
   follow(): void {
-    this.#following = this.#follow();
+    const news = onNews(this.#store.notices, "permit", this.#clock, lookEveryMs);
+    this.#routine.begin({
+      when: gathering(news, this.#clock, gatherMs),
+      work: async () => {
+        const beganMs = this.#clock.monotonicMs();
+        await this.#look();
+        this.#events?.permitsLooked(this.#clock.monotonicMs() - beganMs);
+      },
+      failed: (error) => {
+        this.#events?.permitsFailed();
+        this.#log.warn({ err: error }, "permits wait for the database");
+      },
+    });
   }
 
   async close(): Promise<void> {
-    this.#stopped.abort();
-    await this.#following;
+    await this.#routine.end();
   }
 
   /** It is told when it may, which may be at once. */
@@ -89,23 +99,6 @@ export class PermitDesk {
     // not before: who looks in between sees it still, and would tell the machine of it once more
     session.ungrant(key);
     if (wasThere) this.#store.notices.tell("permit", session.machineId);
-  }
-
-  async #follow(): Promise<void> {
-    const { signal } = this.#stopped;
-    using news = new News(this.#store.notices, "permit", this.#clock);
-    while (!signal.aborted) {
-      const beganMs = this.#clock.monotonicMs();
-      try {
-        await this.#look();
-        this.#events?.permitsLooked(this.#clock.monotonicMs() - beganMs);
-      } catch (error) {
-        this.#events?.permitsFailed();
-        this.#log.warn({ err: error }, "permits wait for the database");
-      }
-      await news.next(lookEveryMs, signal);
-      await pause(this.#clock, gatherMs, signal);
-    }
   }
 
   async #look(): Promise<void> {

@@ -1,5 +1,7 @@
 /** Whom an operator's "now" is for, and who cannot be asked. Pure. */
 
+import { longestDeadlineMs, shortestDeadlineMs } from "../../common/config/deadline.ts";
+import { namePattern } from "../../common/config/names.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { quoteText } from "../../common/quote.ts";
 import { plural } from "../../common/units.ts";
@@ -27,9 +29,6 @@ export interface CheckedWork {
   readonly verb: FleetVerb;
 }
 
-const namePattern = /^[a-z0-9][a-z0-9_-]{0,31}$/;
-/** As everywhere for a run. */
-const longestDeadlineMs = 20 * 86_400_000;
 const mostAttempts = 100;
 const longestWaitMs = 86_400_000;
 
@@ -50,6 +49,8 @@ export function checkWork(work: Work | undefined): CheckedWork {
     throw wrong(`${quoteText(work.level)} is no level of ${verb}`, `verify has ${verifyLevels.join(", ")}`);
   }
   const { deadlineMs, retry } = work;
+  if (deadlineMs > 0 && deadlineMs < shortestDeadlineMs)
+    throw wrong("the deadline is shorter than 10 seconds", "--deadline 6h");
   if (deadlineMs > longestDeadlineMs) throw wrong("the deadline is longer than 20 days", "--deadline 6h");
   if (
     retry !== undefined &&

@@ -7,7 +7,7 @@ import { makeKeyAndRequest } from "../../common/fleet/certificate-request.ts";
 import { renewalTime } from "../../common/fleet/renewal.ts";
 import type { Log } from "../../common/log.ts";
 import type { Authorities, AuthorityState } from "../authority/authorities.ts";
-import { News } from "../store/news.ts";
+import { onNews, Routine } from "../routine.ts";
 import type { Notices } from "../store/notices.ts";
 import type { ServerTls } from "./server-tls.ts";
 
@@ -19,12 +19,11 @@ export class OwnCertificate {
   readonly #controller: string;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #stopped = new AbortController();
+  readonly #routine = new Routine();
   #current: ServerTls | undefined;
   #renewAt = new Date(0);
   #issuer = "";
   #trusted = "";
-  #watching: Promise<void> = Promise.resolve();
 
   /** @param controller its id */
   constructor(authorities: Authorities, controller: string, clock: Clock, log: Log) {
@@ -41,28 +40,19 @@ export class OwnCertificate {
 
   /** @param show hears of each new one */
   follow(notices: Notices, show: (tls: ServerTls) => void): void {
-    this.#watching = this.#watch(notices, show);
+    this.#routine.beginLater({
+      when: onNews(notices, "authority", this.#clock, lookEveryMs),
+      work: async () => {
+        const fresh = await this.#refreshed();
+        if (fresh !== undefined) show(fresh);
+      },
+      // there is a third of its life left for it
+      failed: (error) => this.#log.error({ err: error }, "the controller's own certificate could not be looked after"),
+    });
   }
 
   async close(): Promise<void> {
-    this.#stopped.abort();
-    await this.#watching;
-  }
-
-  async #watch(notices: Notices, show: (tls: ServerTls) => void): Promise<void> {
-    const { signal } = this.#stopped;
-    using news = new News(notices, "authority", this.#clock);
-    while (!signal.aborted) {
-      await news.next(lookEveryMs, signal);
-      if (signal.aborted) return;
-      try {
-        const fresh = await this.#refreshed();
-        if (fresh !== undefined) show(fresh);
-      } catch (error) {
-        // there is a third of its life left for it
-        this.#log.error({ err: error }, "the controller's own certificate could not be looked after");
-      }
-    }
+    await this.#routine.end();
   }
 
   /** @returns undefined when there is nothing new */

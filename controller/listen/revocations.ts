@@ -3,8 +3,8 @@
 import type { Clock } from "../../common/clock.ts";
 import type { FleetIdentity } from "../../common/fleet/identity.ts";
 import type { Log } from "../../common/log.ts";
+import { onNews, Routine } from "../routine.ts";
 import { forgetCertificates, revokedSince } from "../store/certificates.ts";
-import { News } from "../store/news.ts";
 import type { Store } from "../store/store.ts";
 import { forgetTokens } from "../store/tokens.ts";
 
@@ -26,12 +26,11 @@ export class Revocations {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #cut: (revoked: Revoked) => void;
-  readonly #stopped = new AbortController();
+  readonly #routine = new Routine();
   /** Told already. */
   #done = new Map<string, number>();
   #sinceMs: number;
   #forgotMs = 0;
-  #watching: Promise<void> = Promise.resolve();
 
   constructor(store: Store, clock: Clock, log: Log, cut: (revoked: Revoked) => void) {
     this.#store = store;
@@ -42,21 +41,15 @@ export class Revocations {
   }
 
   follow(): void {
-    this.#watching = this.#watch();
+    this.#routine.beginLater({
+      when: onNews(this.#store.notices, "certificate", this.#clock, lookEveryMs),
+      work: () => this.#look(),
+      failed: (error) => this.#log.warn({ err: error }, "it could not be looked which certificates were revoked"),
+    });
   }
 
   async close(): Promise<void> {
-    this.#stopped.abort();
-    await this.#watching;
-  }
-
-  async #watch(): Promise<void> {
-    const { signal } = this.#stopped;
-    using news = new News(this.#store.notices, "certificate", this.#clock);
-    while (!signal.aborted) {
-      await news.next(lookEveryMs, signal);
-      if (!signal.aborted) await this.#look().catch((error: unknown) => this.#complain(error));
-    }
+    await this.#routine.end();
   }
 
   async #look(): Promise<void> {
@@ -74,9 +67,5 @@ export class Revocations {
     this.#forgotMs = nowMs;
     await forgetCertificates(this.#store.database, nowMs - keptMs);
     await forgetTokens(this.#store.database, nowMs - keptMs);
-  }
-
-  #complain(error: unknown): void {
-    this.#log.warn({ err: error }, "it could not be looked which certificates were revoked");
   }
 }

@@ -2,7 +2,9 @@
 
 import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
+import { Bell } from "../bell.ts";
 import { LimitedLog } from "../limited-log.ts";
+import { occasion, Routine } from "../routine.ts";
 import { noteMachine } from "../store/machines.ts";
 import { countUsage, type Removed, removeOldestEvents, removeTheseRuns, runHeads, toldRuns } from "../store/quota.ts";
 import type { Store } from "../store/store.ts";
@@ -29,12 +31,11 @@ export class QuotaKeeper {
   readonly #lines: LimitedLog;
   readonly #events: QuotaEvents | undefined;
   readonly #againMs: number;
-  readonly #stopped = new AbortController();
+  readonly #routine = new Routine();
+  readonly #bell: Bell;
   /** When each may be looked at, monotonic; those that were, and those that are to be. */
   readonly #dueMs = new Map<string, number>();
   readonly #waiting = new Set<string>();
-  #news = Promise.withResolvers<void>();
-  #following: Promise<void> = Promise.resolve();
 
   /** @param againMs a machine is not looked at again before */
   constructor(
@@ -52,16 +53,19 @@ export class QuotaKeeper {
     this.#lines = new LimitedLog(log, clock, lineRate);
     this.#events = events;
     this.#againMs = againMs;
+    this.#bell = new Bell(clock);
   }
 
   follow(): void {
-    this.#following = this.#follow();
+    this.#routine.begin({
+      when: occasion((signal) => this.#rest(signal)),
+      work: (signal) => this.#trimThoseDue(signal),
+      failed: (error) => this.#log.warn({ err: error }, "what machines have too much of could not be removed"),
+    });
   }
 
   async close(): Promise<void> {
-    this.#stopped.abort();
-    this.#news.resolve();
-    await this.#following;
+    await this.#routine.end();
   }
 
   /** What some machines have by now. */
@@ -69,54 +73,43 @@ export class QuotaKeeper {
     for (const usage of usages) {
       if (!isBeyond(usage, this.#quota)) continue;
       this.#waiting.add(usage.machineId);
-      this.#news.resolve();
+      this.#bell.ring();
     }
   }
 
-  async #follow(): Promise<void> {
-    const { signal } = this.#stopped;
-    while (!signal.aborted) {
-      const nowMs = this.#clock.monotonicMs();
-      for (const [machineId, dueMs] of this.#dueMs) if (dueMs <= nowMs) this.#dueMs.delete(machineId);
-      const machineId = [...this.#waiting].find((id) => !this.#dueMs.has(id));
-      if (machineId === undefined) {
-        await this.#rest(nowMs);
-        continue;
-      }
+  async #trimThoseDue(signal: AbortSignal): Promise<void> {
+    for (const machineId of this.#due()) {
+      signal.throwIfAborted();
       this.#waiting.delete(machineId);
-      this.#dueMs.set(machineId, nowMs + this.#againMs);
+      this.#dueMs.set(machineId, this.#clock.monotonicMs() + this.#againMs);
       try {
-        await this.#trim(machineId);
+        await this.#trim(machineId, signal);
       } catch (error) {
-        if (signal.aborted) return;
         this.#waiting.add(machineId);
-        this.#log.warn({ err: error, machine: machineId }, "what a machine has too much of could not be removed");
+        throw error;
       }
     }
+  }
+
+  #due(): string[] {
+    const nowMs = this.#clock.monotonicMs();
+    for (const [machineId, dueMs] of this.#dueMs) if (dueMs <= nowMs) this.#dueMs.delete(machineId);
+    return [...this.#waiting].filter((id) => !this.#dueMs.has(id));
   }
 
   /** Until there is news, or one of those that wait is due. */
-  async #rest(nowMs: number): Promise<void> {
+  async #rest(signal: AbortSignal): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
     const due = [...this.#waiting].map((id) => this.#dueMs.get(id) ?? nowMs);
-    const waited = new AbortController();
-    const enough =
-      due.length === 0
-        ? new Promise<void>(() => undefined)
-        : this.#clock.sleep(
-            Math.max(restMs, Math.min(...due) - nowMs),
-            AbortSignal.any([this.#stopped.signal, waited.signal]),
-          );
-    await Promise.race([this.#news.promise, enough.catch(() => undefined)]);
-    waited.abort();
-    this.#news = Promise.withResolvers();
+    await this.#bell.wait(Math.max(restMs, Math.min(...due) - nowMs), signal);
   }
 
-  async #trim(machineId: string): Promise<void> {
+  async #trim(machineId: string, signal: AbortSignal): Promise<void> {
     const { database } = this.#store;
     const before = await usageOf(database, machineId);
     if (!isBeyond(before, this.#quota)) return;
-    const events = await this.#trimEvents(machineId, before);
-    const runs = await this.#trimRuns(machineId);
+    const events = await this.#trimEvents(machineId, before, signal);
+    const runs = await this.#trimRuns(machineId, signal);
     if (runs.events + events + runs.runs === 0) {
       await this.#store.transaction((transaction) => countUsage(transaction, machineId));
       return;
@@ -129,19 +122,19 @@ export class QuotaKeeper {
   }
 
   /** @returns how many */
-  async #trimEvents(machineId: string, before: Usage): Promise<number> {
+  async #trimEvents(machineId: string, before: Usage, signal: AbortSignal): Promise<number> {
     let count = 0;
     for (let left = bytesTooMany(before, this.#quota); left > 0; ) {
       const gone = await this.#store.transaction((transaction) => removeOldestEvents(transaction, machineId, left));
       if (gone.events === 0) break;
       count += gone.events;
       left -= gone.bytes;
-      await this.#clock.sleep(restMs, this.#stopped.signal);
+      await this.#clock.sleep(restMs, signal);
     }
     return count;
   }
 
-  async #trimRuns(machineId: string): Promise<Removed> {
+  async #trimRuns(machineId: string, signal: AbortSignal): Promise<Removed> {
     const { database } = this.#store;
     const { runs } = await usageOf(database, machineId);
     if (runs <= this.#quota.runs) return { events: 0, runs: 0 };
@@ -154,7 +147,7 @@ export class QuotaKeeper {
       ids = some.rest;
       gone.events += some.events;
       gone.runs += some.runs;
-      await this.#clock.sleep(restMs, this.#stopped.signal);
+      await this.#clock.sleep(restMs, signal);
     }
     return gone;
   }

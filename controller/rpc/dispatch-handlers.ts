@@ -58,7 +58,9 @@ export function dispatchHandlers(parts: ControllerParts): Handlers {
       const operator = await operators.authorize(peer, "listDispatches");
       const { heads, ids } = await visibleMachines(parts, operator, selectorOf(selector));
       const filter = { batch: given(batch), machineIds: ids, limit: listLimit(limit, defaultLimit) };
-      return { dispatches: await dispatchMessages(parts, await listDispatches(database, filter), heads) };
+      const found = await listDispatches(database, filter);
+      if (batch !== "" && found.length === 0 && selector === "") throw noSuchBatch(batch);
+      return { dispatches: await dispatchMessages(parts, found, heads) };
     }),
 
     watchDispatches: serverStream(parts, async ({ batch }, peer, stream) => {
@@ -68,11 +70,7 @@ export function dispatchHandlers(parts: ControllerParts): Handlers {
       using news = new News(store.notices, "dispatch", clock);
       let lookedMs = clock.now().getTime();
       let found = (await listDispatches(database, { batch })).filter(isVisible);
-      if (batch === "" || found.length === 0) {
-        throw new LuksmithError("not_found", `nothing was asked for as ${quoteText(batch)}`, {
-          hint: "luksmith fleet dispatches lists what was",
-        });
-      }
+      if (batch === "" || found.length === 0) throw noSuchBatch(batch);
       const open = new Set(found.map(({ id }) => id));
       const told = new Map<string, string>();
       const seen = new Map<string, number>();
@@ -100,6 +98,12 @@ export function dispatchHandlers(parts: ControllerParts): Handlers {
       }
     }),
   };
+}
+
+function noSuchBatch(batch: string): LuksmithError {
+  return new LuksmithError("not_found", `nothing was asked for as ${quoteText(batch)}`, {
+    hint: "luksmith fleet dispatches lists what was",
+  });
 }
 
 /** What somebody who watches would want to hear of again when it is another. */

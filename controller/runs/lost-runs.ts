@@ -1,8 +1,9 @@
 /** Ends runs of which nobody will hear any more, so that they do not count as under way for ever. */
 
-import { type Clock, pause } from "../../common/clock.ts";
+import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import { type Run, RunState, type Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { every, Routine } from "../routine.ts";
 import { findLostRuns, type GivenUp, giveUpRuns, type LostRun } from "../store/lost-runs.ts";
 import type { Database } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
@@ -47,8 +48,7 @@ export class LostRuns {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #events: LostRunEvents | undefined;
-  readonly #stopped = new AbortController();
-  #looking: Promise<void> = Promise.resolve();
+  readonly #routine = new Routine();
 
   constructor(store: Store, clock: Clock, log: Log, events?: LostRunEvents) {
     this.#store = store;
@@ -58,16 +58,19 @@ export class LostRuns {
   }
 
   follow(): void {
-    this.#looking = this.#follow();
+    this.#routine.beginLater({
+      when: every(this.#clock, everyMs),
+      work: (signal) => this.look(signal),
+      failed: (error) => this.#log.warn({ err: error }, "which runs are lost could not be looked at"),
+    });
   }
 
   async close(): Promise<void> {
-    this.#stopped.abort();
-    await this.#looking;
+    await this.#routine.end();
   }
 
-  /** Once, to the end. @throws what the database throws; the reason when it is closed meanwhile */
-  async look(): Promise<void> {
+  /** Once, to the end. @throws what the database throws; the signal's reason when it is aborted meanwhile */
+  async look(signal?: AbortSignal): Promise<void> {
     for (;;) {
       const nowMs = this.#clock.now().getTime();
       const lost = await findLostRuns(this.#store.database, nowMs - awayMs, atOnce);
@@ -79,20 +82,7 @@ export class LostRuns {
       for (const { report } of given.runs) if (report.run) this.#events?.runEnded(report.run.verb, report.run.state);
       const machines = new Set(given.runs.map(({ machineId }) => machineId)).size;
       this.#log.info({ runs: given.runs.length, machines }, "runs were given up: nothing is heard of their machines");
-      await this.#clock.sleep(restMs, this.#stopped.signal);
-    }
-  }
-
-  async #follow(): Promise<void> {
-    const { signal } = this.#stopped;
-    for (;;) {
-      await pause(this.#clock, everyMs, signal);
-      if (signal.aborted) return;
-      try {
-        await this.look();
-      } catch (error) {
-        if (!signal.aborted) this.#log.warn({ err: error }, "which runs are lost could not be looked at");
-      }
+      await this.#clock.sleep(restMs, signal);
     }
   }
 }

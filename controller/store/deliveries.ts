@@ -1,7 +1,7 @@
 /** Messages that are to leave: they stay here until they have, or are given up. */
 
 import type { Selectable } from "kysely";
-import type { StoreKind } from "./kind.ts";
+import { storeKind } from "./kind.ts";
 import type { Database, Tables } from "./schema.ts";
 
 export interface NewDelivery {
@@ -52,7 +52,6 @@ export async function addDeliveries(database: Database, deliveries: readonly New
  */
 export async function claimDeliveries(
   database: Database,
-  kind: StoreKind,
   { nowMs, leaseMs, limit }: { nowMs: number; leaseMs: number; limit: number },
 ): Promise<Delivery[]> {
   const due = database
@@ -61,7 +60,7 @@ export async function claimDeliveries(
     .where("next_ms", "<=", nowMs)
     .orderBy("next_ms")
     .limit(limit)
-    .$if(kind === "postgres", (query) => query.forUpdate().skipLocked());
+    .$if(storeKind(database) === "postgres", (query) => query.forUpdate().skipLocked());
   const rows = await database
     .updateTable("deliveries")
     .set(({ eb }) => ({ next_ms: nowMs + leaseMs, attempts: eb("attempts", "+", 1) }))

@@ -7,7 +7,7 @@ import { type Selectable, sql } from "kysely";
 import { Work } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { ErrorDetail } from "../../proto/gen/luksmith/v1/types.ts";
 import { isAmong, type ListRow, listOf, oneOf } from "./json-list.ts";
-import type { StoreKind } from "./kind.ts";
+import { storeKind } from "./kind.ts";
 import type { Database, Tables } from "./schema.ts";
 
 export type DispatchState = Tables["dispatches"]["state"];
@@ -64,7 +64,6 @@ export async function addDispatches(
  */
 export async function claimDispatches(
   transaction: Database,
-  kind: StoreKind,
   controllerId: string,
   nowMs: number,
   limit: number,
@@ -84,7 +83,7 @@ export async function claimDispatches(
         .orderBy("dispatches.created_ms")
         .orderBy("dispatches.id")
         .limit(limit)
-        .$if(kind === "postgres", (query) => query.forUpdate("dispatches").skipLocked()),
+        .$if(storeKind(transaction) === "postgres", (query) => query.forUpdate("dispatches").skipLocked()),
     )
     .returningAll()
     .execute();

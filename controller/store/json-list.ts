@@ -3,7 +3,8 @@
  * The list is one parameter, as JSON, so that the statement's text is always the same and is compiled once.
  */
 
-import { type RawBuilder, type SqlBool, SqliteAdapter, sql } from "kysely";
+import { type RawBuilder, type SqlBool, sql } from "kysely";
+import { storeKind } from "./kind.ts";
 import type { Database } from "./schema.ts";
 
 export type ColumnType = "text" | "bigint" | "bytes";
@@ -19,10 +20,10 @@ export function listOf(
   rows: readonly ListRow[],
 ): RawBuilder<unknown> {
   const json = JSON.stringify(rows.map((row) => row.map(inJson)));
-  const isSqlite = database.getExecutor().adapter instanceof SqliteAdapter;
-  const [cast, each] = isSqlite
-    ? [sqliteCast, sql`json_each(${json})`]
-    : [postgresCast, sql`json_array_elements(${json}::json)`];
+  const [cast, each] =
+    storeKind(database) === "sqlite"
+      ? [sqliteCast, sql`json_each(${json})`]
+      : [postgresCast, sql`json_array_elements(${json}::json)`];
   const columns = types.map((type, index) => sql`${cast(type, index)} as ${sql.ref(`column${index + 1}`)}`);
   return sql`(select ${sql.join(columns)} from ${each} as listed)`;
 }
@@ -43,7 +44,7 @@ const many = 500;
 /** Whether a column has one of these in it, for what is wanted in another order than the column's: a part of the fleet, or nearly all. */
 export function isAmong(database: Database, column: string, values: readonly string[]): RawBuilder<SqlBool> {
   // a plus keeps SQLite from using an index for it (https://www.sqlite.org/optoverview.html, 2.1)
-  const isPlain = values.length <= many || !(database.getExecutor().adapter instanceof SqliteAdapter);
+  const isPlain = values.length <= many || storeKind(database) === "postgres";
   return sql`${sql.raw(isPlain ? "" : "+")}${sql.ref(column)} in ${oneOf(database, values)}`;
 }
 

@@ -47,6 +47,7 @@ import { isOtherPace, isSilent, type Pace } from "./heartbeat.ts";
 import { encodeEvent, readRequest, type Said } from "./incoming.ts";
 import type { Journal, Recording } from "./journal.ts";
 import { Queries } from "./queries.ts";
+import { Told } from "./told.ts";
 import type { Turns } from "./turns.ts";
 
 /** Who the agent is, as its certificate says, and where its connection comes from. */
@@ -91,6 +92,8 @@ const replacedRetryMs = 60_000;
 const longestNotice = 500;
 /** How such a line begins. */
 const refusedTrust = "the machine refuses what it was told to believe";
+/** What a machine has refused, since a controller could not be reached as it was to be, may be right by then. */
+const trustAgainMs = 10 * 60_000;
 const failedRetryMs = 10_000;
 /** A clock that is further off than that is no calendar's. */
 const mostSkewMs = 100 * 366 * 86_400_000;
@@ -129,12 +132,13 @@ export class AgentSession {
   #revision = "";
   #pushing: Promise<void> = Promise.resolve();
   #trust = Trust.create();
-  #toldTrust = "";
+  readonly #toldTrust: Told;
 
   constructor(call: AgentCall, { machineId, address }: AgentPeer, allowance: FlowAllowance, host: SessionHost) {
     this.machineId = machineId;
     this.address = address;
     this.#wire = new AgentWire(call, host.clock);
+    this.#toldTrust = new Told(host.clock, trustAgainMs);
     this.#host = host;
     this.#allowance = allowance;
     this.#log = host.log.child({ machine: machineId, address });
@@ -272,9 +276,8 @@ export class AgentSession {
 
   async pushTrust(): Promise<void> {
     const order = await this.#host.trustFor(this.#trust);
-    const told = order === undefined ? "" : JSON.stringify(order);
-    if (order !== undefined && told !== this.#toldTrust) this.send({ $case: "newTrust", value: order });
-    this.#toldTrust = told;
+    if (order === undefined) this.#toldTrust.forget();
+    else if (this.#toldTrust.say(JSON.stringify(order))) this.send({ $case: "newTrust", value: order });
   }
 
   /** Once for each that it has asked for. */
@@ -357,6 +360,8 @@ export class AgentSession {
     const clockSkewMs = skewOf(hello.time, nowMs);
     this.#skewMs = clockSkewMs;
     const begun = await this.#write(async (transaction) => {
+      // this may have waited for a database for so long that the agent has connected again, and that stream has begun
+      if (this.#wire.isGone) return "gone";
       const begin = await beginStream(transaction, { machineId, controllerId, address, nowMs, clockSkewMs, ...facts });
       if (begin === undefined) return undefined;
       await setJobs(transaction, machineId, facts.inventory.jobs, nowMs);
@@ -364,12 +369,13 @@ export class AgentSession {
       if (begin.isAnew) await dropPermits(transaction, machineId);
       return begin;
     });
+    if (begun === "gone") return;
     if (begun === undefined) {
       this.#leave("revoked", "this machine is not of the fleet any more");
       return;
     }
-    if (this.#state.name !== "greeting") {
-      // it was told to end meanwhile
+    if (this.#state.name !== "greeting" || this.#wire.isGone) {
+      // it was told to end meanwhile, or has gone
       this.#state = { name: "ending", stream: begun.stream };
       return;
     }

@@ -14,6 +14,8 @@ export interface AgentCall {
   once(event: "finish" | "drain", listener: () => void): void;
   off(event: "drain", listener: () => void): void;
   readonly writableLength: number;
+  /** The agent has gone, which whoever takes its last message does not see. */
+  readonly cancelled: boolean;
 }
 
 /** An agent that lives ends the stream when it is told so; one that does not is left behind after that. */
@@ -43,6 +45,11 @@ export class AgentWire {
   /** Aborted when nothing comes or goes any more. */
   get over(): AbortSignal {
     return this.#over.signal;
+  }
+
+  /** Also while a message is being taken. */
+  get isGone(): boolean {
+    return this.#state === "over" || this.#call.cancelled;
   }
 
   /** Monotonic; a message that is being taken is no silence. */

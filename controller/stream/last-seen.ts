@@ -1,7 +1,8 @@
 /** When machines were heard of, written for many of them at once. */
 
-import { type Clock, pause } from "../../common/clock.ts";
+import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
+import { every, Routine } from "../routine.ts";
 import { type Seen, seeMachines } from "../store/machines.ts";
 import type { Store } from "../store/store.ts";
 
@@ -13,9 +14,8 @@ export class LastSeen {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #stopped = new AbortController();
+  readonly #routine = new Routine();
   #seen = new Map<string, Seen>();
-  #writing: Promise<void> = Promise.resolve();
 
   constructor(store: Store, clock: Clock, log: Log) {
     this.#store = store;
@@ -28,32 +28,29 @@ export class LastSeen {
   }
 
   follow(): void {
-    this.#writing = this.#writeNowAndThen();
+    this.#routine.beginLater({
+      when: every(this.#clock, everyMs),
+      work: () => this.#write(),
+      failed: (error) => this.#failed(error),
+    });
   }
 
+  /** What is not written down yet is, unless that fails. */
   async close(): Promise<void> {
-    this.#stopped.abort();
-    await this.#writing;
-  }
-
-  async #writeNowAndThen(): Promise<void> {
-    const { signal } = this.#stopped;
-    while (!signal.aborted) {
-      await pause(this.#clock, everyMs, signal);
-      await this.#write();
-    }
+    await this.#routine.end();
+    await this.#write().catch((error: unknown) => this.#failed(error));
   }
 
   async #write(): Promise<void> {
     const seen = [...this.#seen.values()];
     this.#seen = new Map();
-    try {
-      for (let from = 0; from < seen.length; from += atOnce) {
-        await seeMachines(this.#store.database, seen.slice(from, from + atOnce));
-      }
-    } catch (error) {
-      // the next heartbeat says the same
-      this.#log.warn({ err: error }, "it was not written down which machines were heard of");
+    for (let from = 0; from < seen.length; from += atOnce) {
+      await seeMachines(this.#store.database, seen.slice(from, from + atOnce));
     }
+  }
+
+  /** The next heartbeat says the same. */
+  #failed(error: unknown): void {
+    this.#log.warn({ err: error }, "it was not written down which machines were heard of");
   }
 }

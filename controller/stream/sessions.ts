@@ -1,20 +1,12 @@
 /** The agents that are connected to this controller, and what concerns all of them: silence, news, the end. */
 
 import { rejectsWhenAborted } from "../../common/aborted.ts";
-import { type Clock, pause } from "../../common/clock.ts";
+import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import type { NewTrust, PermitRequest, PermitReturn, Schedules, Trust } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { LimitedLog } from "../limited-log.ts";
-import {
-  type BegunStream,
-  endStreamsOf,
-  type MachineHead,
-  type MachineNow,
-  machinesNow,
-  type Seen,
-  takeBackStreams,
-} from "../store/machines.ts";
-import type { Topic } from "../store/notices.ts";
+import { every, Routine } from "../routine.ts";
+import { type BegunStream, endStreamsOf, type MachineHead, type Seen, takeBackStreams } from "../store/machines.ts";
 import type { Store } from "../store/store.ts";
 import type { AgentPeer, AgentSession as Session, SessionHost } from "./agent-session.ts";
 import { AgentSession } from "./agent-session.ts";
@@ -25,15 +17,10 @@ import { type Pace, paceOf, retryAfterMs } from "./heartbeat.ts";
 import type { Journal } from "./journal.ts";
 import { LastSeen } from "./last-seen.ts";
 import { ReadOnce } from "./read-once.ts";
+import { Review, type ReviewOptions } from "./review.ts";
 import { Turns } from "./turns.ts";
 
 const lookForSilenceMs = 1000;
-/** A notice can be lost. */
-const reviewEveryMs = 60_000;
-/** News come in crowds: a schedule that was applied, a batch of machines that was named. */
-const gatherMs = 50;
-/** Between two of so many somebody else has a turn. */
-const reviewAtOnce = 100;
 /** What machines have left of their allowance is forgotten for those that came longest ago. */
 const mostAllowances = 20_000;
 /** Of messages, at a time: some thousand events, of which the database is given two thousand at once. */
@@ -80,8 +67,8 @@ export class Sessions implements SessionHost {
   readonly #allowances = new Map<string, FlowAllowance>();
   readonly #assignments: ReadOnce<(machine: MachineHead) => Schedules>;
   readonly #trustOrders: ReadOnce<(trust: Trust) => NewTrust | undefined>;
-  readonly #stopped = new AbortController();
-  #following: Promise<unknown> = Promise.resolve();
+  readonly #silence = new Routine();
+  readonly #reviews: readonly Review[];
   #draining = false;
 
   constructor(options: SessionsOptions) {
@@ -95,6 +82,11 @@ export class Sessions implements SessionHost {
     this.#seen = new LastSeen(store, clock, log);
     this.#assignments = new ReadOnce(() => options.rules.assignments(), clock);
     this.#trustOrders = new ReadOnce(() => options.rules.trustOrders(), clock);
+    this.#reviews = [
+      this.#review(["machine", "certificate"], (session, now) => session.review(now)),
+      this.#review(["schedules"], (session) => session.pushSchedules()),
+      this.#review(["authority"], (session) => session.pushTrust()),
+    ];
   }
 
   /** How many machines are connected here. */
@@ -123,7 +115,7 @@ export class Sessions implements SessionHost {
     const session = new AgentSession(call, peer, this.#allowanceOf(peer.machineId), this);
     const running = session.run();
     this.#all.set(session, running);
-    if (this.#draining) this.#unwatched(this.#stopOne(session));
+    if (this.#draining) this.unwatched(this.#stopOne(session));
     await running;
     this.#all.delete(session);
     const left = (this.#streams.get(peer.machineId) ?? 1) - 1;
@@ -137,20 +129,19 @@ export class Sessions implements SessionHost {
     this.#seen.follow();
     this.#options.store.notices.on("schedules", () => this.#assignments.forget());
     this.#options.store.notices.on("authority", () => this.#trustOrders.forget());
-    this.#following = Promise.all([
-      this.#watchSilence(),
-      this.#watch(["machine", "certificate"], (session, now) => session.review(now)),
-      this.#watch(["schedules"], (session) => session.pushSchedules()),
-      this.#watch(["authority"], (session) => session.pushTrust()),
-    ]);
+    this.#silence.beginLater({
+      when: every(this.clock, lookForSilenceMs),
+      work: async () => this.#endTheSilent(),
+      failed: (error) => this.log.error({ err: error }, "it could not be looked who is silent"),
+    });
+    for (const review of this.#reviews) review.begin();
   }
 
   /** Nobody new; those who are there are told to come back, not all at once. Whatever they have said is taken, unless it takes too long. */
   async drain(enough: AbortSignal): Promise<void> {
     this.#draining = true;
-    this.#stopped.abort();
-    await this.#following;
-    for (const session of this.#all.keys()) this.#unwatched(this.#stopOne(session));
+    await Promise.all([this.#silence.end(), ...this.#reviews.map((review) => review.end())]);
+    for (const session of this.#all.keys()) this.unwatched(this.#stopOne(session));
     await Promise.race([Promise.all(this.#all.values()), rejectsWhenAborted(enough).catch(() => undefined)]);
     await this.#seen.close();
   }
@@ -183,10 +174,10 @@ export class Sessions implements SessionHost {
     const older = this.#open.get(session.machineId);
     this.#open.set(session.machineId, session);
     this.log.debug({ machine: session.machineId, stream: begun.stream }, "a machine has connected");
-    if (older !== undefined) this.#unwatched(older.replacedBy(session));
+    if (older !== undefined) this.unwatched(older.replacedBy(session));
     else if (begun.before !== undefined && begun.before.controllerId !== this.controllerId)
       this.changed(session.machineId);
-    if (this.#draining) this.#unwatched(this.#stopOne(session));
+    if (this.#draining) this.unwatched(this.#stopOne(session));
   }
 
   ended(session: Session): void {
@@ -227,79 +218,24 @@ export class Sessions implements SessionHost {
     return allowance;
   }
 
-  async #watchSilence(): Promise<void> {
-    const { signal } = this.#stopped;
-    while (!signal.aborted) {
-      await pause(this.clock, lookForSilenceMs, signal);
-      const nowMs = this.clock.monotonicMs();
-      for (const session of this.#all.keys()) {
-        if (!session.isSilent(nowMs)) continue;
-        this.log.debug({ machine: session.machineId }, "a machine has been silent for too long");
-        this.#unwatched(session.end("limit", "nothing has been heard of the machine for too long"));
-      }
+  #endTheSilent(): void {
+    const nowMs = this.clock.monotonicMs();
+    for (const session of this.#all.keys()) {
+      if (!session.isSilent(nowMs)) continue;
+      this.log.debug({ machine: session.machineId }, "a machine has been silent for too long");
+      this.unwatched(session.end("limit", "nothing has been heard of the machine for too long"));
     }
   }
 
-  /** On news, of one machine or of all, and now and then without any. */
-  async #watch(
-    topics: readonly Topic[],
-    each: (session: Session, now: MachineNow | undefined) => Promise<void>,
-  ): Promise<void> {
-    const { signal } = this.#stopped;
-    const { notices, database } = this.#options.store;
-    const isAboutMachines = topics.includes("machine");
-    let about = new Set<string>();
-    let isAboutAll = false;
-    let news = Promise.withResolvers<void>();
-    const offs = topics.map((topic) =>
-      notices.on(topic, (id) => {
-        if (!isAboutMachines || id === undefined) isAboutAll = true;
-        else if (this.#open.has(id)) about.add(id);
-        else if (topic === "certificate") isAboutAll = true;
-        else return;
-        news.resolve();
-      }),
-    );
-    while (!signal.aborted) {
-      const waited = new AbortController();
-      const enough = this.clock.sleep(reviewEveryMs, AbortSignal.any([signal, waited.signal]));
-      const why = await Promise.race([
-        news.promise.then(() => "news"),
-        enough.then(
-          () => "time",
-          () => "stopped",
-        ),
-      ]);
-      waited.abort();
-      if (signal.aborted) break;
-      if (why === "news") await pause(this.clock, gatherMs, signal);
-      const sessions = this.all().filter(({ machineId }) => isAboutAll || why === "time" || about.has(machineId));
-      about = new Set();
-      isAboutAll = false;
-      news = Promise.withResolvers();
-      try {
-        for (let from = 0; from < sessions.length && !signal.aborted; from += reviewAtOnce) {
-          const part = sessions.slice(from, from + reviewAtOnce);
-          const now = isAboutMachines
-            ? await machinesNow(
-                database,
-                part.map(({ machineId }) => machineId),
-              )
-            : new Map<string, MachineNow>();
-          for (const session of part) this.#unwatched(each(session, now.get(session.machineId)));
-          await new Promise((resolve) => setImmediate(resolve));
-        }
-      } catch (error) {
-        this.log.warn({ err: error, topics }, "it could not be looked what is new about machines");
-      }
-    }
-    for (const off of offs) off();
+  #review(topics: ReviewOptions["topics"], each: ReviewOptions["each"]): Review {
+    const { store, clock, log } = this.#options;
+    return new Review(this, { store, topics, each, clock, log });
   }
 
-  #unwatched(work: Promise<unknown>): void {
+  /** What one of them does is waited for by nobody. */
+  unwatched(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
-      if (!this.#stopped.signal.aborted)
-        this.lines.warn("", { err: error }, "a machine could not be told of something");
+      if (!this.#draining) this.lines.warn("", { err: error }, "a machine could not be told of something");
     });
   }
 }

@@ -180,7 +180,8 @@ test("tokens, operators and what each may do, on record", async () => {
     seen.map(({ name }) => name),
     ["web1-name"],
   );
-  await says("operator revoke viv", /^viv is revoked/);
+  await refuses("operator revoke viv", 2, /luksmith fleet operator revoke viv --yes/);
+  await says("operator revoke viv --yes", /^viv is revoked/);
   await refuses("status --fleet viv.yaml", 13, /does not take your credential/);
   await says("operators", /^viv +viewer +env=prod +revoked/m);
   await says("audit --limit 1000", /refused {2}viv +dispatch +backup home on env=prod/);

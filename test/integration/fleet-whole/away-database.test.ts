@@ -4,11 +4,12 @@
  */
 
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import { DispatchState } from "../../../proto/gen/luksmith/v1/controller.ts";
+import { Cable } from "../cable.ts";
 import { PostgresServer } from "../controller/harness/postgres-server.ts";
 import type { FleetMachine } from "./fleet-machine.ts";
-import { PostgresWay } from "./postgres-way.ts";
 import { until } from "./program.ts";
 import { WholeFleet } from "./whole-fleet.ts";
 
@@ -18,22 +19,22 @@ const secondsOfPatience = 30;
 const secondsToStop = 60;
 
 let postgres: PostgresServer;
-let way: PostgresWay;
+let way: Cable;
 let fleet: WholeFleet;
 let machines: FleetMachine[];
 let database = "";
 
 before(async () => {
   postgres = await PostgresServer.start();
-  way = await PostgresWay.open(postgres.socket);
+  way = await Cable.open(() => connect(postgres.socket));
   [, database = ""] = /\/([a-z0-9]+)\?/.exec(await postgres.database()) ?? [];
-  fleet = await WholeFleet.begin(1, way.url(database));
+  fleet = await WholeFleet.begin(1, `postgres://postgres@127.0.0.1:${way.port}/${database}`);
   machines = await Promise.all(["web1", "web2"].map((name) => fleet.machine(name)));
 });
 
 after(async () => {
   await fleet?.[Symbol.asyncDispose]();
-  await way?.[Symbol.asyncDispose]();
+  way?.close();
   await postgres?.[Symbol.asyncDispose]();
 });
 
@@ -159,7 +160,7 @@ test("each connection is swallowed on the way, while others could be made", asyn
   const enough = underLoad();
   await grow(1);
   // those of whoever listens for news, and of one who writes, at the least
-  assert.ok(way.swallow() >= 4);
+  assert.ok(way.freeze() >= 4);
   await enough();
   await allIsTold();
   await isReady();

@@ -332,7 +332,7 @@ eachStore("alerts", (scene) => {
       await watcher.look();
     }
     const nowMs = clock.now().getTime();
-    const taken = await claimDeliveries(store.database, store.kind, { nowMs, leaseMs: 120_000, limit: 5 });
+    const taken = await claimDeliveries(store.database, { nowMs, leaseMs: 120_000, limit: 5 });
     assert.equal(taken.length, 1);
     assert.equal(await watcher.send(), 0);
     clock.advance(121_000);
@@ -367,7 +367,7 @@ ping: https://hc.example.net/key/{machine}-{job}
         return storePings(transaction, [{ machineId: `id-${name}`, report: of }], nowMs);
       });
     const claim = async (atMs: number) => {
-      const claimed = await claimDeliveries(store.database, store.kind, { nowMs: atMs, leaseMs: dayMs, limit: 9 });
+      const claimed = await claimDeliveries(store.database, { nowMs: atMs, leaseMs: dayMs, limit: 9 });
       return claimed.map(({ payload }) => JSON.parse(payload).url).toSorted();
     };
     await report(RunState.RUNNING);

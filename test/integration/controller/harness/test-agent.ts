@@ -9,7 +9,8 @@ import {
   FleetServiceClient,
   type Hello,
 } from "../../../../proto/gen/luksmith/v1/fleet.ts";
-import { WayIn } from "./way-in.ts";
+import type { Cable } from "../../cable.ts";
+import { openWayIn } from "./way-in.ts";
 
 export type FromAgent = NonNullable<ConnectRequest["kind"]>;
 export type ToAgent = NonNullable<ConnectResponse["kind"]>;
@@ -21,7 +22,7 @@ const patienceMs = 30_000;
 
 export class TestAgent {
   readonly received: ToAgent[] = [];
-  readonly way: WayIn;
+  readonly way: Cable;
   readonly instance: string;
   ended: StatusObject | undefined;
   /** Goodbye is answered by ending the stream, as an agent does. */
@@ -30,7 +31,7 @@ export class TestAgent {
   readonly #client: FleetServiceClient;
   #stream: ClientDuplexStream<ConnectRequest, ConnectResponse> | undefined;
 
-  private constructor(way: WayIn, instance: string) {
+  private constructor(way: Cable, instance: string) {
     this.way = way;
     this.instance = instance;
     this.#client = new FleetServiceClient(`127.0.0.1:${way.port}`, credentials.createInsecure(), {
@@ -43,7 +44,7 @@ export class TestAgent {
   }
 
   static async of(machineId: string, to: () => number, instance = "i1"): Promise<TestAgent> {
-    return new TestAgent(await WayIn.open(`machine=${machineId}`, to), instance);
+    return new TestAgent(await openWayIn(`machine=${machineId}`, to), instance);
   }
 
   /** Another stream; what was received before stays. */

@@ -14,7 +14,7 @@ import type { NewTrust, Schedules } from "../../../../proto/gen/luksmith/v1/flee
 import { FleetDoor } from "./fleet-door.ts";
 import { newMachine } from "./fleet-rows.ts";
 import { TestAgent } from "./test-agent.ts";
-import { WayIn } from "./way-in.ts";
+import { openWayIn } from "./way-in.ts";
 
 /** More than any test reports, unless it is about that. */
 export const plentiful: Quota = { eventBytes: 2 ** 30, runs: 1_000_000 };
@@ -75,7 +75,7 @@ export class TestFleet {
     await fleet.begin();
     const door = await FleetDoor.open(fleet, log);
     const started = new TestFleet({ fleet, door, rules, store, cut });
-    const way = await WayIn.open("controller=c", () => door.port);
+    const way = await openWayIn("controller=c", () => door.port);
     started.#ways.push(way);
     const nowMs = clock.now().getTime();
     await beginController(store.database, {

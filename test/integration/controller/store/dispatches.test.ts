@@ -35,7 +35,7 @@ async function machineAt(database: Database, id: string, controller: string, sta
 }
 
 const claim = (store: Store, controller: string, limit = 100) =>
-  store.transaction((transaction) => claimDispatches(transaction, store.kind, controller, 2000, limit));
+  store.transaction((transaction) => claimDispatches(transaction, controller, 2000, limit));
 
 async function getDispatch(database: Database, id: string) {
   return (await getDispatches(database, [id]))[0];

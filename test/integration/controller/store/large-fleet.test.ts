@@ -54,7 +54,7 @@ eachStore("40,000 machines", (scene) => {
   it("are asked about as one is", async () => {
     const store = await scene.open();
     await fill(store);
-    const { database, kind } = store;
+    const { database } = store;
     assert.equal((await listMachineHeads(database)).length, size);
     const runs = await listRuns(database, { machineIds: ids, states: [RunState.FAILED], limit: 50 });
     assert.deepEqual([runs.length, runs[0]?.runId], [50, `ab${size}`]);
@@ -73,7 +73,7 @@ eachStore("40,000 machines", (scene) => {
     assert.equal((await countWaitingByMachine(database)).size, size);
     let claimed = 0;
     for (let more = 1; more > 0; claimed += more) {
-      more = (await store.transaction((transaction) => claimDispatches(transaction, kind, "c1", 5000, 5000))).length;
+      more = (await store.transaction((transaction) => claimDispatches(transaction, "c1", 5000, 5000))).length;
     }
     assert.equal(claimed, size);
     assert.equal((await listSilent(database, "c1", 6000, 7000)).length, size);

@@ -54,6 +54,36 @@ eachStore("a stream", (scene) => {
     assert.equal(fleet.fleet.sessions.count, 0);
   });
 
+  it("is not begun for an agent that has gone while its Hello waited for the store", async (t) => {
+    const fleet = await start("m1");
+    const { journal } = fleet.fleet.sessions;
+    const agent = await fleet.agent("m1");
+    const [held, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const holding = journal.run(async () => {
+      held.resolve();
+      await released.promise;
+    });
+    await held.promise;
+    const asked = t.mock.method(journal, "run");
+    const isAsked = (times: number) =>
+      until(
+        () => asked.mock.callCount() === times,
+        () => `Hello number ${times} has not come`,
+      );
+    agent.connect();
+    agent.hello();
+    await isAsked(1);
+    agent.leave();
+    agent.connect();
+    agent.hello();
+    await isAsked(2);
+    released.resolve();
+    await holding;
+    await agent.waitFor("welcome");
+    const row = await fleet.store.database.selectFrom("machines").select("stream").executeTakeFirstOrThrow();
+    assert.equal(row.stream, 1);
+  });
+
   it("stores what it reports before it says so", async () => {
     const fleet = await start("m1");
     const { database } = fleet.store;

@@ -13,7 +13,7 @@ import { eachStore } from "../harness/each-store.ts";
 import { noteEvent, reportOf } from "../harness/fleet-rows.ts";
 import type { FromAgent } from "../harness/test-agent.ts";
 import { TestFleet } from "../harness/test-fleet.ts";
-import { WayIn } from "../harness/way-in.ts";
+import { openWayIn } from "../harness/way-in.ts";
 
 const seed = Number(process.env.LUKSMITH_FUZZ_SEED ?? randomInt(2 ** 31));
 const forMs = Number(process.env.LUKSMITH_FUZZ_MS ?? 4000);
@@ -139,7 +139,7 @@ eachStore("nonsense", (scene) => {
     let streams = 0;
     let sent = 0;
     const nag = async (machineId: string) => {
-      const way = await WayIn.open(`machine=${machineId}`, () => fleet.door.port);
+      const way = await openWayIn(`machine=${machineId}`, () => fleet.door.port);
       const client = new Client(`127.0.0.1:${way.port}`, credentials.createInsecure(), {
         "grpc.enable_retries": 0,
         "grpc.initial_reconnect_backoff_ms": 10,

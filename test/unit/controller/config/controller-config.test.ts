@@ -35,7 +35,7 @@ test("nothing said: the defaults", () => {
     log: { level: "info" },
     retention: {
       ...{ eventsMs: 30 * dayMs, runsMs: 400 * dayMs, alertsMs: 90 * dayMs },
-      perMachine: { eventBytes: 64 * 2 ** 20, runs: 20_000 },
+      perMachine: { eventBytes: 64 * 2 ** 20, runs: 50_000 },
     },
     certificates: { machinesMs: 30 * dayMs, operatorsMs: 30 * dayMs, controllersMs: 30 * dayMs },
     alerts: {

@@ -14,12 +14,12 @@ const hastyClock: Clock = { ...systemClock, sleep: (_ms, signal) => systemClock.
 /** The other end of a stream: what it has read, and whether it reads at all. */
 class OtherEnd {
   readonly read: ConnectResponse[] = [];
-  readonly stream: Duplex;
+  readonly stream: Duplex & { cancelled: boolean };
   #isReading = true;
   #goOn: () => void = () => undefined;
 
   constructor() {
-    this.stream = new Duplex({
+    const stream = new Duplex({
       objectMode: true,
       read: () => undefined,
       write: (response: ConnectResponse, _encoding, done) => {
@@ -31,6 +31,7 @@ class OtherEnd {
         else this.#goOn = take;
       },
     });
+    this.stream = Object.assign(stream, { cancelled: false });
   }
 
   stopReading(): void {

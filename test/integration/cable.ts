@@ -1,22 +1,24 @@
-/** A way to PostgreSQL that can break without a word: connections that there are carry nothing any more, and nobody closes them. */
+/** A way to a server that can be cut like a cable, with a word to both ends, or without one. */
 
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 
-export class PostgresWay implements AsyncDisposable {
+export class Cable {
+  readonly port: number;
   readonly #server: Server;
   readonly #sockets: Set<Socket>;
 
   private constructor(server: Server, sockets: Set<Socket>) {
+    this.port = (server.address() as AddressInfo).port;
     this.#server = server;
     this.#sockets = sockets;
   }
 
-  /** @param socket of the server */
-  static async open(socket: string): Promise<PostgresWay> {
+  /** @param connect to the server, asked at each connection that comes here */
+  static async open(connect: () => Socket): Promise<Cable> {
     const sockets = new Set<Socket>();
     const server = createServer((near) => {
-      const far = connect(socket);
+      const far = connect();
       for (const [one, other] of [
         [near, far],
         [far, near],
@@ -32,22 +34,21 @@ export class PostgresWay implements AsyncDisposable {
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    return new PostgresWay(server, sockets);
+    return new Cable(server, sockets);
   }
 
-  url(database: string): string {
-    const { port } = this.#server.address() as AddressInfo;
-    return `postgres://postgres@127.0.0.1:${port}/${database}`;
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Those that there are. @returns how many ends they have */
-  swallow(): number {
+  /** Of connections that there are nothing goes either way any more, and nobody is told. @returns how many ends they have */
+  freeze(): number {
     for (const socket of this.#sockets) socket.unpipe().pause();
     return this.#sockets.size;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  close(): void {
     this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
+    this.cut();
   }
 }
