@@ -3,18 +3,17 @@
  * stream, heartbeats, answers. What it leaves out is the work: a run of its does nothing for some seconds, and says so meanwhile.
  */
 
-import { type ClientDuplexStream, connectivityState } from "@grpc/grpc-js";
 import { waitBefore } from "../../agent/fleet/backoff.ts";
-import { fleetChannelOptions, fleetCredentials } from "../../common/fleet/channel.ts";
 import {
-  type ConnectRequest,
-  type ConnectResponse,
+  ConnectRequest,
+  ConnectResponse,
   type Dispatch,
-  FleetServiceClient,
+  FleetServiceService,
   type HeartbeatEvery,
   type RunCause,
 } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { type Run, type RunEvent, RunState, RunTotals } from "../../proto/gen/luksmith/v1/types.ts";
+import { LeanStream } from "./lean-stream.ts";
 
 export interface SimulatedIdentity {
   readonly name: string;
@@ -45,7 +44,6 @@ export interface Observer {
   scheduled(): void;
 }
 
-type Stream = ClientDuplexStream<ConnectRequest, ConnectResponse>;
 type RequestKind = NonNullable<ConnectRequest["kind"]>;
 
 /** One schedule each, and the first is what is asked for "now". */
@@ -70,8 +68,7 @@ export class SimulatedAgent {
   readonly #fleet: FleetToJoin;
   readonly #observer: Observer;
   readonly #number: number;
-  #client: FleetServiceClient | undefined;
-  #stream: Stream | undefined;
+  #stream: LeanStream | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #attempts = 0;
@@ -97,16 +94,15 @@ export class SimulatedAgent {
     if (this.#ended) return;
     const { addresses, authorities } = this.#fleet;
     const address = addresses[(this.#number + this.#attempts) % addresses.length] ?? "";
-    this.#client = new FleetServiceClient(address, fleetCredentials({ authorities, own: this.#identity }), {
-      ...fleetChannelOptions,
-      // agents are on machines of their own: none shares a connection
-      "grpc.use_local_subchannel_pool": 1,
-    });
-    const stream = this.#client.connect();
+    const { certificate, key } = this.#identity;
+    const stream = new LeanStream(
+      { address, path: FleetServiceService.connect.path, authorities, certificate, key },
+      {
+        message: (bytes) => this.#receive(ConnectResponse.decode(bytes)),
+        ended: (why) => this.#lost(stream, why),
+      },
+    );
     this.#stream = stream;
-    stream.on("data", (message: ConnectResponse) => this.#receive(message));
-    stream.on("error", (error) => this.#lost(stream, error.message));
-    stream.on("end", () => this.#lost(stream, "ended"));
     this.#send({
       $case: "hello",
       value: {
@@ -137,7 +133,7 @@ export class SimulatedAgent {
   }
 
   #send(kind: RequestKind): void {
-    this.#stream?.write({ kind });
+    this.#stream?.send(ConnectRequest.encode({ kind }).finish());
   }
 
   #receive({ kind }: ConnectResponse): void {
@@ -239,7 +235,7 @@ export class SimulatedAgent {
     if (run.state !== RunState.RUNNING) this.#send({ $case: "runReport", value: { run, cause } });
   }
 
-  #lost(stream: Stream, why: string): void {
+  #lost(stream: LeanStream, why: string): void {
     if (stream !== this.#stream) return;
     const was = this.isConnected;
     this.#drop();
@@ -256,11 +252,9 @@ export class SimulatedAgent {
     clearInterval(this.#heartbeat);
     clearTimeout(this.#retry);
     this.#heartbeat = undefined;
-    const client = this.#client;
+    const stream = this.#stream;
     this.#stream = undefined;
-    this.#client = undefined;
-    if (client !== undefined && client.getChannel().getConnectivityState(false) !== connectivityState.SHUTDOWN)
-      client.close();
+    stream?.drop();
   }
 }
 

@@ -453,7 +453,7 @@ test("an operator's key is made here, and the credential is for its owner alone"
   assert.equal(refused.exitCode, 1);
   await assert.rejects(stat(join(controller.directory, "carol.yaml")), { code: "ENOENT" });
   assert.match((await fleet(controller, ...args.slice(0, -1), "/nonexistent/x.yaml")).stderr, /cannot be made/);
-  assert.match((await fleet(controller, "operator", "revoke", "bob")).stdout, /^bob is revoked/);
+  assert.match((await fleet(controller, "operator", "revoke", "bob", "--yes")).stdout, /^bob is revoked/);
 });
 
 test("ca rotate: each step renews who takes it; the last asks", async () => {
