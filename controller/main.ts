@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=8
+#!/usr/bin/env node
 /** luksmith-controller: reads its command line, and hands over. */
 
 import { runCommand } from "../common/command-line.ts";

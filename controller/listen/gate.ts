@@ -95,6 +95,9 @@ async function admit(
   if (found !== "good") throw refusalError(found);
 }
 
+/** Without it each call would have an error made for it, with a stack. */
+const isAnswered = Symbol();
+
 /**
  * As the database has it; "unchecked" when it cannot be asked, or does not answer in time, which `onError` hears of: nobody goes on
  * because of that, and nobody waits for a database that hangs.
@@ -116,7 +119,7 @@ export async function ask(
     onError(error);
     return "unchecked";
   } finally {
-    answered.abort();
+    answered.abort(isAnswered);
   }
 }
 

@@ -20,7 +20,10 @@ import type { Database } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { addUsage, type Usage } from "../store/usage.ts";
 
-/** Long enough for others to join: a commit of some milliseconds holds up everything else on SQLite. Nobody waits for what is written here. */
+/**
+ * Long enough for others to join, each time: a commit of some milliseconds holds up everything else on SQLite, and a crowd that comes one
+ * by one would have one each. Nobody waits for what is written here.
+ */
 const lingerMs = 20;
 /** Of messages and events in one transaction: on SQLite whoever reads waits for its end, some ten milliseconds. */
 const mostWeight = 1000;
@@ -77,6 +80,8 @@ export class Journal {
   readonly #quota: UsageListener;
   readonly #stopped = new AbortController();
   #waiting: Waiting[] = [];
+  /** Of all that waits. */
+  #weight = 0;
   #writing: Promise<void> | undefined;
 
   constructor(store: Store, quota: UsageListener, clock: Clock, log: Log, events?: JournalEvents) {
@@ -126,17 +131,18 @@ export class Journal {
       return;
     }
     this.#waiting.push(waiting);
+    this.#weight += waiting.weight;
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined;
     });
   }
 
   async #writeAll(): Promise<void> {
-    await this.#clock.sleep(lingerMs);
     while (this.#waiting.length > 0) {
-      await this.#write(this.#next());
       // SQLite answers without the process having waited: sockets and whoever reads would have no turn
-      await setImmediate();
+      if (this.#weight >= mostWeight) await setImmediate();
+      else await this.#clock.sleep(lingerMs);
+      await this.#write(this.#next());
     }
   }
 
@@ -146,7 +152,9 @@ export class Journal {
       weight += waiting.weight;
       return index > 0 && weight > mostWeight;
     });
-    return this.#waiting.splice(0, beyond < 0 ? this.#waiting.length : beyond);
+    const next = this.#waiting.splice(0, beyond < 0 ? this.#waiting.length : beyond);
+    for (const each of next) this.#weight -= each.weight;
+    return next;
   }
 
   async #write(those: readonly Waiting[]): Promise<void> {

@@ -13,7 +13,6 @@ const exec = promisify(execFile);
 const program = "dist/luksmith-controller.mjs";
 const startMs = 120_000;
 /** As deploy/systemd has it. */
-const unitFlags = ["--max-semi-space-size=8"];
 const unitEnvironment = { MALLOC_MMAP_THRESHOLD_: "65536" };
 
 export class ControllerProcess implements AsyncDisposable {
@@ -66,7 +65,7 @@ export class ControllerProcess implements AsyncDisposable {
 
   /** Resolves when it is ready. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [...unitFlags, program, "serve", "--config", this.#config], {
+    const child = spawn(process.execPath, [program, "serve", "--config", this.#config], {
       stdio: ["ignore", "inherit", "inherit"],
       env: { ...process.env, ...unitEnvironment },
     });
