@@ -124,7 +124,11 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
     startedAt: systemClock.now(),
   });
   server.addService(AgentServiceService, limited(service, new UserPlaces(callsEach), access));
-  up.own("end the metrics", await startMetrics(config.metrics, metrics, runsChanged, systemClock, log));
+  let isListening = false;
+  up.own(
+    "end the metrics",
+    await startMetrics(config.metrics, metrics, () => isListening, runsChanged, systemClock, log),
+  );
   let connections = async () => 0;
   up.own("end the calls", () => endCalls(server, () => connections()));
   up.own("end the runs", () => runs.close(up.hurry));
@@ -141,7 +145,11 @@ export async function startAgent(up: Up, config: AgentConfig, configPath: string
     onTurnedAway: (who, reason) => access.turnAway(who, "connect", reason),
   });
   connections = () => socket.connections();
-  up.own("stop listening", () => socket.close());
+  isListening = true;
+  up.own("stop listening", () => {
+    isListening = false;
+    return socket.close();
+  });
   log.info({ version, socket: config.socket.path, config: configPath }, "ready");
   recallPastBackups({ config, host, pins, runs, store });
   await fleet.begin();

@@ -58,9 +58,10 @@ export async function runService(log: Log, start: (up: Up) => Promise<void>): Pr
 
 function fail(log: Log, thrown: unknown): number {
   const error = asLuksmithError(thrown);
-  const { code, hint } = error;
-  // where in the program it was seen is of no use to who has to mend a file
-  log.fatal(code === "config" ? { code, hint } : { err: error, hint }, error.message);
+  const { code, hint, cause } = error;
+  const why = cause instanceof Error ? cause.message : undefined;
+  // where in the program it was seen is of no use to who has to change what stands in a file
+  log.fatal(code === "config" ? { code, hint, why } : { err: error, hint }, error.message);
   return error.exitCode;
 }
 

@@ -2,7 +2,8 @@
 
 import type { Clock } from "../common/clock.ts";
 import type { Log } from "../common/log.ts";
-import { every, Routine } from "./routine.ts";
+import { every } from "./occasion.ts";
+import { Routine } from "./routine.ts";
 import {
   beginController,
   type ControllerRow,

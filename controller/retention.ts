@@ -3,7 +3,8 @@
 import type { Clock } from "../common/clock.ts";
 import type { Log } from "../common/log.ts";
 import type { ControllerConfig } from "./config/controller-config.ts";
-import { every, Routine } from "./routine.ts";
+import { every } from "./occasion.ts";
+import { Routine } from "./routine.ts";
 import { removeAudit } from "./store/audit.ts";
 import { beginning, type Place, removeDispatches, removeEvents, removeRuns } from "./store/retention.ts";
 import type { Database } from "./store/schema.ts";

@@ -10,10 +10,10 @@ interface RotateOptions {
 }
 
 export function addFleetCaCommand(fleet: Command, invocation: Invocation): void {
-  const show = (_options: unknown, self: Command) =>
+  const show = ({ all = false }: { all?: boolean }, self: Command) =>
     withFleet(invocation, self, async (session) => {
       const { showAuthorities } = await import("../show/fleet-authorities.ts");
-      await showAuthorities(session);
+      await showAuthorities(session, all);
     });
   const ca = fleet
     .command("ca")
@@ -26,8 +26,12 @@ export function addFleetCaCommand(fleet: Command, invocation: Invocation): void 
     .command("status")
     .summary("the same")
     .description("Shows the fleet's authorities, where a change of them stands, and which machines are behind.")
+    .option("--all", "every machine, not only those that are behind")
     .action(show);
-  addExamples(status, [["luksmith fleet ca status", "which machines are behind?"]]);
+  addExamples(status, [
+    ["luksmith fleet ca status", "which machines are behind?"],
+    ["luksmith fleet ca status --all", "how far is each?"],
+  ]);
   addRotateCommand(ca, invocation);
   addExamples(ca, [
     ["luksmith fleet ca", "which authority there is"],

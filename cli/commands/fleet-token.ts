@@ -14,7 +14,7 @@ interface CreateOptions {
 }
 
 const halfHourMs = 1_800_000;
-const mostUses = 10_000;
+const mostUses = 100_000;
 
 export function addFleetTokenCommand(fleet: Command, invocation: Invocation): void {
   const token = fleet

@@ -18,18 +18,19 @@ import { agoText } from "../fleet/text.ts";
 import { localTime } from "../local-time.ts";
 import { type Paint, table } from "../table.ts";
 
-/** More names of machines than that nobody reads; --json has all. */
+/** More names of machines than that nobody reads who has not asked for all. */
 const mostShown = 20;
 
-export async function showAuthorities(session: FleetSession): Promise<void> {
+/** @param withAll also machines that have followed */
+export async function showAuthorities(session: FleetSession, withAll = false): Promise<void> {
   const answer = await session.ask(session.fleet.getAuthorities());
   session.result(
     () => [fleetAuthoritiesJson(answer)],
-    () => authoritiesText(answer, session.clock.now(), session.paint),
+    () => authoritiesText(answer, session.clock.now(), session.paint, withAll),
   );
 }
 
-export function authoritiesText(answer: GetAuthoritiesResponse, now: Date, paint: Paint): string {
+export function authoritiesText(answer: GetAuthoritiesResponse, now: Date, paint: Paint, withAll = false): string {
   const { phase, authorities, machines } = answer;
   const rows = authorities.map((authority) => [
     showPin(authority.fingerprint),
@@ -39,7 +40,14 @@ export function authoritiesText(answer: GetAuthoritiesResponse, now: Date, paint
   ]);
   const list = table(["AUTHORITY", "ISSUES FOR", "MADE", "EXPIRES"], rows, paint);
   const behind = machines.filter((machine) => isBehind(machine, phase));
-  return `${phaseText(phase)}\n\n${list}${behindText(behind, machines.length, phase, now, paint)}`;
+  const text = `${phaseText(phase)}\n\n${list}`;
+  if (isAtRest(phase)) return text;
+  const count = `\n${behind.length} of ${machines.length} behind\n`;
+  const shown = withAll ? machines : behind.slice(0, mostShown);
+  if (shown.length === 0) return text + count;
+  const more =
+    shown.length < behind.length ? `and ${behind.length - shown.length} more: luksmith fleet ca status --all\n` : "";
+  return `${text}${count}${machinesText(withAll ? "MACHINE" : "BEHIND", shown, now, paint)}${more}`;
 }
 
 function usesText({ issuesClients, issuesServers, next }: Authority): string {
@@ -70,26 +78,18 @@ function isBehind({ trustsNext, issuedByNext }: MachinePhase, phase: RotationPha
   return false;
 }
 
-function behindText(
-  behind: readonly MachinePhase[],
-  machines: number,
-  phase: RotationPhase,
-  now: Date,
-  paint: Paint,
-): string {
-  if (phase === RotationPhase.NONE || phase === RotationPhase.UNSPECIFIED) return "";
-  if (behind.length === 0) return `\n0 of ${machines} behind\n`;
-  const rows = behind
-    .slice(0, mostShown)
-    .map(({ machine, trustsNext, issuedByNext, connected, lastSeen }) => [
-      machine,
-      trustsNext ? "yes" : "no",
-      issuedByNext ? "yes" : "no",
-      connected ? "now" : agoText(lastSeen, now),
-    ]);
-  const more = behind.length > mostShown ? `and ${behind.length - mostShown} more: --json has all\n` : "";
-  const list = table(["BEHIND", "TRUSTS THE NEW", "HAS ITS CERTIFICATE", "LAST SEEN"], rows, paint);
-  return `\n${behind.length} of ${machines} behind\n${list}${more}`;
+function isAtRest(phase: RotationPhase): boolean {
+  return phase === RotationPhase.NONE || phase === RotationPhase.UNSPECIFIED;
+}
+
+function machinesText(title: string, machines: readonly MachinePhase[], now: Date, paint: Paint): string {
+  const rows = machines.map(({ machine, trustsNext, issuedByNext, connected, lastSeen }) => [
+    machine,
+    trustsNext ? "yes" : "no",
+    issuedByNext ? "yes" : "no",
+    connected ? "now" : agoText(lastSeen, now),
+  ]);
+  return table([title, "TRUSTS THE NEW", "HAS ITS CERTIFICATE", "LAST SEEN"], rows, paint);
 }
 
 const steps = { start: Step.START, next: Step.NEXT, back: Step.BACK } as const;

@@ -75,8 +75,9 @@ export async function applySchedules(
   { text, fileName }: { text: string; fileName: string },
   { dryRun, prune, everyMachine: isEveryMeant, yes }: ApplyOptions,
 ): Promise<void> {
-  const request: ApplySchedulesRequest = { text, fileName, dryRun: true, prune, everyMachine: isEveryMeant };
-  const { answer: plan, everyMachine } = await withEveryMachine(session, isEveryMeant, (every) =>
+  const request: ApplySchedulesRequest = { text, fileName, dryRun: true, prune, everyMachine: isEveryMeant, basis: "" };
+  // to show what would be is no reason to ask
+  const { answer: plan, everyMachine } = await withEveryMachine(session, isEveryMeant || dryRun, (every) =>
     session.fleet.applySchedules({ ...request, everyMachine: every }),
   );
   if (!session.json) session.terminal.out(planText(plan.changes, session.paint));
@@ -93,7 +94,9 @@ export async function applySchedules(
       "luksmith fleet apply -f FILE --prune --yes, or without --prune nothing is deleted",
     );
   }
-  const answer = await session.ask(session.fleet.applySchedules({ ...request, dryRun: false, everyMachine }));
+  const answer = await session.ask(
+    session.fleet.applySchedules({ ...request, dryRun: false, everyMachine, basis: plan.basis }),
+  );
   sayApplied(session, answer, false);
 }
 

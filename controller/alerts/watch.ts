@@ -5,7 +5,8 @@ import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import type { AlertsConfig } from "../config/alerts.ts";
-import { every, Routine } from "../routine.ts";
+import { every } from "../occasion.ts";
+import { Routine } from "../routine.ts";
 import {
   claimLook,
   forgetAlerts,

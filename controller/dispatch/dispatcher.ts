@@ -5,7 +5,8 @@
 
 import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
-import { onNews, Routine } from "../routine.ts";
+import { onNews } from "../occasion.ts";
+import { Routine } from "../routine.ts";
 import {
   addDispatches,
   cancelDispatches,

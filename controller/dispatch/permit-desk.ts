@@ -3,7 +3,8 @@
 import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import type { PermitRequest, PermitReturn } from "../../proto/gen/luksmith/v1/fleet.ts";
-import { gathering, onNews, Routine } from "../routine.ts";
+import { onNews } from "../occasion.ts";
+import { Routine } from "../routine.ts";
 import { askPermit, grantPermits, keepPermits, listPermits, type PermitKey, returnPermit } from "../store/permits.ts";
 import type { Store } from "../store/store.ts";
 import type { AgentSession } from "../stream/agent-session.ts";
@@ -47,9 +48,8 @@ export class PermitDesk {
   }
 
   follow(): void {
-    const news = onNews(this.#store.notices, "permit", this.#clock, lookEveryMs);
     this.#routine.begin({
-      when: gathering(news, this.#clock, gatherMs),
+      when: onNews(this.#store.notices, "permit", this.#clock, lookEveryMs, gatherMs),
       work: async () => {
         const beganMs = this.#clock.monotonicMs();
         await this.#look();

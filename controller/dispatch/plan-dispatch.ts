@@ -50,7 +50,7 @@ export function checkWork(work: Work | undefined): CheckedWork {
   }
   const { deadlineMs, retry } = work;
   if (deadlineMs > 0 && deadlineMs < shortestDeadlineMs)
-    throw wrong("the deadline is shorter than 10 seconds", "--deadline 6h");
+    throw wrong(`the deadline is shorter than ${shortestDeadlineMs / 1000} seconds`, "--deadline 6h");
   if (deadlineMs > longestDeadlineMs) throw wrong("the deadline is longer than 20 days", "--deadline 6h");
   if (
     retry !== undefined &&

@@ -96,7 +96,7 @@ async function admit(
 }
 
 /** Without it each call would have an error made for it, with a stack. */
-const isAnswered = Symbol();
+const noError = Symbol();
 
 /**
  * As the database has it; "unchecked" when it cannot be asked, or does not answer in time, which `onError` hears of: nobody goes on
@@ -119,7 +119,7 @@ export async function ask(
     onError(error);
     return "unchecked";
   } finally {
-    answered.abort(isAnswered);
+    answered.abort(noError);
   }
 }
 

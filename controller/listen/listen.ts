@@ -8,13 +8,15 @@ import { createServer, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { type Server as GrpcServer, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
 import type { Rate } from "../../common/allowance.ts";
-import { type Clock, pause } from "../../common/clock.ts";
+import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { certificatesIn } from "../../common/fleet/certificate.ts";
 import type { FleetIdentity } from "../../common/fleet/identity.ts";
 import type { Log } from "../../common/log.ts";
 import { Places } from "../../common/places.ts";
 import { LimitedLog } from "../limited-log.ts";
+import { every } from "../occasion.ts";
+import { Routine } from "../routine.ts";
 import { Allowances } from "./allowances.ts";
 import { type ConnectionCounts, Connections, type Cut } from "./connections.ts";
 import { type AskStanding, ask } from "./gate.ts";
@@ -225,7 +227,12 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
   // such as no file descriptors left: this connection is lost, the next may do
   listener.on("error", (error) => lines.error("", { err: error }, "a connection could not be taken"));
 
-  const sweeping = sweep(connections, clock, limits.sweepMs, stopped.signal);
+  const sweeping = new Routine();
+  sweeping.beginLater({
+    when: every(clock, limits.sweepMs),
+    work: async () => connections.endOverdue(clock.now()),
+    failed: (error) => log.error({ err: error }, "connections that are to end were not looked for"),
+  });
   const stop = () => {
     if (listener.listening) listener.close();
   };
@@ -234,7 +241,7 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     stopped.abort();
     connections.endAll();
     for (const { socket } of shakingHands.values()) socket.destroy();
-    await sweeping;
+    await sweeping.end();
   };
   return {
     port: portOf(listener.address()),
@@ -248,13 +255,6 @@ export async function listenForFleet(options: ListenOptions): Promise<FleetListe
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-async function sweep(connections: Connections, clock: Clock, everyMs: number, stop: AbortSignal): Promise<void> {
-  while (!stop.aborted) {
-    await pause(clock, everyMs, stop);
-    connections.endOverdue(clock.now());
-  }
 }
 
 /** What no two connections have in common while both are open. */

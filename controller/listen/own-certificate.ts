@@ -7,7 +7,8 @@ import { makeKeyAndRequest } from "../../common/fleet/certificate-request.ts";
 import { renewalTime } from "../../common/fleet/renewal.ts";
 import type { Log } from "../../common/log.ts";
 import type { Authorities, AuthorityState } from "../authority/authorities.ts";
-import { onNews, Routine } from "../routine.ts";
+import { onNews } from "../occasion.ts";
+import { Routine } from "../routine.ts";
 import type { Notices } from "../store/notices.ts";
 import type { ServerTls } from "./server-tls.ts";
 

@@ -3,7 +3,8 @@
 import type { Clock } from "../../common/clock.ts";
 import type { FleetIdentity } from "../../common/fleet/identity.ts";
 import type { Log } from "../../common/log.ts";
-import { onNews, Routine } from "../routine.ts";
+import { onNews } from "../occasion.ts";
+import { Routine } from "../routine.ts";
 import { forgetCertificates, revokedSince } from "../store/certificates.ts";
 import type { Store } from "../store/store.ts";
 import { forgetTokens } from "../store/tokens.ts";

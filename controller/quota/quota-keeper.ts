@@ -4,7 +4,8 @@ import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import { Bell } from "../bell.ts";
 import { LimitedLog } from "../limited-log.ts";
-import { occasion, Routine } from "../routine.ts";
+import { occasion } from "../occasion.ts";
+import { Routine } from "../routine.ts";
 import { noteMachine } from "../store/machines.ts";
 import { countUsage, type Removed, removeOldestEvents, removeTheseRuns, runHeads, toldRuns } from "../store/quota.ts";
 import type { Store } from "../store/store.ts";
@@ -60,7 +61,7 @@ export class QuotaKeeper {
     this.#routine.begin({
       when: occasion((signal) => this.#rest(signal)),
       work: (signal) => this.#trimThoseDue(signal),
-      failed: (error) => this.#log.warn({ err: error }, "what machines have too much of could not be removed"),
+      failed: (error) => this.#log.error({ err: error }, "who has too much could not be looked at"),
     });
   }
 
@@ -86,7 +87,8 @@ export class QuotaKeeper {
         await this.#trim(machineId, signal);
       } catch (error) {
         this.#waiting.add(machineId);
-        throw error;
+        if (signal.aborted) return;
+        this.#log.warn({ err: error, machine: machineId }, "what a machine has too much of could not be removed");
       }
     }
   }

@@ -59,7 +59,11 @@ export function dispatchHandlers(parts: ControllerParts): Handlers {
       const { heads, ids } = await visibleMachines(parts, operator, selectorOf(selector));
       const filter = { batch: given(batch), machineIds: ids, limit: listLimit(limit, defaultLimit) };
       const found = await listDispatches(database, filter);
-      if (batch !== "" && found.length === 0 && selector === "") throw noSuchBatch(batch);
+      if (batch !== "" && found.length === 0) {
+        const all = await visibleMachines(parts, operator, Selector.all);
+        if ((await listDispatches(database, { batch, machineIds: all.ids, limit: 1 })).length === 0)
+          throw noSuchBatch(batch);
+      }
       return { dispatches: await dispatchMessages(parts, found, heads) };
     }),
 

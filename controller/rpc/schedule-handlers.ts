@@ -24,21 +24,22 @@ type Handlers = Pick<ControllerServiceServer, "applySchedules" | "listSchedules"
 export function scheduleHandlers(parts: ControllerParts): Handlers {
   const { clock, operators, store } = parts;
   return {
-    applySchedules: unary(parts, async ({ text, fileName, dryRun, prune, everyMachine }, peer) => {
+    applySchedules: unary(parts, async ({ text, fileName, dryRun, prune, everyMachine, basis: seen }, peer) => {
       const how = [...(dryRun ? ["dry run"] : []), ...(prune ? ["prune"] : [])].join(", ");
       const by = await operators.authorize(peer, "applySchedules", how);
-      const { changes, warnings } = await applySchedules(store, clock, {
+      const { changes, warnings, basis } = await applySchedules(store, clock, {
         text,
         fileName: given(fileName) ?? "schedules",
         prune,
         everyMachine,
         dryRun,
+        basis: given(seen),
         by: by.name,
         record: async (transaction, plan) => {
           for (const line of recordOf(plan)) await operators.note(transaction, by, "applySchedules", ...line);
         },
       });
-      return { changes: changes.map(changeMessage), warnings: [...warnings], applied: !dryRun };
+      return { changes: changes.map(changeMessage), warnings: [...warnings], applied: !dryRun, basis };
     }),
 
     listSchedules: unary(parts, async (_, peer) => {

@@ -3,7 +3,8 @@
 import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import { type Run, RunState, type Verb } from "../../proto/gen/luksmith/v1/types.ts";
-import { every, Routine } from "../routine.ts";
+import { every } from "../occasion.ts";
+import { Routine } from "../routine.ts";
 import { findLostRuns, type GivenUp, giveUpRuns, type LostRun } from "../store/lost-runs.ts";
 import type { Database } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";

@@ -1,4 +1,4 @@
-/** Which database a store is in: the two differ in a handful of places, all of which ask this. */
+/** Which database a store is in: the two differ in a handful of places, all of which go by this. */
 
 import { SqliteAdapter } from "kysely";
 import type { Database } from "./schema.ts";

@@ -14,8 +14,8 @@ export class News implements Disposable {
   }
 
   /** A notice that came since the last wait ended is news as well. Ends early, and without an error, when the signal is aborted. */
-  async next(ms: number, signal: AbortSignal): Promise<void> {
-    await this.#bell.wait(ms, signal);
+  async next(ms: number, signal: AbortSignal, gatherMs?: number): Promise<void> {
+    await this.#bell.wait(ms, signal, gatherMs);
   }
 
   [Symbol.dispose](): void {

@@ -4,7 +4,6 @@ import { Kysely, sql } from "kysely";
 import type { Clock } from "../../common/clock.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import type { Log } from "../../common/log.ts";
-import type { StoreKind } from "./kind.ts";
 import { migrate } from "./migrate.ts";
 import { LocalNotices, type Notices, PostgresNotices } from "./notices.ts";
 import { postgresConnections } from "./postgres.ts";
@@ -18,7 +17,6 @@ const shortestWaitMs = 50;
 const longestWaitMs = 2000;
 
 export class Store {
-  readonly kind: StoreKind;
   readonly database: Database;
   readonly notices: Notices;
   /** Where it is, for people; no password in it. */
@@ -30,11 +28,10 @@ export class Store {
   readonly #waiting = new Map<symbol, LuksmithError>();
 
   private constructor(
-    what: { kind: StoreKind; database: Database; notices: Notices; place: string; hasten?: () => void },
+    what: { database: Database; notices: Notices; place: string; hasten?: () => void },
     clock: Clock,
     log: Log,
   ) {
-    this.kind = what.kind;
     this.database = what.database;
     this.notices = what.notices;
     this.place = what.place;
@@ -63,7 +60,7 @@ export class Store {
         await database.destroy();
         throw error;
       }
-      return new Store({ kind: "sqlite", database, notices: new LocalNotices(), place: where }, clock, log);
+      return new Store({ database, notices: new LocalNotices(), place: where }, clock, log);
     }
 
     async function openPostgres(address: string, where: string): Promise<Store> {
@@ -84,7 +81,7 @@ export class Store {
         sql`select pg_notify(${channel}, ${payload})`.execute(database);
       const notices = new PostgresNotices(connections.client, send, clock, log);
       const { hasten } = connections;
-      return new Store({ kind: "postgres", database, notices, place: where, hasten }, clock, log);
+      return new Store({ database, notices, place: where, hasten }, clock, log);
     }
   }
 

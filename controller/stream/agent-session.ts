@@ -411,9 +411,11 @@ export class AgentSession {
     const { refused } = this.#trust;
     if (refused === undefined) return;
     const notice = `${refusedTrust}: ${refused.message}`.slice(0, longestNotice);
-    this.#say("warn", { notice }, "a machine refuses what it was told to believe");
     const isNew = await this.#write((transaction) => noteMachine(transaction, this.machineId, notice, refusedTrust));
-    if (isNew) this.#host.changed(this.machineId);
+    // it is told again and again, and may be one of thousands: others have something to say as well
+    if (!isNew) return;
+    this.#say("warn", { notice }, "a machine refuses what it was told to believe");
+    this.#host.changed(this.machineId);
   }
 
   async #beat({ time, running }: Heartbeat): Promise<void> {

@@ -22,7 +22,7 @@ import { addUsage, type Usage } from "../store/usage.ts";
 
 /**
  * Long enough for others to join, each time: a commit of some milliseconds holds up everything else on SQLite, and a crowd that comes one
- * by one would have one each. Nobody waits for what is written here.
+ * by one would have one each. No person waits for what is written here.
  */
 const lingerMs = 20;
 /** Of messages and events in one transaction: on SQLite whoever reads waits for its end, some ten milliseconds. */
@@ -132,17 +132,20 @@ export class Journal {
     }
     this.#waiting.push(waiting);
     this.#weight += waiting.weight;
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      // SQLite answers without the process having waited: sockets and whoever reads would have no turn
-      if (this.#weight >= mostWeight) await setImmediate();
-      else await this.#clock.sleep(lingerMs);
-      await this.#write(this.#next());
+    try {
+      while (this.#waiting.length > 0) {
+        // SQLite answers without the process having waited: sockets and whoever reads would have no turn
+        if (this.#weight >= mostWeight) await setImmediate();
+        else await this.#clock.sleep(lingerMs);
+        await this.#write(this.#next());
+      }
+    } finally {
+      // in the same moment in which nothing waits: what comes a moment later is to find nobody who writes
+      this.#writing = undefined;
     }
   }
 

@@ -1,10 +1,11 @@
 /** Tells machines that are connected here what is new for them: on news, of one or of all, and now and then without any. */
 
 import { setImmediate } from "node:timers/promises";
-import { type Clock, pause } from "../../common/clock.ts";
+import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import { Bell } from "../bell.ts";
-import { occasion, Routine } from "../routine.ts";
+import { occasion } from "../occasion.ts";
+import { Routine } from "../routine.ts";
 import { type MachineNow, machinesNow } from "../store/machines.ts";
 import type { Topic } from "../store/notices.ts";
 import type { Store } from "../store/store.ts";
@@ -80,8 +81,7 @@ export class Review {
   }
 
   async #news(signal: AbortSignal): Promise<void> {
-    if (await this.#bell.wait(everyMs, signal)) await pause(this.#options.clock, gatherMs, signal);
-    else this.#isAboutAll = true;
+    if (!(await this.#bell.wait(everyMs, signal, gatherMs))) this.#isAboutAll = true;
   }
 
   async #tell(signal: AbortSignal): Promise<void> {

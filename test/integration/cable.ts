@@ -41,7 +41,7 @@ export class Cable {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Of connections that there are nothing goes either way any more, and nobody is told. @returns how many ends they have */
+  /** Nothing goes either way any more on the connections that there are, and nobody is told. @returns how many ends they have */
   freeze(): number {
     for (const socket of this.#sockets) socket.unpipe().pause();
     return this.#sockets.size;

@@ -4,7 +4,7 @@
  * Source: "gRPC over HTTP2", https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
 
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from "node:http2";
 import { createSecureContext } from "node:tls";
 import { controllerFault, fleetChannelOptions, tlsVersion } from "../../common/fleet/channel.ts";
 
@@ -52,9 +52,13 @@ export class LeanStream {
       ...{ "content-type": "application/grpc", te: "trailers" },
     });
     this.#stream.on("data", (chunk: Buffer) => this.#take(chunk));
-    this.#stream.on("trailers", (trailers) => {
-      this.#why = `${trailers["grpc-status"]}: ${trailers["grpc-message"] ?? ""}`;
-    });
+    const status = (headers: IncomingHttpHeaders) => {
+      if (headers["grpc-status"] !== undefined)
+        this.#why = `${headers["grpc-status"]}: ${headers["grpc-message"] ?? ""}`;
+    };
+    this.#stream.on("trailers", status);
+    // what is refused before it begins has them at once
+    this.#stream.on("response", status);
     this.#stream.on("error", (error) => {
       this.#why = error.message;
     });
@@ -62,7 +66,7 @@ export class LeanStream {
     this.#stream.on("end", () => this.#stream.close());
     this.#stream.on("close", () => {
       this.#session.destroy();
-      listener.ended(this.#why);
+      this.#listener.ended(this.#why);
     });
   }
 
@@ -75,7 +79,7 @@ export class LeanStream {
     this.#stream.write(message);
   }
 
-  /** As a machine that is switched off: without a word. */
+  /** Without a Goodbye. */
   drop(): void {
     this.#session.destroy();
   }

@@ -43,7 +43,10 @@ export class Operator implements Disposable {
   /** @param text YAML */
   apply = (text: string): Promise<ApplySchedulesResponse> =>
     call((done) =>
-      this.#client.applySchedules({ text, fileName: "bench", dryRun: false, prune: false, everyMachine: true }, done),
+      this.#client.applySchedules(
+        { text, fileName: "bench", dryRun: false, prune: false, everyMachine: true, basis: "" },
+        done,
+      ),
     );
 
   runs = (request: ListFleetRunsRequest): Promise<ListFleetRunsResponse> =>

@@ -138,7 +138,7 @@ test("apply shows what changes, then makes it; --dry-run and nothing to change m
     applySchedules: (request) => {
       requests.push(request);
       const changes = request.text === "same" ? [change(UNCHANGED, "a")] : [change(ADDED, "a"), change(UNCHANGED, "b")];
-      return { changes, warnings: ["b: no machine fits"], applied: !request.dryRun };
+      return { changes, warnings: ["b: no machine fits"], applied: !request.dryRun, basis: "b4" };
     },
   });
   const apply = (stdin: string, ...args: string[]) =>
@@ -150,8 +150,15 @@ test("apply shows what changes, then makes it; --dry-run and nothing to change m
   assert.match(made.stdout, /\n1 change made\n$/);
   assert.match((await apply("same")).stdout, /\nnothing to change\n$/);
   assert.deepEqual(
-    requests.map(({ dryRun }) => dryRun),
-    [true, true, false, true],
+    requests.map(({ dryRun, basis, everyMachine }) => [dryRun, basis, everyMachine]),
+    [
+      // to be shown what would be needs no yes
+      [true, "", true],
+      [true, "", false],
+      // nothing but what was shown
+      [false, "b4", false],
+      [true, "", false],
+    ],
   );
   const json = jsonLines((await apply("a: 1", "--json", "--all-machines")).stdout);
   assert.deepEqual(
@@ -174,7 +181,7 @@ test("apply deletes only with a yes, and refuses what is no file of schedules", 
       if (request.text.startsWith("bad")) {
         throw new LuksmithError("config", `${request.fileName}:1:1: is no mapping`);
       }
-      return { changes: [change(DELETED, "old")], warnings: [], applied: !request.dryRun };
+      return { changes: [change(DELETED, "old")], warnings: [], applied: !request.dryRun, basis: "" };
     },
   });
   const apply = (stdin: string, ...args: string[]) =>

@@ -150,6 +150,7 @@ test("runs: asked for, watched to their end, cancelled", async () => {
   assert.equal(followed.exitCode, 130);
   assert.match(followed.stdout, /^web1-name +cancelled/m);
   await refuses("dispatches b-none --follow", 10, /nothing was asked for as/);
+  await refuses("dispatches b-none", 10, /nothing was asked for as/);
 
   await scene.run("web1", "aa01", { state: RunState.DONE, finishedAt: new Date("2026-11-28T02:01:00Z") });
   await says("runs", /^web1-name\/aa01 +backup +home +done/m);

@@ -16,7 +16,7 @@ eachStore("what schedules mean", (stores) => {
   it("is read once for many machines", async () => {
     const store = await stores.open();
     await applySchedules(store, systemClock, {
-      ...{ text, fileName: "f", prune: false, everyMachine: false, dryRun: false, by: "root" },
+      ...{ text, fileName: "f", prune: false, everyMachine: false, dryRun: false, basis: undefined, by: "root" },
       record: async () => undefined,
     });
     const assignments = await readAssignments(store.database);

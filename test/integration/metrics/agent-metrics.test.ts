@@ -163,6 +163,10 @@ it("a real agent serves them, and writes the file until it ends", async () => {
   const refused = await fetch(`http://127.0.0.1:${agent.port}/metrics`, { method: "POST", body: "x" });
   assert.equal(refused.status, 405);
   assert.equal((await fetch(`http://127.0.0.1:${agent.port}/`)).status, 404);
+  for (const path of ["/healthz", "/readyz"]) {
+    const answer = await fetch(`http://127.0.0.1:${agent.port}${path}`);
+    assert.deepEqual([answer.status, await answer.text()], [200, "ok\n"], path);
+  }
   await agent.end();
   const inFile = readScraped(await readFile(agent.textfile, "utf8"));
   assert.deepEqual([...inFile.labels.keys()], [...readScrapedNames(values)]);

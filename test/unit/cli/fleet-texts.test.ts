@@ -365,7 +365,9 @@ test("a change of the authority: where it stands, what comes next, who is behind
     lastSeen: undefined,
   }));
   const many = authoritiesText(sampleAuthorities({ phase: RotationPhase.TRUST, machines }), now, plain);
-  assert.match(many, /^m19 .*\nand 5 more: --json has all$/m);
+  assert.match(many, /^m19 .*\nand 5 more: luksmith fleet ca status --all$/m);
+  const each = authoritiesText(sampleAuthorities({ phase: RotationPhase.TRUST }), now, plain, true);
+  assert.match(each, /1 of 2 behind\n[\s\S]*^web01 +yes +[\s\S]*^web02 +no /m);
   const ready = sampleAuthorities().machines.map((machine) => ({ ...machine, trustsNext: true, issuedByNext: true }));
   assert.match(
     authoritiesText(sampleAuthorities({ phase: RotationPhase.SERVERS, machines: ready }), now, plain),

@@ -379,7 +379,7 @@ const samples: Record<JsonType, JsonObject[]> = {
       machines: 3,
     }),
   ],
-  fleet_apply: [fleetApplyJson({ changes: [], warnings: ["matches nothing"], applied: true })],
+  fleet_apply: [fleetApplyJson({ changes: [], warnings: ["matches nothing"], applied: true, basis: "" })],
   fleet_dispatch: [
     fleetDispatchJson(sampleDispatch({ run: sampleFleetRun(), error: detail })),
     fleetDispatchJson(sampleDispatch({ work: undefined })),

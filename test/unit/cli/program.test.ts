@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { type Command, CommanderError } from "commander";
+import { parse } from "yaml";
 import { socketPath } from "../../../cli/invocation.ts";
 import { makeProgram } from "../../../cli/program.ts";
 import { Terminal } from "../../../cli/terminal.ts";
@@ -51,6 +52,32 @@ test("the help shows an example that the program itself accepts the options of",
       }
     }
     assert.match(help, /--json/, `${command.name()} does not mention --json`);
+  }
+});
+
+test("the commands that alert rules name are there, and take what they are given", () => {
+  const { program } = makeTestProgram();
+  const { groups } = parse(readFileSync("deploy/prometheus/luksmith.rules.yaml", "utf8"));
+  const texts: string[] = groups
+    .flatMap(({ rules }: { rules: { annotations: object }[] }) => rules)
+    .flatMap(({ annotations }: { annotations: object }) => Object.values(annotations));
+  const named = texts.flatMap((text) => /(?<![-\w])luksmith ([a-z].*)$/.exec(text)?.[1] ?? []);
+  assert.ok(named.length >= 4, named.join(", "));
+  for (const line of named) {
+    const words = line.replaceAll(/\{\{.*?\}\}/g, "X").split(" ");
+    let command: Command = program;
+    for (;;) {
+      const next = command.commands.find((each) => each.name() === words[0]);
+      if (next === undefined) break;
+      command = next;
+      words.shift();
+    }
+    assert.notEqual(command, program, line);
+    assert.ok(words.length <= command.registeredArguments.length, line);
+    words.forEach((word, at) => {
+      const choices = command.registeredArguments[at]?.argChoices;
+      assert.ok(choices === undefined || choices.includes(word), `${line}: ${word}`);
+    });
   }
 });
 

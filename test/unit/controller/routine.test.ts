@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "../../../common/clock.ts";
 import { Bell } from "../../../controller/bell.ts";
-import { gathering, occasion, Routine } from "../../../controller/routine.ts";
+import { occasion } from "../../../controller/occasion.ts";
+import { Routine } from "../../../controller/routine.ts";
 
 const never = new AbortController().signal;
 /** Waits as long as it is let. */
@@ -85,14 +86,21 @@ test("a routine that begins later does nothing before, and nothing at all when i
   assert.equal(times, 0);
 });
 
-test("news are waited for, and then those that come right after them", async () => {
-  const said: string[] = [];
-  const news = occasion(
-    async () => said.push("news"),
-    () => said.push("let go"),
-  );
-  const gathered = gathering(news, { sleep: async (ms) => void said.push(`${ms} ms`) }, 20);
-  await gathered.next(never);
-  gathered[Symbol.dispose]();
-  assert.deepEqual(said, ["news", "20 ms", "let go"]);
+test("what rings right after the first ring is one with it", async () => {
+  const paused: number[] = [];
+  const clock = {
+    sleep: async (ms: number, signal?: AbortSignal) => {
+      if (ms === 60_000) return systemClock.sleep(3_600_000, signal);
+      paused.push(ms);
+      bell.ring();
+      bell.ring();
+    },
+  };
+  const bell = new Bell(clock);
+  bell.ring();
+  assert.equal(await bell.wait(60_000, never, 20), true);
+  assert.deepEqual(paused, [20]);
+  const enough = new AbortController();
+  setImmediate(() => enough.abort());
+  assert.equal(await bell.wait(60_000, enough.signal, 20), false);
 });

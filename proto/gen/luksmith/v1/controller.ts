@@ -527,12 +527,16 @@ export interface ApplySchedulesRequest {
   prune: boolean;
   /** A schedule may select every machine. */
   everyMachine: boolean;
+  /** As an earlier answer had it: nothing is done when the schedules are others by now. Empty: whatever they are. */
+  basis: string;
 }
 
 export interface ApplySchedulesResponse {
   changes: ScheduleChange[];
   warnings: string[];
   applied: boolean;
+  /** What the changes are changes of. */
+  basis: string;
 }
 
 export interface ScheduleChange {
@@ -3381,7 +3385,7 @@ export const ForgetMachineResponse: MessageFns<ForgetMachineResponse> = {
 };
 
 function createBaseApplySchedulesRequest(): ApplySchedulesRequest {
-  return { text: "", fileName: "", dryRun: false, prune: false, everyMachine: false };
+  return { text: "", fileName: "", dryRun: false, prune: false, everyMachine: false, basis: "" };
 }
 
 export const ApplySchedulesRequest: MessageFns<ApplySchedulesRequest> = {
@@ -3400,6 +3404,9 @@ export const ApplySchedulesRequest: MessageFns<ApplySchedulesRequest> = {
     }
     if (message.everyMachine !== false) {
       writer.uint32(40).bool(message.everyMachine);
+    }
+    if (message.basis !== "") {
+      writer.uint32(50).string(message.basis);
     }
     return writer;
   },
@@ -3457,6 +3464,14 @@ export const ApplySchedulesRequest: MessageFns<ApplySchedulesRequest> = {
             message.everyMachine = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.basis = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3488,6 +3503,7 @@ export const ApplySchedulesRequest: MessageFns<ApplySchedulesRequest> = {
         : isSet(object.every_machine)
         ? globalThis.Boolean(object.every_machine)
         : false,
+      basis: isSet(object.basis) ? globalThis.String(object.basis) : "",
     };
   },
 
@@ -3508,6 +3524,9 @@ export const ApplySchedulesRequest: MessageFns<ApplySchedulesRequest> = {
     if (message.everyMachine !== false) {
       obj.everyMachine = message.everyMachine;
     }
+    if (message.basis !== "") {
+      obj.basis = message.basis;
+    }
     return obj;
   },
 
@@ -3521,12 +3540,13 @@ export const ApplySchedulesRequest: MessageFns<ApplySchedulesRequest> = {
     message.dryRun = object.dryRun ?? false;
     message.prune = object.prune ?? false;
     message.everyMachine = object.everyMachine ?? false;
+    message.basis = object.basis ?? "";
     return message;
   },
 };
 
 function createBaseApplySchedulesResponse(): ApplySchedulesResponse {
-  return { changes: [], warnings: [], applied: false };
+  return { changes: [], warnings: [], applied: false, basis: "" };
 }
 
 export const ApplySchedulesResponse: MessageFns<ApplySchedulesResponse> = {
@@ -3539,6 +3559,9 @@ export const ApplySchedulesResponse: MessageFns<ApplySchedulesResponse> = {
     }
     if (message.applied !== false) {
       writer.uint32(24).bool(message.applied);
+    }
+    if (message.basis !== "") {
+      writer.uint32(34).string(message.basis);
     }
     return writer;
   },
@@ -3580,6 +3603,14 @@ export const ApplySchedulesResponse: MessageFns<ApplySchedulesResponse> = {
             message.applied = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.basis = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3599,6 +3630,7 @@ export const ApplySchedulesResponse: MessageFns<ApplySchedulesResponse> = {
         : [],
       warnings: globalThis.Array.isArray(object?.warnings) ? object.warnings.map((e: any) => globalThis.String(e)) : [],
       applied: isSet(object.applied) ? globalThis.Boolean(object.applied) : false,
+      basis: isSet(object.basis) ? globalThis.String(object.basis) : "",
     };
   },
 
@@ -3613,6 +3645,9 @@ export const ApplySchedulesResponse: MessageFns<ApplySchedulesResponse> = {
     if (message.applied !== false) {
       obj.applied = message.applied;
     }
+    if (message.basis !== "") {
+      obj.basis = message.basis;
+    }
     return obj;
   },
 
@@ -3624,6 +3659,7 @@ export const ApplySchedulesResponse: MessageFns<ApplySchedulesResponse> = {
     message.changes = object.changes?.map((e) => ScheduleChange.fromPartial(e)) || [];
     message.warnings = object.warnings?.map((e) => e) || [];
     message.applied = object.applied ?? false;
+    message.basis = object.basis ?? "";
     return message;
   },
 };

@@ -78,6 +78,7 @@ eachStore("asking machines for something now", (stores) => {
     ["a path for a job", { work: { ...backup, job: "../x" } }, /cannot be the name of a job/],
     ["a job and a volume", { work: { ...backup, volume: "v" } }, /is about a job alone/],
     ["a level for a backup", { work: { ...backup, level: "full" } }, /no level of backup/],
+    ["a deadline of seconds", { work: { ...backup, deadlineMs: 9999 } }, /shorter than 10 seconds/],
     ["a deadline of years", { work: { ...backup, deadlineMs: 1e12 } }, /deadline/],
     ["endless tries", { work: { ...backup, retry: { attempts: 1e9, waitMs: 0, longestWaitMs: 0 } } }, /no run tries/],
     ["waiting for years", { expiresMs: 1e12 }, /31 days/],
@@ -99,7 +100,9 @@ eachStore("asking machines for something now", (stores) => {
     const sam = await scene.operator("sam", "operator", "env=test");
     await assert.rejects(sam.unary.dispatch(order()), { code: "not_found", message: 'no machine fits "env=prod"' });
     const { batch } = await olga.unary.dispatch(order());
-    assert.deepEqual((await sam.unary.listDispatches({ batch, selector: "", limit: 0 })).dispatches, []);
+    await assert.rejects(sam.unary.listDispatches({ batch, selector: "", limit: 0 }), { code: "not_found" });
+    const none = await olga.unary.listDispatches({ batch, selector: "name=nobody", limit: 0 });
+    assert.deepEqual(none.dispatches, []);
     await assert.rejects(sam.read(sam.client.watchDispatches({ batch })), { code: "not_found" });
     await assert.rejects(sam.unary.cancelFleetRun({ run: batch }), { code: "usage" });
     assert.equal(

@@ -148,7 +148,7 @@ eachStore("the fleet for operators", (stores) => {
       `{ name: ${name}, selector: env=${env}, verb: backup, job: home, cron: '0 2 * * *', timezone: UTC }`;
     await admin.unary.applySchedules({
       text: `[${schedule("nightly-prod", "prod")}, ${schedule("nightly-test", "test")}]`,
-      ...{ fileName: "f", dryRun: false, prune: false, everyMachine: false },
+      ...{ fileName: "f", dryRun: false, prune: false, basis: "", everyMachine: false },
     });
     const sam = await scene.operator("sam", "admin", "env=test");
     const told = [

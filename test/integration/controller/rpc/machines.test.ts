@@ -28,7 +28,7 @@ eachStore("machines for operators", (stores) => {
     await assert.rejects(names(admin, "prod"), { code: "usage", hint: /name=prod/ });
     await admin.unary.applySchedules({
       text: "{ name: n, selector: env=prod, verb: backup, job: home, cron: '0 2 * * *', timezone: UTC, maxAge: 26h }",
-      ...{ fileName: "f", dryRun: false, prune: false, everyMachine: false },
+      ...{ fileName: "f", dryRun: false, prune: false, basis: "", everyMachine: false },
     });
     const { machines } = await admin.unary.listMachines({ selector: "name=m1*", jobs: true });
     const [job] = machines[0]?.jobs ?? [];

@@ -17,9 +17,12 @@ eachStore("schedules for operators", (stores) => {
     await scene.machine("m2", { env: "prod" });
     await scene.machine("m3", { env: "test" });
     const admin = await scene.operator("root", "admin");
-    const apply = (text: string, how: { dryRun?: boolean; prune?: boolean; everyMachine?: boolean } = {}) =>
+    const apply = (
+      text: string,
+      how: { dryRun?: boolean; prune?: boolean; everyMachine?: boolean; basis?: string } = {},
+    ) =>
       admin.unary.applySchedules({
-        ...{ text, fileName: "f.yaml", dryRun: false, prune: false, everyMachine: false, ...how },
+        ...{ text, fileName: "f.yaml", dryRun: false, prune: false, everyMachine: false, basis: "", ...how },
       });
     return { scene, admin, apply };
   };
@@ -86,6 +89,21 @@ eachStore("schedules for operators", (stores) => {
     await using _ = scene;
     await Promise.all([apply(nightly, { prune: true }), apply(weekly, { prune: true })]);
     assert.equal((await listSchedules(scene.store.database)).length, 1);
+  });
+
+  it("are not changed by whoever has seen what they were before", async () => {
+    const { scene, apply } = await set();
+    await using _ = scene;
+    const { basis } = await apply(nightly, { dryRun: true });
+    assert.equal((await apply(nightly, { dryRun: true })).basis, basis);
+    await apply(weekly);
+    await assert.rejects(apply(nightly, { prune: true, basis }), { code: "locked", message: /since these changes/ });
+    assert.deepEqual(
+      (await listSchedules(scene.store.database)).map(({ schedule }) => schedule.name),
+      ["weekly"],
+    );
+    const seen = await apply(nightly, { dryRun: true, prune: true });
+    assert.equal((await apply(nightly, { prune: true, basis: seen.basis })).applied, true);
   });
 
   it("are seen by those whose machines they are about, without what an admin alone may know", async () => {

@@ -57,6 +57,17 @@ async function turns(count: number): Promise<void> {
 }
 
 describe("the wire to an agent", () => {
+  it("is gone when the agent has gone, also while a message is being taken, and when it was closed", async () => {
+    const [gone, closed] = [new OtherEnd(), new OtherEnd()];
+    const wire = new AgentWire(gone.stream, hastyClock);
+    assert.equal(wire.isGone, false);
+    gone.stream.cancelled = true;
+    assert.equal(wire.isGone, true);
+    const other = new AgentWire(closed.stream, hastyClock);
+    other.close();
+    assert.equal(other.isGone, true);
+  });
+
   it("hears no more of one that does not read the answers, until it does", async () => {
     const other = new OtherEnd();
     const wire = new AgentWire(other.stream, hastyClock);
