@@ -8,6 +8,9 @@ import { addDeliveries, withdrawDeliveries } from "../store/deliveries.ts";
 import type { Database } from "../store/schema.ts";
 import { pingUrl, planPing } from "./ping.ts";
 
+/** Of one that is revoked, what it was doing has failed. */
+const haveSchedules = ["active", "revoked"] as const;
+
 interface Reported {
   readonly machineId: string;
   readonly report: RunReport;
@@ -68,7 +71,7 @@ async function machinesOf(transaction: Database, ids: readonly string[]) {
     .selectFrom("machines")
     .select(["id", "name", "labels"])
     .where("id", "in", ids)
-    .where("state", "=", "active")
+    .where("state", "in", [...haveSchedules])
     .execute();
   return new Map(
     rows.map(({ id, name, labels }) => [

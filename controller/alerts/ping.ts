@@ -31,7 +31,10 @@ export interface PingPlan {
   readonly withdraw: string | undefined;
 }
 
-/** A run of which is told twice is pinged about once: ids are made of the run's. */
+/**
+ * A run of which is told twice is pinged about once: ids are made of the run's. One that was given up, and was good after all when its
+ * machine came back, is told of again.
+ */
 export function planPing({ machineId, runId, state }: PingedRun, url: string, nowMs: number): PingPlan {
   const idOf = (what: string) => JSON.stringify([pingChannel, machineId, runId, what]);
   const isOver = state !== RunState.RUNNING;
@@ -45,7 +48,8 @@ export function planPing({ machineId, runId, state }: PingedRun, url: string, no
   if (!isOver) return { add: plan("start", below(url, "start"), nowMs), withdraw: undefined };
   // one that is under way must have arrived before, or failed
   const dueMs = nowMs + requestMs;
-  return { add: plan("end", isGood(state) ? url : below(url, "fail"), dueMs), withdraw: idOf("start") };
+  const end = isGood(state) ? plan("end", url, dueMs) : plan("fail", below(url, "fail"), dueMs);
+  return { add: end, withdraw: idOf("start") };
 }
 
 /** Of one that is incomplete there is a snapshot; one that was skipped had nothing to do. */

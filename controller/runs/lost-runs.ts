@@ -3,6 +3,7 @@
 import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
 import { type Run, RunState, type Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { storePings } from "../alerts/on-run-report.ts";
 import { every } from "../occasion.ts";
 import { Routine } from "../routine.ts";
 import { findLostRuns, type GivenUp, giveUpRuns, type LostRun } from "../store/lost-runs.ts";
@@ -35,7 +36,14 @@ function lostEnd({ report: { run }, isRevoked, seenMs }: LostRun, nowMs: number)
 /** Some of those of a machine that is revoked, with the transaction that does it; the rest a little later. */
 export async function giveUpRunsOf(transaction: Database, machineId: string, nowMs: number): Promise<GivenUp> {
   const lost = await findLostRuns(transaction, Number.MIN_SAFE_INTEGER, atOnce, machineId);
-  return giveUpRuns(transaction, lost, (each) => lostEnd(each, nowMs), nowMs);
+  return giveUp(transaction, lost, nowMs);
+}
+
+/** Also for those who watch their schedules from outside. */
+async function giveUp(transaction: Database, lost: readonly LostRun[], nowMs: number): Promise<GivenUp> {
+  const given = await giveUpRuns(transaction, lost, (each) => lostEnd(each, nowMs), nowMs);
+  await storePings(transaction, given.runs, nowMs);
+  return given;
 }
 
 /** Whoever watches them hears of it. */
@@ -76,9 +84,7 @@ export class LostRuns {
       const nowMs = this.#clock.now().getTime();
       const lost = await findLostRuns(this.#store.database, nowMs - awayMs, atOnce);
       if (lost.length === 0) return;
-      const given = await this.#store.transaction((transaction) =>
-        giveUpRuns(transaction, lost, (each) => lostEnd(each, nowMs), nowMs),
-      );
+      const given = await this.#store.transaction((transaction) => giveUp(transaction, lost, nowMs));
       tellGivenUp(this.#store, given);
       for (const { report } of given.runs) if (report.run) this.#events?.runEnded(report.run.verb, report.run.state);
       const machines = new Set(given.runs.map(({ machineId }) => machineId)).size;

@@ -11,9 +11,8 @@ import { waitUntil } from "../../common/wait-until.ts";
 
 const exec = promisify(execFile);
 const program = "dist/luksmith-controller.mjs";
+const unitFile = "deploy/systemd/luksmith-controller.service";
 const startMs = 120_000;
-/** As deploy/systemd has it. */
-const unitEnvironment = { MALLOC_MMAP_THRESHOLD_: "65536" };
 
 export class ControllerProcess implements AsyncDisposable {
   readonly address: string;
@@ -65,9 +64,10 @@ export class ControllerProcess implements AsyncDisposable {
 
   /** Resolves when it is ready. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [program, "serve", "--config", this.#config], {
+    const { flags, environment } = await unitSettings();
+    const child = spawn(process.execPath, [...flags, program, "serve", "--config", this.#config], {
       stdio: ["ignore", "inherit", "inherit"],
-      env: { ...process.env, ...unitEnvironment },
+      env: { ...process.env, ...environment },
     });
     this.#child = child;
     const ready = await waitUntil(systemClock, startMs, async () => child.exitCode !== null || (await this.#isReady()));
@@ -106,6 +106,16 @@ export class ControllerProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop("SIGKILL");
   }
+}
+
+/** What the unit gives it: Node's flags, and the environment (systemd.exec(5)). */
+async function unitSettings(): Promise<{ flags: string[]; environment: Record<string, string> }> {
+  const unit = await readFile(unitFile, "utf8");
+  const command = /^ExecStart=\S*node (.*?)\S+\.mjs serve/m.exec(unit);
+  if (command === null) throw new Error(`${unitFile} starts no controller`);
+  const flags = (command[1] ?? "").split(" ").filter((flag) => flag !== "");
+  const assigned = [...unit.matchAll(/^Environment=(\w+)=(\S*)$/gm)];
+  return { flags, environment: Object.fromEntries(assigned.map(([, name, value]) => [name, value])) };
 }
 
 async function freePort(): Promise<number> {

@@ -4,8 +4,12 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { pino } from "pino";
 import { type Clock, systemClock } from "../../../../common/clock.ts";
+import { storePings } from "../../../../controller/alerts/on-run-report.ts";
 import { MachineChanges } from "../../../../controller/machines/changes.ts";
 import { LostRuns } from "../../../../controller/runs/lost-runs.ts";
+import { scheduleToJson } from "../../../../controller/schedule/fleet-schedule.ts";
+import { readSchedules } from "../../../../controller/schedule/schedule-file.ts";
+import { claimDeliveries } from "../../../../controller/store/deliveries.ts";
 import { addDispatches, answerDispatches, getDispatches } from "../../../../controller/store/dispatches.ts";
 import { listFailing } from "../../../../controller/store/fleet-view.ts";
 import { advanceJobs, listJobStates, setJobs } from "../../../../controller/store/job-states.ts";
@@ -71,6 +75,36 @@ eachStore("a run of which nobody hears any more", (scene) => {
     assert.deepEqual(await listFailing(database, 10), []);
     await look(store);
     assert.equal((await getRun(database, "away", "r1"))?.state, RunState.DONE);
+  });
+
+  it("has failed for whoever watches its schedule from outside, and was good if it turns out so", async () => {
+    const store = await scene.open();
+    const { database } = store;
+    const [definition] = readSchedules(
+      `{ name: nightly, selector: all, verb: backup, job: home, cron: "0 2 * * *", ping: "https://hc.example.net/{machine}" }`,
+      "s.yaml",
+    );
+    assert.ok(definition);
+    const schedule = { name: "nightly", definition: scheduleToJson(definition), text: "", revision: 1 };
+    await database
+      .insertInto("schedules")
+      .values({ ...schedule, since_ms: 0, changed_ms: 0, changed_by: "a" })
+      .execute();
+    const pinged = async () =>
+      (await claimDeliveries(database, { nowMs: nowMs + dayMs, leaseMs: dayMs, limit: 9 }))
+        .map(({ payload }) => JSON.parse(payload).url)
+        .toSorted();
+    for (const id of ["away", "gone"]) {
+      await machine(store, id, nowMs - 4 * dayMs);
+      await database.updateTable("machines").set({ state: "active", name: id }).where("id", "=", id).execute();
+      await report(store, id, reportOf("r1", {}, { schedule: "nightly" }));
+    }
+    await new MachineChanges(store, clock).revoke("gone", "root");
+    await look(store);
+    assert.deepEqual(await pinged(), ["https://hc.example.net/away/fail", "https://hc.example.net/gone/fail"]);
+    const good = reportOf("r1", { state: RunState.DONE }, { schedule: "nightly" });
+    await store.transaction((transaction) => storePings(transaction, [{ machineId: "away", report: good }], nowMs));
+    assert.deepEqual(await pinged(), ["https://hc.example.net/away"]);
   });
 
   it("ends with the revocation of its machine", async () => {
