@@ -46,7 +46,7 @@ export async function storePings(transaction: Database, reports: readonly Report
   );
   await withdrawDeliveries(
     transaction,
-    plans.flatMap(({ withdraw }) => withdraw ?? []),
+    plans.flatMap(({ withdraw }) => withdraw),
   );
 }
 

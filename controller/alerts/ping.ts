@@ -27,8 +27,8 @@ export function pingUrl(template: string, machine: string, job: string): string 
 
 export interface PingPlan {
   readonly add: NewDelivery;
-  /** The id of one that is not to be sent any more: it would be taken for another beginning. */
-  readonly withdraw: string | undefined;
+  /** The ids of those that are not to be sent any more: they would be taken for another beginning, or another end. */
+  readonly withdraw: readonly string[];
 }
 
 /**
@@ -45,11 +45,11 @@ export function planPing({ machineId, runId, state }: PingedRun, url: string, no
     createdMs: nowMs,
     dueMs,
   });
-  if (!isOver) return { add: plan("start", below(url, "start"), nowMs), withdraw: undefined };
+  if (!isOver) return { add: plan("start", below(url, "start"), nowMs), withdraw: [] };
   // one that is under way must have arrived before, or failed
   const dueMs = nowMs + requestMs;
-  const end = isGood(state) ? plan("end", url, dueMs) : plan("fail", below(url, "fail"), dueMs);
-  return { add: end, withdraw: idOf("start") };
+  if (!isGood(state)) return { add: plan("fail", below(url, "fail"), dueMs), withdraw: [idOf("start")] };
+  return { add: plan("end", url, dueMs), withdraw: [idOf("start"), idOf("fail")] };
 }
 
 /** Of one that is incomplete there is a snapshot; one that was skipped had nothing to do. */

@@ -26,14 +26,14 @@ const controllerMain = new URL("../../../controller/main.ts", import.meta.url).p
 /** One of them, which can be killed and started again. */
 export class ControllerPlace {
   readonly address: string;
-  readonly #configFile: string;
   /** Metrics and health. */
-  readonly #http: string;
+  readonly http: string;
+  readonly #configFile: string;
   #program: Program | undefined;
 
   constructor(address: string, http: string, configFile: string) {
     this.address = address;
-    this.#http = http;
+    this.http = http;
     this.#configFile = configFile;
   }
 
@@ -52,7 +52,7 @@ export class ControllerPlace {
 
   /** Of /readyz: nothing is wrong, or what. */
   async unready(): Promise<string> {
-    const response = await fetch(`http://${this.#http}/readyz`);
+    const response = await fetch(`http://${this.http}/readyz`);
     const text = await response.text();
     return response.status === 200 ? "" : text;
   }

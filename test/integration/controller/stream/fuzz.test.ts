@@ -9,6 +9,7 @@ import { afterEach, it } from "node:test";
 import { Client, credentials } from "@grpc/grpc-js";
 import { listMachines } from "../../../../controller/store/machines.ts";
 import { ConnectRequest, Hello, Inventory, PermitRequest } from "../../../../proto/gen/luksmith/v1/fleet.ts";
+import { below, type Draw, drawing, pick, randomBytes, spoil } from "../../drawing.ts";
 import { eachStore } from "../harness/each-store.ts";
 import { noteEvent, reportOf } from "../harness/fleet-rows.ts";
 import type { FromAgent } from "../harness/test-agent.ts";
@@ -17,21 +18,6 @@ import { openWayIn } from "../harness/way-in.ts";
 
 const seed = Number(process.env.LUKSMITH_FUZZ_SEED ?? randomInt(2 ** 31));
 const forMs = Number(process.env.LUKSMITH_FUZZ_MS ?? 4000);
-
-/** Mulberry32, by Tommy Ettinger (public domain): small, and the same everywhere. */
-function drawing(from: number): () => number {
-  let state = from;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-type Draw = () => number;
-const below = (draw: Draw, limit: number) => Math.floor(draw() * limit);
-const pick = <T>(draw: Draw, from: readonly T[]): T => from[below(draw, from.length)] as T;
 
 const texts = ["", "r1", "m1", "home", "../x", "\u0000", "\u001b[2J", "ä\ud83d", "x".repeat(9000), "*", "nightly", "%"];
 const numbers = [0, 1, -1, 2 ** 31, 2 ** 32, 2 ** 53 - 1];
@@ -102,7 +88,7 @@ const goodHello = ConnectRequest.encode({
 }).finish();
 
 function bytes(draw: Draw): Buffer {
-  if (draw() < 0.1) return Buffer.from(Array.from({ length: below(draw, 60) }, () => below(draw, 256)));
+  if (draw() < 0.1) return randomBytes(draw, 60);
   let encoded: Buffer;
   try {
     encoded = Buffer.from(ConnectRequest.encode({ kind: message(draw) }).finish());
@@ -110,15 +96,7 @@ function bytes(draw: Draw): Buffer {
     // what cannot be said at all
     return Buffer.alloc(0);
   }
-  if (draw() < 0.6) return encoded;
-  for (let changes = 1 + below(draw, 4); changes > 0 && encoded.length > 0; changes -= 1) {
-    const at = below(draw, encoded.length);
-    const how = below(draw, 4);
-    if (how < 2) encoded[at] = below(draw, 256);
-    else if (how === 2) encoded = encoded.subarray(0, at);
-    else encoded = Buffer.concat([encoded.subarray(0, at), encoded.subarray(below(draw, encoded.length))]);
-  }
-  return encoded;
+  return draw() < 0.6 ? encoded : spoil(draw, encoded);
 }
 
 eachStore("nonsense", (scene) => {

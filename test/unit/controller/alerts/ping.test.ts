@@ -23,11 +23,18 @@ test("start, done, fail", () => {
 });
 
 test("the end takes back a beginning that has not left, and each has one id", () => {
-  const [start, end] = [planPing(run(RunState.RUNNING), url, 1), planPing(run(RunState.FAILED), url, 2)];
-  assert.equal(end.withdraw, start.add.id);
+  const [start, end] = [planPing(run(RunState.RUNNING), url, 1), planPing(run(RunState.DONE), url, 2)];
+  assert.ok(end.withdraw.includes(start.add.id));
   assert.notEqual(start.add.id, end.add.id);
-  assert.equal(planPing(run(RunState.DONE), url, 99).add.id, end.add.id);
+  assert.equal(planPing(run(RunState.INCOMPLETE), url, 99).add.id, end.add.id);
   assert.notEqual(planPing({ ...run(RunState.DONE), machineId: "n" }, url, 2).add.id, end.add.id);
+});
+
+test("one that was taken for lost is told of again when it was good", () => {
+  const [given, good] = [planPing(run(RunState.INTERRUPTED), url, 1), planPing(run(RunState.DONE), url, 2)];
+  assert.notEqual(given.add.id, good.add.id);
+  assert.ok(good.withdraw.includes(given.add.id));
+  assert.ok(!given.withdraw.includes(good.add.id));
 });
 
 test("tried again, ever more rarely, for a day; a beginning not at all", () => {
