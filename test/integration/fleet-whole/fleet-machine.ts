@@ -8,6 +8,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PinStore } from "../../../agent/volume/pin.ts";
+import { fakeClock } from "../../fake-clock.ts";
 import { type Ended, jsonLines, runCli } from "../cli/cli-process.ts";
 import { Program } from "./program.ts";
 
@@ -22,6 +23,8 @@ const pin = {
 export class FleetMachine {
   readonly name: string;
   readonly directory: string;
+  /** Ahead by so much, as libfaketime has it: "+15m"; empty: it is right. */
+  clock = "";
   #agent: Program | undefined;
 
   constructor(name: string, directory: string) {
@@ -58,7 +61,11 @@ controller: ${controller}
 `,
       { mode: 0o600 },
     );
-    this.#agent = await Program.start("agent/main.ts", ["--config", file]);
+    this.#agent = await Program.start(
+      "agent/main.ts",
+      ["--config", file],
+      this.clock === "" ? {} : fakeClock(this.clock),
+    );
     const pins = new PinStore(join(directory, "state"));
     // after the first start, which would ask the backup host for what it does not remember of them
     for (const volume of ["home", "etc"]) await pins.write(volume, pin);

@@ -84,6 +84,24 @@ test("what happens is seen as it happens, and ended from afar", async () => {
   assert.equal((await web.begun()).length, 2);
 });
 
+test("a machine whose clock is a quarter of an hour ahead is shown as that, and does what it is asked for", async () => {
+  const early = fleet.addMachine("early1");
+  early.clock = "+15m";
+  const [line] = await Promise.all([
+    fleet.says("token create --name early1 --labels env=test", /^luksmith enroll /),
+    early.start(),
+  ]);
+  assert.equal((await early.enrol(line.trim())).exitCode, 0);
+  await fleet.connected("early1");
+  await fleet.says("machines name=early1", /^early1 +connected .*its clock is 15 min ahead/m);
+  // within a deadline that is over by the machine's clock
+  await fleet.says("run name=early1 backup etc --all-machines --deadline 5m", /^early1\/\S+ +skipped/m);
+  const [run] = await fleet.runs("name=early1");
+  assert.equal(run?.late, false);
+  await early.end("SIGTERM");
+  await fleet.says("revoke early1 --yes", /is revoked/);
+});
+
 test("schedules are shown before they change, and sent to the machines at once", async () => {
   const one = 'schedules: { nightly: { selector: env=prod, verb: backup, job: etc, cron: "0 2 * * *" } }\n';
   await fleet.says("apply -f - --all-machines --dry-run", /^\+ nightly {2}2 machines$[\s\S]*not made/m, { stdin: one });

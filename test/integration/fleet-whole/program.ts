@@ -15,16 +15,19 @@ export class Program {
   readonly child: ChildProcess;
   logged = "";
 
-  private constructor(file: string, args: readonly string[]) {
+  private constructor(file: string, args: readonly string[], env: Record<string, string>) {
     const program = new URL(`../../../${file}`, import.meta.url).pathname;
-    this.child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+    this.child = spawn(process.execPath, [program, ...args], {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, ...env },
+    });
     this.child.stderr?.on("data", (chunk: Buffer) => {
       this.logged += chunk.toString();
     });
   }
 
-  static async start(file: string, args: readonly string[]): Promise<Program> {
-    const program = new Program(file, args);
+  static async start(file: string, args: readonly string[], env: Record<string, string> = {}): Promise<Program> {
+    const program = new Program(file, args, env);
     try {
       await until(
         () => program.logged.includes('"ready"') || !program.isAlive,

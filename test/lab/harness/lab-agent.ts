@@ -16,6 +16,7 @@ import {
   RunState,
   type Snapshot,
 } from "../../../proto/gen/luksmith/v1/types.ts";
+import { fakeClock } from "../../fake-clock.ts";
 import type { SecondHost } from "./second-host.ts";
 
 const { exec, start } = makeExec();
@@ -62,9 +63,6 @@ interface LaunchOptions {
   /** How far its clock is from the machine's, and from the backup host's: "-8d". Default: as it is. */
   readonly clock?: string;
 }
-
-/** Of libfaketime, which stands between the agent and the system's clock; its children have the right one. */
-const faketime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
 export class LabAgent implements AsyncDisposable {
   readonly #child: Child;
@@ -118,9 +116,8 @@ export class LabAgent implements AsyncDisposable {
         "--config",
         configPath,
       ],
-      ...(clock === undefined
-        ? {}
-        : { env: { LD_PRELOAD: faketime, FAKETIME: clock, FAKETIME_DONT_FAKE_MONOTONIC: "1" } }),
+      // its children have the right one
+      ...(clock === undefined ? {} : { env: fakeClock(clock) }),
       onStderr: (chunk) => {
         const text = chunk.toString();
         this.log.push(text);
