@@ -1,6 +1,6 @@
 /** Which of those that wait may begin, and for how long. Pure. */
 
-import type { Permit } from "../store/permits.ts";
+import type { Permit, PermitCount } from "../store/permits.ts";
 import type { PermitLimits } from "../stream/fleet-rules.ts";
 
 /** Whatever a machine says: it would hold up the others for ever. */
@@ -11,6 +11,18 @@ const marginMs = 15 * 60_000;
 /** For how long a machine has a permit: as long as a run can take, since the machine ends one that takes longer. */
 export function heldMs(deadlineMs: number | undefined): number {
   return deadlineMs === undefined || deadlineMs === 0 ? longestMs : deadlineMs + marginMs;
+}
+
+/** Whether anything can become of looking at each of them: one that waits has room in its schedule, or one is lost. */
+export function isWorthLooking(
+  counts: readonly PermitCount[],
+  limits: ReadonlyMap<string, PermitLimits>,
+  nowMs: number,
+): boolean {
+  return counts.some(({ schedule, waiting, granted, expiresMs }) => {
+    const { fleet = Number.POSITIVE_INFINITY } = limits.get(schedule) ?? {};
+    return expiresMs <= nowMs || (waiting > 0 && granted < fleet);
+  });
 }
 
 /**

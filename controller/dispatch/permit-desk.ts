@@ -5,20 +5,29 @@ import type { Log } from "../../common/log.ts";
 import type { PermitRequest, PermitReturn } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { onNews } from "../occasion.ts";
 import { Routine } from "../routine.ts";
-import { askPermit, grantPermits, keepPermits, listPermits, type PermitKey, returnPermit } from "../store/permits.ts";
+import {
+  askPermit,
+  countPermits,
+  grantPermits,
+  keepPermits,
+  listGranted,
+  listPermits,
+  type PermitKey,
+  returnPermit,
+} from "../store/permits.ts";
 import type { Store } from "../store/store.ts";
 import type { AgentSession } from "../stream/agent-session.ts";
 import type { FleetRules } from "../stream/fleet-rules.ts";
 import type { Sessions } from "../stream/sessions.ts";
-import { grantable, heldMs } from "./grantable.ts";
+import { grantable, heldMs, isWorthLooking } from "./grantable.ts";
 
 /** A notice can be lost. */
 const lookEveryMs = 10_000;
 /** A machine that is not heard of for so long has its permits no more; one whose connection broke is back by then. */
 const keptMs = 5 * 60_000;
 const keepEveryMs = 60_000;
-/** News come in crowds. */
-const gatherMs = 20;
+/** News come in crowds: at two in the night all ask. */
+const gatherMs = 100;
 /** One each for its jobs and schedules; more are asked for by nobody who means them. */
 const mostEach = 1000;
 
@@ -113,9 +122,8 @@ export class PermitDesk {
       await keepPermits(database, controllerId, nowMs + keptMs, new Map(held));
       this.#keptMs = nowMs;
     }
-    const waiting = await listPermits(database);
-    if (waiting.some(({ grantedMs, expiresMs }) => grantedMs === undefined || expiresMs <= nowMs)) {
-      const limits = await this.#rules.permitLimits();
+    const limits = await this.#rules.permitLimits();
+    if (isWorthLooking(await countPermits(database), limits, nowMs)) {
       const granted = await this.#store.transaction((transaction) =>
         grantPermits(transaction, nowMs, (those, has) => grantable(those, has, limits)),
       );
@@ -124,9 +132,7 @@ export class PermitDesk {
         if (this.#sessions.of(machineId) === undefined) this.#store.notices.tell("permit", machineId);
       }
     }
-    for (const permit of await listPermits(database)) {
-      if (permit.grantedMs !== undefined) this.#sessions.of(permit.machineId)?.grant(permit);
-    }
+    for (const permit of await listGranted(database)) this.#sessions.of(permit.machineId)?.grant(permit);
   }
 }
 

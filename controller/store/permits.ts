@@ -161,6 +161,40 @@ export async function keepPermits(
   }
 }
 
+/** How many of a schedule there are. */
+export interface PermitCount {
+  readonly schedule: string;
+  readonly waiting: number;
+  readonly granted: number;
+  /** When the next of them is lost. */
+  readonly expiresMs: number;
+}
+
+/** By the database itself: at night thousands wait for hours, and are not read each time that one of them may begin. */
+export async function countPermits(database: Database): Promise<PermitCount[]> {
+  const rows = await database
+    .selectFrom("permits")
+    .select(({ fn }) => [
+      "schedule",
+      fn.countAll<number>().as("count"),
+      fn.count<number>("granted_ms").as("granted"),
+      fn.min<number>("expires_ms").as("expires_ms"),
+    ])
+    .groupBy("schedule")
+    .execute();
+  return rows.map(({ schedule, count, granted, expires_ms }) => ({
+    schedule,
+    waiting: Number(count) - Number(granted),
+    granted: Number(granted),
+    expiresMs: Number(expires_ms),
+  }));
+}
+
+export async function listGranted(database: Database): Promise<Permit[]> {
+  const rows = await database.selectFrom("permits").selectAll().where("granted_ms", "is not", null).execute();
+  return rows.map(permitOf);
+}
+
 /** Oldest first. @param machineId undefined: of all */
 export async function listPermits(database: Database, machineId?: string): Promise<Permit[]> {
   const rows = await database

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { grantable, heldMs } from "../../../../controller/dispatch/grantable.ts";
+import { grantable, heldMs, isWorthLooking } from "../../../../controller/dispatch/grantable.ts";
 import type { Permit } from "../../../../controller/store/permits.ts";
 import type { PermitLimits } from "../../../../controller/stream/fleet-rules.ts";
 
@@ -16,6 +16,26 @@ const limits = (fleet: number | undefined, perBackupHost: number | undefined): M
   new Map([["s", { fleet, perBackupHost }]]);
 
 const ids = (permits: readonly Permit[]) => permits.map(({ machineId }) => machineId);
+
+describe("those that wait", () => {
+  const count = (waiting: number, granted: number, expiresMs = 2000) => [
+    { schedule: "s", waiting, granted, expiresMs },
+  ];
+
+  it("are looked at while there is room, and when one is lost", () => {
+    assert.equal(isWorthLooking([], limits(2, undefined), 1000), false);
+    assert.equal(isWorthLooking(count(9, 1), limits(2, undefined), 1000), true);
+    assert.equal(isWorthLooking(count(9, 2), limits(2, undefined), 1000), false);
+    assert.equal(isWorthLooking(count(0, 1), limits(2, undefined), 1000), false);
+    assert.equal(isWorthLooking(count(9, 2), limits(2, undefined), 2000), true);
+    assert.equal(isWorthLooking(count(0, 1), limits(2, undefined), 2000), true);
+  });
+
+  it("are looked at where backup hosts alone have limits, or none is known", () => {
+    assert.equal(isWorthLooking(count(9, 200), limits(undefined, 1), 1000), true);
+    assert.equal(isWorthLooking(count(1, 200), new Map(), 1000), true);
+  });
+});
 
 describe("who may begin", () => {
   it("is as many as the schedule has at once, oldest first", () => {
