@@ -7,6 +7,7 @@ import { longestDeadlineMs } from "../../common/config/deadline.ts";
 import { namePattern } from "../../common/config/names.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { escapeControls } from "../../common/quote.ts";
+import { longestWaitMs, mostAttempts } from "../../common/schedule/retry-rule.ts";
 import type { Dispatch, Work } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { isWorkVerb, type WorkVerb } from "./allowed.ts";
@@ -15,8 +16,6 @@ import { isWorkVerb, type WorkVerb } from "./allowed.ts";
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 /** Longer names are shown to nobody. */
 const shownLimit = 64;
-const longestRetryWaitMs = 86_400_000;
-const mostAttempts = 100;
 const levels = ["", "quick", "spot", "full", "scrub"];
 
 const verbsOnVolumes: readonly Verb[] = [Verb.TRIM, Verb.CHECK_VOLUME];
@@ -50,7 +49,7 @@ export function requireWork(work: Work | undefined, jobs: "one" | "each"): Check
     throw unusable("it names no level that there is");
   if (!isFigure(deadlineMs, longestDeadlineMs)) throw unusable("its deadline is none");
   const figures = retry === undefined ? [] : [retry.waitMs, retry.longestWaitMs];
-  if (!isFigure(retry?.attempts ?? 0, mostAttempts) || !figures.every((ms) => isFigure(ms, longestRetryWaitMs))) {
+  if (!isFigure(retry?.attempts ?? 0, mostAttempts) || !figures.every((ms) => isFigure(ms, longestWaitMs))) {
     throw unusable("its retry rule is none");
   }
   return { ...work, verb };

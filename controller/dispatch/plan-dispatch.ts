@@ -4,6 +4,7 @@ import { longestDeadlineMs, shortestDeadlineMs } from "../../common/config/deadl
 import { namePattern } from "../../common/config/names.ts";
 import { LuksmithError } from "../../common/errors.ts";
 import { quoteText } from "../../common/quote.ts";
+import { longestWaitMs, mostAttempts } from "../../common/schedule/retry-rule.ts";
 import { plural } from "../../common/units.ts";
 import type { Inventory, Work } from "../../proto/gen/luksmith/v1/fleet.ts";
 import { type FleetVerb, fleetVerbNames, fleetVerbOf, fleetVerbs, verifyLevels } from "../schedule/fleet-verb.ts";
@@ -28,9 +29,6 @@ export interface CheckedWork {
   readonly work: Work;
   readonly verb: FleetVerb;
 }
-
-const mostAttempts = 100;
-const longestWaitMs = 86_400_000;
 
 /** @throws {LuksmithError} "usage" */
 export function checkWork(work: Work | undefined): CheckedWork {
