@@ -23,6 +23,7 @@ import { type Dialled, dial } from "./dial.ts";
 import type { IdentityFile, MachineIdentity } from "./identity-file.ts";
 import type { Link, Said } from "./link.ts";
 import { shownName } from "./orders.ts";
+import { ownOrder } from "./own-order.ts";
 
 /** A controller that has thousands to answer takes its time. */
 const welcomeWithinMs = 60_000;
@@ -155,8 +156,7 @@ export class Connection {
       this.#become({ kind: "not_enrolled" });
       return undefined;
     }
-    const listed = this.#parts.addresses.length > 0 ? this.#parts.addresses : identity.addresses;
-    const addresses = inOrder(listed, this.#lastAnswered);
+    const addresses = this.#addressesOf(identity);
     const address = addresses[this.#tries % addresses.length];
     if (address === undefined) {
       return this.#waitUnusable(
@@ -185,6 +185,15 @@ export class Connection {
     if (error.code === "denied") return this.#waitUnusable(error);
     this.#become({ kind: "waiting", address, error, until: new Date(clock.now().getTime() + ms) });
     return ms;
+  }
+
+  #addressesOf({ machineId, addresses: told, namedAt }: MachineIdentity): readonly string[] {
+    const configured = this.#parts.addresses;
+    // what the machine's own configuration says is meant in that order
+    if (configured.length > 0) return inOrder(configured, this.#lastAnswered);
+    const own = inOrder(ownOrder(told, machineId), this.#lastAnswered);
+    // a list that leads nowhere, by mistake or not, must not shut the machine out: after it comes whoever has told it
+    return namedAt === "" || own.includes(namedAt) ? own : [...own, namedAt];
   }
 
   #waitUnusable(error: LuksmithError): number {

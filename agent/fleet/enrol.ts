@@ -61,11 +61,12 @@ export async function enrol(identities: IdentityFile, order: EnrolOrder, signal:
     signal,
   );
   if (credentials === undefined) throw new LuksmithError("refused", "the controller has issued no certificate");
-  await identities.enrolled(machineId, key, {
+  const named = {
     ...credentials,
     // a controller that does not know how it is reached from elsewhere is reached as it was just now
     addresses: credentials.addresses.length === 0 ? addresses.map(showAddress) : credentials.addresses,
-  });
+  };
+  await identities.enrolled(machineId, key, named, showAddress(address));
   return { machineId, name, address: showAddress(address) };
 }
 

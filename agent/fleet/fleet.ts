@@ -274,9 +274,11 @@ export class Fleet {
     machineId: string,
   ): Promise<void> {
     const { identities } = this.#parts;
+    const { state } = this.#connection;
+    const namedAt = state.kind === "connected" ? state.address : "";
     const kept: KeptTrust = {
       ...(authorities === "" ? {} : { authorities }),
-      ...(addresses.length === 0 ? {} : { addresses }),
+      ...(addresses.length === 0 ? {} : { addresses, namedAt }),
       ...(revokedControllers === undefined ? {} : { revokedControllers: revokedControllers.ids }),
     };
     let isRefused = false;
@@ -357,8 +359,10 @@ export class Fleet {
     const identity = this.#identity;
     if (state.kind !== "connected" || identity === undefined) return;
     this.#renewedMs = this.#clock.monotonicMs();
-    await identities.renew((request) =>
-      askForCertificate(state.address, identity, request, this.#clock.now().getTime()),
+    const { address } = state;
+    await identities.renew(
+      (request) => askForCertificate(address, identity, request, this.#clock.now().getTime()),
+      address,
     );
     this.#log.info("the machine has another certificate");
   }

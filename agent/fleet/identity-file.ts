@@ -24,8 +24,10 @@ const identitySchema = z.strictObject({
   key: z.string(),
   /** All that are trusted. */
   authorities: z.string(),
-  /** "host:port", in the order in which they are to be tried. */
+  /** "host:port", all that a controller has named. */
   addresses: z.array(z.string()),
+  /** Where that controller was itself: whatever it has named, somebody was there. */
+  namedAt: z.string().default(""),
   /** Ids of controllers that count no more, as far as the machine has heard. */
   revokedControllers: z.array(z.string()).default([]),
 });
@@ -43,6 +45,8 @@ const controllerPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 export interface KeptTrust {
   readonly authorities?: string;
   readonly addresses?: readonly string[];
+  /** Along with addresses. */
+  readonly namedAt?: string;
   readonly revokedControllers?: readonly string[];
 }
 
@@ -75,10 +79,11 @@ export class IdentityFile {
   /**
    * After the machine has enrolled.
    * @param key that the request was made with
+   * @param at the address of the controller that has issued this
    * @throws {LuksmithError} "refused" when what was issued does not fit
    */
-  async enrolled(machineId: string, key: string, credentials: Credentials): Promise<void> {
-    const identity = issuedTo(machineId, key, credentials);
+  async enrolled(machineId: string, key: string, credentials: Credentials, at = ""): Promise<void> {
+    const identity = { ...issuedTo(machineId, key, credentials), namedAt: at };
     await this.#inTurn(() => this.#write(identity));
     this.#onChange();
   }
@@ -86,9 +91,10 @@ export class IdentityFile {
   /**
    * Another key and certificate for the same machine, by an authority that is trusted already: nobody else is believed because of it.
    * @param ask gives the request (PKCS #10, DER) to a controller
+   * @param at the address of that controller
    * @throws what `ask` throws; {LuksmithError} "refused" when what it brings does not fit, "not_found" when the machine has left meanwhile
    */
-  async renew(ask: (request: Uint8Array) => Promise<Credentials | undefined>): Promise<void> {
+  async renew(ask: (request: Uint8Array) => Promise<Credentials | undefined>, at: string): Promise<void> {
     const before = await this.#required();
     // the library that makes requests is large, and needed once in weeks
     const { makeKeyAndRequest } = await import("../../common/fleet/certificate-request.ts");
@@ -99,7 +105,9 @@ export class IdentityFile {
       const now = await this.#required();
       if (now.machineId === before.machineId) {
         const { authorities, revokedControllers } = now;
-        return this.#write({ ...issuedTo(now.machineId, key, { ...credentials, authorities }), revokedControllers });
+        const named = credentials.addresses.length === 0 ? now : { addresses: credentials.addresses, namedAt: at };
+        const issued = issuedTo(now.machineId, key, { ...credentials, authorities, addresses: [...named.addresses] });
+        return this.#write({ ...issued, namedAt: named.namedAt, revokedControllers });
       }
       throw enrolledAnew();
     });
@@ -112,7 +120,7 @@ export class IdentityFile {
    * @throws {LuksmithError} "refused" for what are no authorities or addresses, "not_found" for another machine
    */
   async keepTrust(trust: KeptTrust, machineId: string): Promise<void> {
-    const { authorities, addresses, revokedControllers } = trust;
+    const { authorities, addresses, namedAt = "", revokedControllers } = trust;
     // as it was read here: OpenSSL passes over what does not begin a line, and would believe others than were looked at
     const pem = authorities === undefined ? undefined : requireAuthorities(authorities).join("");
     if (revokedControllers !== undefined) requireControllers(revokedControllers);
@@ -122,7 +130,7 @@ export class IdentityFile {
       await this.#write({
         ...before,
         authorities: pem ?? before.authorities,
-        addresses: addresses === undefined ? before.addresses : requireAddresses(addresses),
+        ...(addresses === undefined ? {} : { addresses: requireAddresses(addresses), namedAt }),
         revokedControllers: [...(revokedControllers ?? before.revokedControllers)],
       });
     });
@@ -174,7 +182,10 @@ function issuedTo(machineId: string, key: string, credentials: Credentials): Mac
   if (!own.checkPrivateKey(createPrivateKey(key))) throw unfit("it is of another key");
   if (issuerAmong(own, requireAuthorities(authorities)) === undefined)
     throw unfit("no authority of the fleet signed it");
-  return { machineId, certificate, key, authorities, addresses: requireAddresses(addresses), revokedControllers: [] };
+  return {
+    ...{ machineId, certificate, key, authorities },
+    ...{ addresses: requireAddresses(addresses), namedAt: "", revokedControllers: [] },
+  };
 }
 
 function requireAuthorities(pem: string): readonly X509Certificate[] {

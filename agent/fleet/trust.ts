@@ -12,7 +12,7 @@ const renewalWithinMs = 30_000;
 const chanceRange = 2 ** 16;
 
 /** @throws {LuksmithError} "refused" when there is no certificate where one should be */
-export function trustOf({ certificate, authorities, revokedControllers }: MachineIdentity): Trust {
+export function trustOf({ certificate, authorities, revokedControllers, addresses }: MachineIdentity): Trust {
   const [own] = certificatesIn(certificate);
   const trusted = certificatesIn(authorities);
   const issuer = issuerAmong(own, trusted);
@@ -22,6 +22,7 @@ export function trustOf({ certificate, authorities, revokedControllers }: Machin
     expires: own.validToDate,
     revokedControllers: [...revokedControllers],
     refused: undefined,
+    addresses: [...addresses],
   };
 }
 

@@ -7,7 +7,7 @@ import type { AuthorityState } from "./authorities.ts";
 /** Whom machines are to believe, and where they find them. */
 export interface WantedTrust {
   readonly state: Pick<AuthorityState, "trusted" | "issuesClients">;
-  /** Where controllers listen, told along with everything. */
+  /** Where controllers listen; none: wherever the machine finds them. */
   readonly addresses: readonly string[];
   /** All that ever were. */
   readonly revokedControllers: readonly { readonly id: string; readonly revokedMs: number }[];
@@ -21,18 +21,21 @@ export function trustOrders({
   state,
   addresses,
   revokedControllers,
-}: WantedTrust): (trust: Pick<Trust, "authorities" | "issuer" | "revokedControllers">) => NewTrust | undefined {
+}: WantedTrust): (
+  trust: Pick<Trust, "authorities" | "issuer" | "revokedControllers" | "addresses">,
+) => NewTrust | undefined {
   const wanted = certificatesIn(state.trusted).map(fingerprintOf);
   const newestFirst = revokedControllers.toSorted((a, b) => b.revokedMs - a.revokedMs || (a.id < b.id ? -1 : 1));
   const revoked = newestFirst.slice(0, mostRevoked).map(({ id }) => id);
   return (trust) => {
     const isSame = areSame(wanted, trust.authorities);
     const areRevoked = areSame(revoked, trust.revokedControllers);
+    const areListed = addresses.length === 0 || areSame(addresses, trust.addresses);
     const renew = trust.issuer !== state.issuesClients.fingerprint;
-    if (isSame && areRevoked && !renew) return undefined;
+    if (isSame && areRevoked && areListed && !renew) return undefined;
     return {
       authorities: isSame ? "" : state.trusted,
-      addresses: [...addresses],
+      addresses: areListed ? [] : [...addresses],
       renew,
       revokedControllers: areRevoked ? undefined : { ids: [...revoked] },
     };

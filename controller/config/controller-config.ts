@@ -84,7 +84,7 @@ const controllerFileSchema = z.strictObject({
     .max(20)
     .default([])
     .describe(
-      "Where machines are told to connect, in the order in which they try; left out: as luksmith-controller init was told",
+      "Where machines are told to connect, each beginning at its own place; left out: as luksmith-controller init was told",
     ),
   database: databaseSchema
     .optional()

@@ -133,6 +133,8 @@ export class AgentSession {
   #pushing: Promise<void> = Promise.resolve();
   #trust = Trust.create();
   readonly #toldTrust: Told;
+  /** Where it was told here that controllers listen. */
+  #toldAddresses: readonly string[] = [];
 
   constructor(call: AgentCall, { machineId, address }: AgentPeer, allowance: FlowAllowance, host: SessionHost) {
     this.machineId = machineId;
@@ -275,9 +277,17 @@ export class AgentSession {
   }
 
   async pushTrust(): Promise<void> {
-    const order = await this.#host.trustFor(this.#trust);
-    if (order === undefined) this.#toldTrust.forget();
-    else if (this.#toldTrust.say(JSON.stringify(order))) this.send({ $case: "newTrust", value: order });
+    const order = await this.#host.trustFor(this.#knownTrust());
+    if (order === undefined) return this.#toldTrust.forget();
+    if (!this.#toldTrust.say(JSON.stringify(order))) return;
+    if (order.addresses.length > 0) this.#toldAddresses = order.addresses;
+    this.send({ $case: "newTrust", value: order });
+  }
+
+  /** An agent that does not say which addresses it has would be told for ever: it has those that it was told. */
+  #knownTrust(): Trust {
+    const { addresses } = this.#trust;
+    return { ...this.#trust, addresses: addresses.length > 0 ? addresses : [...this.#toldAddresses] };
   }
 
   /** Once for each that it has asked for. */

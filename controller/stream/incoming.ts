@@ -14,12 +14,16 @@ const most = {
   volumes: 1000,
   words: 64,
   authorities: 8,
+  /** An agent keeps half as many. */
+  addresses: 64,
   running: 64,
   events: 2000,
   eventBytes: 64 * 2 ** 10,
   /** Of one run: ten times what an agent records. */
   seq: 1_000_000,
   name: 256,
+  /** A host's name in full, with its port. */
+  address: 300,
 };
 /** Texts in a report: runs are kept for long. What is longer is cut, since how a run ended must not be lost by it. */
 const longest = { message: 2048, line: 512, word: 64 };
@@ -107,9 +111,11 @@ function checkInventory({ jobs, volumes, allowed, refused }: Inventory): void {
   require(volumes.every(({ backupHost }) => backupHost.length <= most.name), "the name of a backup host is none");
 }
 
-function checkTrust({ authorities, issuer, revokedControllers }: Trust): void {
+function checkTrust({ authorities, issuer, revokedControllers, addresses }: Trust): void {
   require(revokedControllers.length <= most.words &&
     revokedControllers.every((id) => id.length <= most.name), "too many controllers");
+  require(addresses.length <= most.addresses &&
+    addresses.every((address) => address.length <= most.address), "too many addresses");
   require(authorities.length <= most.authorities, "too many authorities");
   require([...authorities, issuer].every((one) => one === "" || fingerprintPattern.test(one)), "a fingerprint is none");
 }

@@ -41,6 +41,12 @@ export class ControllerPlace {
     this.#program = await Program.start("controller/main.ts", ["serve", "--config", this.#configFile]);
   }
 
+  /** From its next start on. */
+  async configure(change: Readonly<Record<string, unknown>>): Promise<void> {
+    const config = JSON.parse(await readFile(this.#configFile, "utf8"));
+    await writeFile(this.#configFile, JSON.stringify({ ...config, ...change }), { mode: 0o600 });
+  }
+
   async end(signal: NodeJS.Signals): Promise<void> {
     await this.#program?.end(signal);
   }

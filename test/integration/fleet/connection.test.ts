@@ -78,9 +78,10 @@ test("the addresses are tried one after the other, and the one that answered com
   const fleet = await TestFleet.make();
   const controller = await ScriptedController.start(t, fleet);
   const stateDir = stateDirectory(t);
+  await enrol(stateDir, fleet, ["other.example.net:7443"]);
   // the discard port: nobody listens
-  await enrol(stateDir, fleet, ["127.0.0.1:9", controller.address]);
-  const life = await new FleetLife(stateDir).begin();
+  const listed = `{ addresses: ["127.0.0.1:9", "${controller.address}"] }`;
+  const life = await new FleetLife(stateDir, { controller: listed }).begin();
   t.after(() => life.end());
   const session = await controller.session();
   session.end();
@@ -287,8 +288,63 @@ test("other authorities and addresses are kept and told; what is none is not", a
   const identity = await life.identities.read();
   assert.equal(identity?.authorities, both);
   assert.deepEqual(identity?.addresses, addresses);
+  assert.deepEqual(trust.addresses, addresses);
   assert.deepEqual(
     session.all("trust").map(({ refused }) => refused?.code),
     ["refused", "refused", undefined],
   );
+});
+
+test("addresses that are too many, or too long, are refused, and those that were there stay", async (t) => {
+  const { controller, life } = await scene(t);
+  const session = await controller.session();
+  const before = await life.identities.read();
+  const many = Array.from({ length: 200 }, (_, n) => `c${n}.example.net:7443`);
+  let told = 0;
+  for (const addresses of [many, [`${"a".repeat(5000)}:7443`], ["c1.example.net:0"], ["c1.example.net"], [""]]) {
+    session.say({
+      $case: "newTrust",
+      value: { authorities: "", addresses, renew: false, revokedControllers: undefined },
+    });
+    told += 1;
+    const trust = await session.until("trust", () => session.all("trust").length === told);
+    assert.equal(trust.refused?.code, "refused");
+  }
+  assert.deepEqual(await life.identities.read(), before);
+});
+
+test("addresses that lead nowhere do not shut the machine out: whoever has told them is still found", async (t) => {
+  const fleet = await TestFleet.make();
+  const controller = await ScriptedController.start(t, fleet);
+  const stateDir = stateDirectory(t);
+  await enrol(stateDir, fleet, [controller.address]);
+  const first = await new FleetLife(stateDir).begin();
+  const session = await controller.session();
+  const addresses = ["127.0.0.1:9", "127.0.0.1:13"];
+  session.say({
+    $case: "newTrust",
+    value: { authorities: "", addresses, renew: false, revokedControllers: undefined },
+  });
+  await session.until("trust", (trust) => trust.addresses.length === 2);
+  await first.end();
+  // what it knew while it ran is gone
+  const life = await new FleetLife(stateDir).begin();
+  t.after(() => life.end());
+  const again = await controller.session(1);
+  assert.deepEqual(again.hello?.trust?.addresses, addresses);
+  const tried = life.logged.filter(({ msg }) => msg === "not connected to the controller");
+  assert.equal(tried.length, 2);
+});
+
+test("a certificate that comes without addresses leaves those that the machine has", async (t) => {
+  const { controller, life } = await scene(t);
+  const session = await controller.session();
+  controller.names = [];
+  session.say({
+    $case: "newTrust",
+    value: { authorities: "", addresses: [], renew: true, revokedControllers: undefined },
+  });
+  const next = await controller.session(1);
+  assert.deepEqual(next.hello?.trust?.addresses, [controller.address]);
+  assert.deepEqual((await life.identities.read())?.addresses, [controller.address]);
 });

@@ -1,6 +1,7 @@
 /** The machine's end against the controller's own: its port with TLS, enrolment, streams, dispatches and permits. */
 
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
 import { enrol } from "../../../agent/fleet/enrol.ts";
@@ -8,6 +9,7 @@ import { systemClock } from "../../../common/clock.ts";
 import { certificatesIn, fingerprintOf } from "../../../common/fleet/certificate.ts";
 import { showPin } from "../../../common/fleet/pin.ts";
 import { waitUntil } from "../../../common/wait-until.ts";
+import { trustOrders } from "../../../controller/authority/trust-order.ts";
 import { createToken } from "../../../controller/enrol/create-token.ts";
 import { Enrolment } from "../../../controller/enrol/enrolment.ts";
 import { enrolmentService, renewalHandlers } from "../../../controller/enrol/handlers.ts";
@@ -18,8 +20,9 @@ import { getRun } from "../../../controller/store/runs.ts";
 import { Fleet } from "../../../controller/stream/fleet.ts";
 import { connectHandler, fleetServiceDefinition } from "../../../controller/stream/fleet-service.ts";
 import { FleetConnection_State as State } from "../../../proto/gen/luksmith/v1/agent.ts";
-import { EnrolmentServiceService, ScheduleAssignment, Work } from "../../../proto/gen/luksmith/v1/fleet.ts";
+import { EnrolmentServiceService, ScheduleAssignment, Trust, Work } from "../../../proto/gen/luksmith/v1/fleet.ts";
 import { RunState, Verb } from "../../../proto/gen/luksmith/v1/types.ts";
+import { Cable } from "../cable.ts";
 import { FleetScene, silent } from "../controller/harness/fleet-scene.ts";
 import { plentiful, TestRules } from "../controller/harness/test-fleet.ts";
 import { FleetLife, stateDirectory } from "./fleet-life.ts";
@@ -71,7 +74,15 @@ async function scene(context: TestContext) {
     async () => life.fleet.status().state === State.CONNECTED,
     () => JSON.stringify(life.fleet.status()),
   );
-  return { life, rules, store: tls.store, machineId };
+  return { life, rules, store: tls.store, machineId, tls };
+}
+
+/** Another way to the same port, as another address of it. */
+async function anotherWay(context: TestContext, to: string): Promise<Cable> {
+  const port = Number(to.slice(to.lastIndexOf(":") + 1));
+  const way = await Cable.open(() => connect(port, "127.0.0.1"));
+  context.after(() => way.close());
+  return way;
 }
 
 async function until(isSo: () => Promise<boolean>, what: () => string): Promise<void> {
@@ -137,5 +148,47 @@ test("schedules come with the stream, and a permit is asked for and given", asyn
   const occurrence = { schedule: "nightly", verb: Verb.BACKUP, job: "home", volume: "home", moment: new Date() };
   const giveBack = await life.permit?.(occurrence, AbortSignal.timeout(patienceMs));
   giveBack?.();
+  assert.deepEqual(life.faults(), []);
+});
+
+test("an address that is added reaches the machine, which comes by it when the one before is gone", async (t) => {
+  const { life, rules, store, tls } = await scene(t);
+  const state = await tls.authorities.state();
+  const has = async (addresses: readonly string[]) => {
+    await until(
+      async () => JSON.stringify((await life.identities.read())?.addresses) === JSON.stringify(addresses),
+      () => `it has not heard of ${addresses}`,
+    );
+  };
+  const tell = (addresses: readonly string[]) => {
+    rules.orderOf = trustOrders({ state, addresses, revokedControllers: [] });
+    store.notices.tell("authority", "");
+  };
+  const before = await anotherWay(t, tls.address);
+  const [old, added] = [`127.0.0.1:${before.port}`, `127.0.0.1:${(await anotherWay(t, tls.address)).port}`];
+  tell([old]);
+  await has([old]);
+  // from here on it comes by that one alone
+  life.fleet.identityChanged();
+  await until(
+    async () => life.fleet.status().state === State.CONNECTED && life.fleet.status().address === old,
+    () => `it does not come by ${old}: ${JSON.stringify(life.fleet.status())}`,
+  );
+  tell([old, added]);
+  await has([old, added]);
+
+  // it is away while there is something new, and is told as soon as it is back
+  const last = [added, "127.0.0.1:9"];
+  before.close();
+  tell(last);
+  await has(last);
+  assert.equal(life.fleet.status().address, added);
+  await until(
+    async () => {
+      const [machine] = await store.database.selectFrom("machines").select("trust").execute();
+      return machine !== undefined && Trust.decode(machine.trust).addresses.join() === last.join();
+    },
+    () => "the machine does not say what it has",
+  );
   assert.deepEqual(life.faults(), []);
 });

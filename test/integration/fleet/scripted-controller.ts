@@ -136,6 +136,8 @@ export class ScriptedController {
   lifeMs = dayMs;
   /** By whom it has what it issues, and whom it tells machines to believe with that. */
   issuer: TestFleet;
+  /** The addresses that it tells with that; undefined: its own. */
+  names: string[] | undefined;
   /** Whose machines it takes. */
   readonly #trusted: readonly TestFleet[];
   readonly #id: string;
@@ -233,7 +235,7 @@ export class ScriptedController {
 
   async #credentials(request: Uint8Array): Promise<Credentials> {
     const certificate = await this.issuer.certify("machine", "m1", request, this.lifeMs);
-    return { certificate, authorities: this.issuer.authority.certificate, addresses: [this.address] };
+    return { certificate, authorities: this.issuer.authority.certificate, addresses: this.names ?? [this.address] };
   }
 }
 

@@ -123,7 +123,9 @@ test("a controller that was revoked is not spoken with any more, as another has 
   const stolen = await ScriptedController.start(t, fleet, welcome, { id: "c2" });
   const stateDir = stateDirectory(t);
   await enrol(stateDir, fleet, [good.address, stolen.address]);
-  const life = await new FleetLife(stateDir).begin();
+  const life = await new FleetLife(stateDir, {
+    controller: `{ addresses: ["${good.address}", "${stolen.address}"] }`,
+  }).begin();
   t.after(() => life.end());
   const session = await good.session();
   // the one that says so is none of them

@@ -113,6 +113,7 @@ export function sampleMachine(changes: Partial<Machine> = {}): Machine {
       expires: after(86_400),
       revokedControllers: [],
       refused: undefined,
+      addresses: ["fleet.example.net:7443"],
     },
     jobs: [
       {

@@ -49,7 +49,7 @@ export interface Credentials {
   certificate: string;
   /** PEM, all authorities that are trusted at present. */
   authorities: string;
-  /** Where controllers listen, as "host:port", in the order in which they are to be tried. */
+  /** Where controllers listen, as "host:port". Each machine tries them in an order of its own. */
   addresses: string[];
 }
 
@@ -331,6 +331,7 @@ export interface HeartbeatEvery {
 export interface NewTrust {
   /** Unset: those that there are. */
   authorities: string;
+  /** Where controllers listen, all of them; none: those that the machine knows. */
   addresses: string[];
   renew: boolean;
   /** Unset: those that the machine knows of. */
@@ -351,7 +352,11 @@ export interface Trust {
   expires: Date | undefined;
   revokedControllers: string[];
   /** Why the machine has not taken what it was last told: it would have been shut out of its fleet. */
-  refused: ErrorDetail | undefined;
+  refused:
+    | ErrorDetail
+    | undefined;
+  /** Where it has been told that controllers listen. None: an agent that does not say. */
+  addresses: string[];
 }
 
 /** The stream ends after it. */
@@ -4504,7 +4509,7 @@ export const RevokedControllers: MessageFns<RevokedControllers> = {
 };
 
 function createBaseTrust(): Trust {
-  return { authorities: [], issuer: "", expires: undefined, revokedControllers: [], refused: undefined };
+  return { authorities: [], issuer: "", expires: undefined, revokedControllers: [], refused: undefined, addresses: [] };
 }
 
 export const Trust: MessageFns<Trust> = {
@@ -4523,6 +4528,9 @@ export const Trust: MessageFns<Trust> = {
     }
     if (message.refused !== undefined) {
       ErrorDetail.encode(message.refused, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.addresses) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -4580,6 +4588,14 @@ export const Trust: MessageFns<Trust> = {
             message.refused = ErrorDetail.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4605,6 +4621,9 @@ export const Trust: MessageFns<Trust> = {
         ? object.revoked_controllers.map((e: any) => globalThis.String(e))
         : [],
       refused: isSet(object.refused) ? ErrorDetail.fromJSON(object.refused) : undefined,
+      addresses: globalThis.Array.isArray(object?.addresses)
+        ? object.addresses.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -4625,6 +4644,9 @@ export const Trust: MessageFns<Trust> = {
     if (message.refused !== undefined) {
       obj.refused = ErrorDetail.toJSON(message.refused);
     }
+    if (message.addresses?.length) {
+      obj.addresses = message.addresses;
+    }
     return obj;
   },
 
@@ -4640,6 +4662,7 @@ export const Trust: MessageFns<Trust> = {
     message.refused = (object.refused !== undefined && object.refused !== null)
       ? ErrorDetail.fromPartial(object.refused)
       : undefined;
+    message.addresses = object.addresses?.map((e) => e) || [];
     return message;
   },
 };

@@ -44,6 +44,7 @@ async function tells(store: Store, id: string, trusted: string, certificate: str
     expires: undefined,
     revokedControllers: [],
     refused: undefined,
+    addresses,
   };
   const bytes = Trust.encode(trust).finish();
   await store.database.updateTable("machines").set({ trust: bytes }).where("id", "=", id).execute();
@@ -96,7 +97,7 @@ eachStore("one authority in the place of another", (scene) => {
     assert.equal(certificatesIn(both.trusted).length, 2);
     assert.deepEqual(orderFor(trust, both), {
       authorities: both.trusted,
-      addresses,
+      addresses: [],
       renew: false,
       revokedControllers: undefined,
     });
@@ -109,7 +110,7 @@ eachStore("one authority in the place of another", (scene) => {
     assert.equal(duties(clients), "next old");
     assert.deepEqual(orderFor(trusting, clients), {
       authorities: "",
-      addresses,
+      addresses: [],
       renew: true,
       revokedControllers: undefined,
     });
@@ -130,7 +131,7 @@ eachStore("one authority in the place of another", (scene) => {
     assert.equal(last.next, undefined);
     assert.deepEqual(orderFor(following, last), {
       authorities: last.trusted,
-      addresses,
+      addresses: [],
       renew: false,
       revokedControllers: undefined,
     });

@@ -230,15 +230,16 @@ describe("enrolment", () => {
       fleet = await EnrollingFleet.start();
       const identity = fleet.identity();
       await fleet.enrol(identity, (await fleet.token()).text);
+      const at = fleet.scene.address;
       const before = await readFile(identity.path, "utf8");
       await assert.rejects(
         identity.renew(async () => {
           throw new Error("the cable was pulled");
-        }),
+        }, at),
         /cable/,
       );
       await assert.rejects(
-        identity.renew(async () => undefined),
+        identity.renew(async () => undefined, at),
         { code: "refused" },
       );
       // what another machine was issued
@@ -248,14 +249,14 @@ describe("enrolment", () => {
       assert.ok(theirs);
       const { certificate, authorities } = theirs;
       await assert.rejects(
-        identity.renew(async () => ({ certificate, authorities, addresses: [] })),
+        identity.renew(async () => ({ certificate, authorities, addresses: [] }), at),
         { code: "refused", message: /another's/ },
       );
       // its own, of the key before
       const own = await identity.read();
       assert.ok(own);
       await assert.rejects(
-        identity.renew(async () => ({ ...own, addresses: [] })),
+        identity.renew(async () => ({ ...own, addresses: [] }), at),
         { code: "refused", message: /another key/ },
       );
       assert.equal(await readFile(identity.path, "utf8"), before);

@@ -105,7 +105,7 @@ export class EnrollingFleet implements AsyncDisposable {
           );
         });
         return response.credentials;
-      });
+      }, this.scene.address);
     } finally {
       client.close();
     }

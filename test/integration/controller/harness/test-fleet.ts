@@ -10,7 +10,7 @@ import { addMachine, type NewMachine } from "../../../../controller/store/machin
 import type { Store } from "../../../../controller/store/store.ts";
 import { Fleet, type FleetOptions } from "../../../../controller/stream/fleet.ts";
 import type { FleetRules, PermitLimits } from "../../../../controller/stream/fleet-rules.ts";
-import type { NewTrust, Schedules } from "../../../../proto/gen/luksmith/v1/fleet.ts";
+import type { NewTrust, Schedules, Trust } from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import { FleetDoor } from "./fleet-door.ts";
 import { newMachine } from "./fleet-rows.ts";
 import { TestAgent } from "./test-agent.ts";
@@ -24,6 +24,8 @@ export class TestRules implements FleetRules {
   schedules: Schedules = { revision: "", assignments: [] };
   readonly limits = new Map<string, PermitLimits>();
   trust: NewTrust | undefined;
+  /** In the place of this, what is to be told whom. */
+  orderOf: ((trust: Trust) => NewTrust | undefined) | undefined;
 
   async assignments() {
     const { schedules } = this;
@@ -35,8 +37,8 @@ export class TestRules implements FleetRules {
   }
 
   async trustOrders() {
-    const { trust } = this;
-    return () => trust;
+    const { trust, orderOf } = this;
+    return orderOf ?? (() => trust);
   }
 }
 

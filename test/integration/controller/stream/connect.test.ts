@@ -168,6 +168,38 @@ eachStore("a stream", (scene) => {
     assert.equal((await agent.waitFor("newTrust", 1)).renew, false);
   });
 
+  it("tells an agent that does not say which addresses it has of them once for each stream", async () => {
+    let aheadMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
+    const fleet = await TestFleet.start(await scene.open(), "c1", clock);
+    fleets.push(fleet);
+    await fleet.machine("m1");
+    const addresses = ["a:1", "b:1"];
+    fleet.rules.orderOf = (trust) =>
+      JSON.stringify(trust.addresses) === JSON.stringify(addresses)
+        ? undefined
+        : { authorities: "", addresses, renew: false, revokedControllers: undefined };
+    const agent = await fleet.agent("m1");
+    await agent.join();
+    assert.deepEqual((await agent.waitFor("newTrust")).addresses, addresses);
+    // as it answers, and as it is looked at now and then
+    for (let n = 1; n <= 3; n += 1) {
+      agent.say({ $case: "trust", value: Trust.create() });
+      agent.say({ $case: "runReport", value: reportOf(`r${n}`) });
+      await agent.waitFor("recorded", n - 1);
+    }
+    // after what is told again would have been
+    aheadMs = 3_600_000;
+    const looked = fleet.fleet.sessions.of("m1")?.pushTrust();
+    aheadMs = 0;
+    await looked;
+    assert.equal(agent.told("newTrust").length, 1);
+    agent.leave();
+    await agent.waitForEnd();
+    await agent.join();
+    await agent.waitFor("newTrust", 1);
+  });
+
   it("shows people that a machine refuses what it was told to believe", async () => {
     const fleet = await start("m1");
     const agent = await fleet.agent("m1");

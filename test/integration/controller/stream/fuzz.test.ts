@@ -72,6 +72,7 @@ function message(draw: Draw): FromAgent {
       $case: "trust",
       value: {
         ...{ authorities: many(text), issuer: text(), expires: time(), revokedControllers: many(text) },
+        addresses: many(text),
         refused: draw() < 0.5 ? undefined : { code: text(), message: text(), hint: text() },
       },
     }),

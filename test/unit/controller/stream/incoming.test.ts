@@ -70,6 +70,16 @@ describe("what an agent sends", () => {
       { $case: "trust", value: Trust.fromPartial({ revokedControllers: Array.from({ length: 65 }, () => "c") }) },
       /controllers/,
     ],
+    [
+      "addresses without an end",
+      { $case: "trust", value: Trust.fromPartial({ addresses: Array.from({ length: 65 }, () => "c:1") }) },
+      /addresses/,
+    ],
+    [
+      "an address that is none",
+      { $case: "trust", value: Trust.fromPartial({ addresses: [`${"c".repeat(300)}:1`] }) },
+      /addresses/,
+    ],
   ];
   for (const [what, said, message] of faults) {
     it(`is refused: ${what}`, () => {
