@@ -33,6 +33,8 @@ async function namesOf(fleet: ControllerClient): Promise<FleetNames> {
     fleet.listSchedules(),
   ]);
   const jobs = new Set(machines.flatMap((machine) => machine.jobs.map(({ job }) => job)));
+  // what a machine that tells of none is expected to have
+  jobs.delete("*");
   return {
     machines: machines.map(({ name, id, labels, state, hostname }) => ({
       value: name || id,

@@ -103,6 +103,7 @@ function jobRow(machine: Machine, state: MachineJobState, now: Date): Cell[] {
 function jobNotes({ inventory }: Machine, { job, maxAgeMs, overdue }: MachineJobState, now: Date): Cell {
   const refused = (inventory?.refused ?? []).filter((each) => each.job === job || each.job === "*");
   const notes = refused.map((each) => refusedText(each, now));
+  if (job === "*") notes.unshift("the machine tells of no job");
   if (overdue) notes.unshift(`overdue: should not be older than ${formatDuration(maxAgeMs)}`);
   return notes.length === 0 ? "" : { text: notes.join("; "), style: overdue ? "red" : "yellow" };
 }

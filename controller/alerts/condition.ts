@@ -20,8 +20,12 @@ export interface Condition {
   readonly message: string;
 }
 
+/** In the place of a job: whichever the machine has, of which none is known. No job is called so. */
+export const anyJob = "*";
+
 /** A backup that is to be made, by a schedule. */
 export interface Expectation {
+  /** Or {@link anyJob}. */
   readonly job: string;
   readonly maxAgeMs: number;
   /** Nothing was asked for before. */
@@ -106,24 +110,29 @@ function condition(
 
 /** Of a job that has several schedules, the strictest counts. */
 function overdue(machine: WatchedMachine, nowMs: number): Condition[] {
-  const worst = new Map<string, { atMs: number; maxAgeMs: number; fromMs: number; lastGoodMs: number | undefined }>();
+  const worst = new Map<string, { atMs: number; maxAgeMs: number; last: string }>();
   for (const { job, maxAgeMs, sinceMs } of machine.expectations) {
     const known = machine.jobs.find((each) => each.job === job);
     const fromMs = Math.max(sinceMs, machine.enrolledMs, known?.sinceMs ?? 0);
     const lastGoodMs = known?.lastGoodMs;
     const atMs = overdueAt({ lastGoodMs, sinceMs: fromMs, maxAgeMs }, nowMs);
     if (atMs < (worst.get(job)?.atMs ?? Number.POSITIVE_INFINITY))
-      worst.set(job, { atMs, maxAgeMs, fromMs, lastGoodMs });
+      worst.set(job, { atMs, maxAgeMs, last: lastOf(job, known, fromMs) });
   }
   return [...worst]
     .filter(([, { atMs }]) => nowMs >= atMs)
-    .map(([job, { atMs, maxAgeMs, fromMs, lastGoodMs }]) => {
-      const last =
-        lastGoodMs === undefined
-          ? `none since it was asked for, ${moment(fromMs)}`
-          : `the last is of ${moment(lastGoodMs)}`;
-      return condition(machine, "overdue", job, atMs, `no good backup within ${formatDuration(maxAgeMs)}: ${last}`);
-    });
+    .map(([job, { atMs, maxAgeMs, last }]) =>
+      condition(machine, "overdue", job, atMs, `no good backup within ${formatDuration(maxAgeMs)}: ${last}`),
+    );
+}
+
+function lastOf(job: string, known: WatchedJob | undefined, fromMs: number): string {
+  if (job === anyJob) return "the machine tells of no job at all";
+  // there may have been some before it was taken out of the configuration
+  if (known === undefined) return "the machine tells of no such job";
+  return known.lastGoodMs === undefined
+    ? `none since it was asked for, ${moment(fromMs)}`
+    : `the last is of ${moment(known.lastGoodMs)}`;
 }
 
 function troubled(machine: WatchedMachine, { runId, verb, job, volume, startedMs, trouble }: TroubledRun): Condition {

@@ -24,7 +24,8 @@ import { type KnownMachine, readWatchedMachines } from "../store/watched-machine
 import { type Alert, type AlertChanges, advance, type Due, dueNow, flapWindowMs, told } from "./alert.ts";
 import type { Channels } from "./channel.ts";
 import { type Condition, conditionsOf, type Expectation } from "./condition.ts";
-import { messagesFor, type Named } from "./message.ts";
+import { withEndings } from "./ending.ts";
+import { messagesFor } from "./message.ts";
 import { send } from "./send.ts";
 
 const everyMs = 30_000;
@@ -44,6 +45,14 @@ type ReadExpectations = (database: Database) => Promise<(machine: KnownMachine) 
 export interface WatchEvents {
   looked(durationMs: number): void;
   failed(): void;
+}
+
+/** What was found when it was looked. */
+interface Seen {
+  readonly conditions: readonly Condition[];
+  /** All that are one of the fleet, by their ids. */
+  readonly machines: ReadonlyMap<string, KnownMachine>;
+  readonly expectationsOf: (machine: KnownMachine) => readonly Expectation[];
 }
 
 export interface WatchOptions {
@@ -99,53 +108,53 @@ export class AlertWatch {
     const nowMs = this.#clock.now().getTime();
     const before = await lookedMs(database);
     if (before !== undefined && before <= nowMs && nowMs - before < leastMs) return false;
-    const { conditions, names } = await this.#conditions(nowMs, signal);
+    const seen = await this.#see(nowMs, signal);
     const isAfterGap = before === undefined || nowMs - before > gapMs;
     const outcome = await this.#store.transaction(async (transaction) => {
       // of two who come at the same time one waits here, and then sees that the other has been there
       if (!(await claimLook(transaction, nowMs, leastMs))) return undefined;
-      return this.#settle(transaction, { conditions, names, isAfterGap, nowMs });
+      return this.#settle(transaction, seen, isAfterGap, nowMs);
     });
     if (outcome === undefined) return false;
     if (outcome.messages > 0) this.#options.onDeliveries();
     for (const { kind, machineId, job, state, message } of outcome.turned) {
-      this.#log.info({ kind, machine: names.get(machineId)?.name, job, message }, `an alert is ${state}`);
+      this.#log.info({ kind, machine: seen.machines.get(machineId)?.name, job, message }, `an alert is ${state}`);
     }
     this.#options.events.looked(this.#clock.monotonicMs() - beganMs);
     return true;
   }
 
-  async #conditions(nowMs: number, signal: AbortSignal) {
+  async #see(nowMs: number, signal: AbortSignal): Promise<Seen> {
     const { database } = this.#store;
     const expectationsOf = await this.#options.readExpectations(database);
     const conditions: Condition[] = [];
-    const names = new Map<string, Named>();
-    for await (const machines of readWatchedMachines(database, nowMs)) {
-      for (const machine of machines) {
-        names.set(machine.id, machine);
+    const machines = new Map<string, KnownMachine>();
+    for await (const some of readWatchedMachines(database, nowMs)) {
+      for (const machine of some) {
+        machines.set(machine.id, machine);
         conditions.push(...conditionsOf({ ...machine, expectations: expectationsOf(machine) }, nowMs));
       }
       // whoever waits for an answer meanwhile gets it
       await setImmediate(undefined, { signal });
     }
-    return { conditions, names };
+    return { conditions, machines, expectationsOf };
   }
 
   async #settle(
     transaction: Database,
-    seen: {
-      readonly conditions: readonly Condition[];
-      readonly names: ReadonlyMap<string, Named>;
-      readonly isAfterGap: boolean;
-      readonly nowMs: number;
-    },
+    { conditions, machines, expectationsOf }: Seen,
+    isAfterGap: boolean,
+    nowMs: number,
   ): Promise<{ messages: number; turned: readonly Alert[] }> {
-    const { conditions, names, isAfterGap, nowMs } = seen;
     const { config, channels } = this.#options;
     const open = await openAlerts(transaction);
     const resolved = await resolvedSince(transaction, nowMs - flapWindowMs);
     const flaps = new Map(resolved.toReversed().map((alert) => [alert.subject, alert.flaps]));
-    const changes = advance({ conditions, open, flaps, isAfterGap }, config, nowMs, randomUUID);
+    const advanced = advance({ conditions, open, flaps, isAfterGap }, config, nowMs, randomUUID);
+    const changes = withEndings(advanced, (id) => {
+      const machine = machines.get(id);
+      return machine === undefined ? undefined : { ...machine, expectations: expectationsOf(machine) };
+    });
     const dropped = new Set(changes.drop);
     const alerts = new Map([...resolved, ...open].map((alert) => [alert.id, alert]));
     const turned = changes.put.filter(({ id, state }) => state !== "pending" && state !== alerts.get(id)?.state);
@@ -156,7 +165,7 @@ export class AlertWatch {
       channels.size === 0 ? undefined : dueNow([...alerts.values()], await toldMs(transaction), config, nowMs);
     let messages = 0;
     if (due !== undefined) {
-      const nameOf = (machineId: string) => names.get(machineId) ?? { name: machineId, labels: {} };
+      const nameOf = (machineId: string) => machines.get(machineId) ?? { name: machineId, labels: {} };
       const texts = messagesFor(due, nameOf, config.routes, [...channels.keys()], new Date(nowMs), randomUUID);
       messages = texts.size;
       await addDeliveries(

@@ -3,7 +3,7 @@
 import { isOverdue } from "../../common/schedule/overdue.ts";
 import type { MachineJobState } from "../../proto/gen/luksmith/v1/controller.ts";
 import { assigned, FleetSchedules } from "../schedule/assignments.ts";
-import { expectedAge } from "../schedule/expected-age.ts";
+import { expectationsOf } from "../schedule/expected-age.ts";
 import { nextOccurrence } from "../schedule/next-occurrence.ts";
 import type { AppliedSchedule } from "../schedule/plan-apply.ts";
 import { listJobStates } from "../store/job-states.ts";
@@ -41,9 +41,14 @@ export async function jobMessages(
   return new Map(
     machines.map((machine) => {
       const about = schedules.of(assigned(machine)).filter(({ schedule }) => schedule.verb === "backup");
-      const jobs = (statesOf.get(machine.id) ?? []).map(({ job, lastGoodMs, last, sinceMs }): MachineJobState => {
+      const known = statesOf.get(machine.id) ?? [];
+      const expectations = expectationsOf(about, known, machine.enrolledMs);
+      // what is expected of it, and it does not tell of
+      const missing = expectations.filter(({ job }) => !known.some((each) => each.job === job));
+      const unknown = missing.map(({ job }) => ({ job, lastGoodMs: undefined, last: undefined, sinceMs: 0 }));
+      const jobs = [...known, ...unknown].map(({ job, lastGoodMs, last, sinceMs }): MachineJobState => {
         const own = about.filter(({ schedule }) => schedule.job === "*" || schedule.job === job);
-        const expected = expectedAge(own, machine.enrolledMs);
+        const expected = expectations.find((each) => each.job === job);
         const run = last === undefined ? undefined : runOf.get(`${machine.id} ${last.runId}`);
         const coming = own.map(nextOf).filter((next) => next !== undefined);
         return {

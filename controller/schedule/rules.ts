@@ -6,7 +6,7 @@ import type { MachineHead } from "../store/machines.ts";
 import { listSchedules } from "../store/schedules.ts";
 import type { Database } from "../store/schema.ts";
 import { assigned, assignmentsFor, FleetSchedules } from "./assignments.ts";
-import { expectedAge } from "./expected-age.ts";
+import { expectationsOf } from "./expected-age.ts";
 import type { FleetSchedule } from "./fleet-schedule.ts";
 
 /** Read once, for many machines. */
@@ -46,13 +46,6 @@ export async function readExpectations(
   const schedules = new FleetSchedules(await listSchedules(database));
   return ({ jobs, ...machine }) => {
     const about = schedules.of({ ...machine, state: "active" }).filter(({ schedule }) => schedule.verb === "backup");
-    // a job that is named is expected also of a machine that does not have it
-    const named = about.flatMap(({ schedule: { job } }) => (job === undefined || job === "*" ? [] : [job]));
-    const all = new Set([...jobs.map(({ job }) => job), ...named]);
-    return [...all].flatMap((job) => {
-      const own = about.filter(({ schedule }) => schedule.job === "*" || schedule.job === job);
-      const expected = expectedAge(own, machine.enrolledMs);
-      return expected === undefined ? [] : [{ job, ...expected }];
-    });
+    return expectationsOf(about, jobs, machine.enrolledMs);
   };
 }

@@ -43,5 +43,12 @@ eachStore("what schedules mean", (stores) => {
       { job: "db", maxAgeMs: 3 * hours, sinceMs: 2 ** 50 },
     ]);
     assert.deepEqual(expected({ name: "db1", labels: {}, enrolledMs: 5, jobs }), []);
+    // and when all that it has are meant, of one that tells of none
+    assert.deepEqual(expected({ name: "db1", labels: head.labels, enrolledMs: 2 ** 50, jobs: [] }), [
+      { job: "*", maxAgeMs: 26 * hours, sinceMs: 2 ** 50 },
+    ]);
+    assert.deepEqual(expected({ name: "web1", labels: head.labels, enrolledMs: 2 ** 50, jobs: [] }), [
+      { job: "db", maxAgeMs: 3 * hours, sinceMs: 2 ** 50 },
+    ]);
   });
 });

@@ -12,9 +12,12 @@ import { NotDelivered } from "../../../../controller/alerts/send.ts";
 import { AlertWatch } from "../../../../controller/alerts/watch.ts";
 import { parseControllerConfig } from "../../../../controller/config/controller-config.ts";
 import { scheduleToJson } from "../../../../controller/schedule/fleet-schedule.ts";
+import { readExpectations } from "../../../../controller/schedule/rules.ts";
 import { readSchedules } from "../../../../controller/schedule/schedule-file.ts";
 import { countAlerts, openAlerts, resolvedSince } from "../../../../controller/store/alerts.ts";
 import { claimDeliveries, countDeliveries } from "../../../../controller/store/deliveries.ts";
+import { readJobFigures } from "../../../../controller/store/figures.ts";
+import { setJobs } from "../../../../controller/store/job-states.ts";
 import { Store } from "../../../../controller/store/store.ts";
 import { RunReport } from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import { RunState, runStateToJSON, Verb, verbToJSON } from "../../../../proto/gen/luksmith/v1/types.ts";
@@ -54,7 +57,8 @@ class Watcher {
   readonly #watch: AlertWatch;
   readonly #postman: Postman;
 
-  constructor(store: Store, clock: Clock, mail?: Recorder) {
+  /** @param expect as schedules have it; left out: that each job was backed up within a day */
+  constructor(store: Store, clock: Clock, mail?: Recorder, expect?: typeof readExpectations) {
     this.store = store;
     if (mail !== undefined) this.mail = mail;
     const channels = new Map<string, Channel>([["mail", this.mail]]);
@@ -62,9 +66,10 @@ class Watcher {
       config: parseControllerConfig("{}", "controller.yaml").alerts,
       channels,
       readExpectations:
-        async () =>
-        ({ jobs }) =>
-          jobs.map(({ job }) => ({ job, maxAgeMs: dayMs, sinceMs: 0 })),
+        expect ??
+        (async () =>
+          ({ jobs }) =>
+            jobs.map(({ job }) => ({ job, maxAgeMs: dayMs, sinceMs: 0 }))),
       keptAlertsMs: 90 * dayMs,
       events: { looked: () => undefined, failed: () => undefined },
       onDeliveries: () => undefined,
@@ -268,6 +273,110 @@ eachStore("alerts", (scene) => {
       "id-web5 identity: two agents",
       "id-web6 clock: the machine's clock is 1 h behind",
     ]);
+  });
+
+  /** Each job of the one machine is to be backed up each day, from now on. */
+  async function beginDaily(jobs: readonly string[]) {
+    const { clock, store } = await begin(1);
+    const nowMs = clock.now().getTime();
+    const [definition] = readSchedules(
+      '{ name: daily, selector: env=prod, verb: backup, job: "*", cron: "@daily", maxAge: 26h }',
+      "s.yaml",
+    );
+    assert.ok(definition);
+    await store.database
+      .insertInto("schedules")
+      .values({
+        ...{ name: "daily", definition: scheduleToJson(definition), text: "", revision: 1 },
+        ...{ since_ms: nowMs, changed_ms: nowMs, changed_by: "a" },
+      })
+      .execute();
+    const tell = (names: readonly string[], lastGood?: Date) =>
+      store.transaction((transaction) =>
+        setJobs(
+          transaction,
+          "id-web0",
+          names.map((name) => ({ name, volume: "vault", lastGood })),
+          clock.now().getTime(),
+        ),
+      );
+    await tell(jobs);
+    const watcher = new Watcher(store, clock, undefined, readExpectations);
+    const told = () =>
+      watcher.mail.got
+        .splice(0)
+        .flatMap(({ firing, resolved }) => [
+          ...firing.alerts.map(({ job, message }) => `firing ${job}: ${message}`),
+          ...resolved.alerts.map(({ job, message }) => `resolved ${job}: ${message}`),
+        ]);
+    return { clock, store, watcher, tell, told };
+  }
+
+  it("tells of a machine that is to back up all that it has, and has never told of a job", async () => {
+    const { clock, store, watcher, tell, told } = await beginDaily([]);
+    clock.advance(25 * hourMs);
+    await pass(clock, 10 * minuteMs, watcher);
+    assert.deepEqual(told(), []);
+    clock.advance(hourMs);
+    await pass(clock, 10 * minuteMs, watcher);
+    assert.deepEqual(told(), ["firing *: no good backup within 26 h: the machine tells of no job at all"]);
+    const figures = async () =>
+      (await Array.fromAsync(readJobFigures(store.database))).flat().map(({ job, isOverdue }) => [job, isOverdue]);
+    assert.deepEqual(await figures(), [["*", true]]);
+    await tell(["home"]);
+    await pass(clock, 10 * minuteMs, watcher);
+    const [line, ...others] = told();
+    assert.match(line ?? "", /^resolved \*: not made good, but the machine tells of its jobs now: .*\(no good backup/);
+    assert.deepEqual(others, []);
+    assert.deepEqual(await figures(), [["home", false]]);
+    // and is watched from then on
+    clock.advance(26 * hourMs);
+    await pass(clock, 10 * minuteMs, watcher);
+    assert.match(told().join(), /^firing home: no good backup within 26 h: none since it was asked for/);
+  });
+
+  it("does not say that all is well when a job is gone that was overdue", async () => {
+    const { clock, watcher, tell, told } = await beginDaily(["home", "etc"]);
+    clock.advance(27 * hourMs);
+    await pass(clock, 10 * minuteMs, watcher);
+    assert.equal(told().length, 2);
+    await tell(["home"], clock.now());
+    await pass(clock, 10 * minuteMs, watcher);
+    const [etc, home, ...others] = told().toSorted();
+    assert.match(
+      etc ?? "",
+      /^resolved etc: not made good, but the job is no longer in the machine's configuration \(no /,
+    );
+    assert.match(home ?? "", /^resolved home: no good backup within 26 h: the last is of /);
+    assert.deepEqual(others, []);
+    // with the last one gone, nothing of the machine is backed up any more: that is told, and not that it is over
+    await tell([]);
+    await pass(clock, 10 * minuteMs, watcher);
+    assert.deepEqual(told(), ["firing *: no good backup within 26 h: the machine tells of no job at all"]);
+  });
+
+  it("says that nobody asks for it any more, or that the machine is none of the fleet", async () => {
+    const { clock, store, watcher, told } = await beginDaily(["home"]);
+    const { database } = store;
+    clock.advance(27 * hourMs);
+    await pass(clock, 10 * minuteMs, watcher);
+    assert.equal(told().length, 1);
+    const [schedule] = await database.selectFrom("schedules").selectAll().execute();
+    assert.ok(schedule);
+    await database.deleteFrom("schedules").execute();
+    await pass(clock, 10 * minuteMs, watcher);
+    assert.match(told().join(), /^resolved home: not made good, but no schedule asks for it any more \(no good/);
+    await database.insertInto("schedules").values(schedule).execute();
+    await pass(clock, 10 * minuteMs, watcher);
+    assert.equal(told().length, 1);
+    await database.updateTable("machines").set({ state: "revoked" }).execute();
+    await pass(clock, 30 * minuteMs, watcher);
+    assert.match(
+      told().join(),
+      /^resolved home: not made good, but the machine is no longer one of the fleet \(no good/,
+    );
+    const [last] = await resolvedSince(database, 0, 1);
+    assert.match(last?.message ?? "", /^not made good/);
   });
 
   it("leaves machines alone that are not of the fleet, or no more", async () => {

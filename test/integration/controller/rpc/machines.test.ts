@@ -40,6 +40,28 @@ eachStore("machines for operators", (stores) => {
     assert.deepEqual(machines[0]?.inventory?.volumes, [{ name: "home", backupHost: "vault:22" }]);
   });
 
+  it("are shown with what is expected of them and they do not tell of", async () => {
+    await using scene = await OpsScene.start(await stores.open());
+    await scene.machine("m1", { env: "prod" });
+    await scene.machine("m2", { env: "prod", role: "db" });
+    await scene.store.database.deleteFrom("job_states").execute();
+    const admin = await scene.operator("root", "admin");
+    await admin.unary.applySchedules({
+      text: `- { name: all, selector: env=prod, verb: backup, job: "*", cron: "0 2 * * *", timezone: UTC, maxAge: 26h }
+- { name: db, selector: role=db, verb: backup, job: db, cron: "0 2 * * *", timezone: UTC, maxAge: 30h }`,
+      ...{ fileName: "f", dryRun: false, prune: false, basis: "", everyMachine: true },
+    });
+    const states = async () =>
+      (await admin.unary.listMachines({ selector: "", jobs: true })).machines.map(({ jobs }) =>
+        jobs.map(({ job, maxAgeMs, overdue, lastGood }) => [job, maxAgeMs, overdue, lastGood]),
+      );
+    const hours = 3_600_000;
+    assert.deepEqual(await states(), [[["*", 26 * hours, false, undefined]], [["db", 26 * hours, false, undefined]]]);
+    await scene.store.database.updateTable("schedules").set({ since_ms: 0 }).execute();
+    await scene.store.database.updateTable("machines").set({ enrolled_ms: 0 }).execute();
+    assert.deepEqual(await states(), [[["*", 26 * hours, true, undefined]], [["db", 26 * hours, true, undefined]]]);
+  });
+
   it("are accepted by a name that no other has", async () => {
     await using scene = await OpsScene.start(await stores.open());
     await scene.machine("m1", {});

@@ -47,7 +47,24 @@ test("what is wrong, and since when", async (t) => {
     [
       "the machine has no such job, and never had",
       { jobs: [] },
-      [["overdue", "home", now - 80 * dayMs + 26 * hourMs, /none since/]],
+      [
+        [
+          "overdue",
+          "home",
+          now - 80 * dayMs + 26 * hourMs,
+          /^no good backup within 26 h: the machine tells of no such job$/,
+        ],
+      ],
+    ],
+    [
+      "each of its jobs is to be backed up, and none is known",
+      { jobs: [], expectations: [{ job: "*", maxAgeMs: 26 * hourMs, sinceMs: now - 27 * hourMs }] },
+      [["overdue", "*", now - hourMs, /^no good backup within 26 h: the machine tells of no job at all$/]],
+    ],
+    [
+      "no job is known, of a machine that has enrolled a moment ago",
+      { jobs: [], enrolledMs: now - hourMs, expectations: [{ job: "*", maxAgeMs: 26 * hourMs, sinceMs: 0 }] },
+      [],
     ],
     [
       "of two schedules the strictest counts, once",
