@@ -96,6 +96,15 @@ new      -     -                 -         -          host name web01
   );
 });
 
+test("a machine that tells of no job, and should have some, is shown as that", () => {
+  const never = { lastGood: undefined, last: undefined, next: undefined };
+  const silent = sampleMachine({ jobs: [{ ...never, job: "*", maxAgeMs: 3_600_000, overdue: true }] });
+  assert.match(
+    machinesText([silent], true, now, plain),
+    /^web01 +\* +never +- +\S+ +overdue: should not be older than 1 h; the machine tells of no job$/m,
+  );
+});
+
 test("what there is none of is said", () => {
   assert.match(machinesText([], false, now, plain), /^no machine fits: .*token create/);
   assert.match(tokensText([], now, plain), /fleet token create$/m);
