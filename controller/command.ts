@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { Command } from "commander";
+import { ourUser } from "../common/access-fault.ts";
 import { systemClock } from "../common/clock.ts";
 import { usageExit } from "../common/command-line.ts";
 import { LuksmithError } from "../common/errors.ts";
@@ -114,7 +115,6 @@ Examples:
   }
 }
 
-/** Pure. */
 function initialisedText(
   { secretFile, database, credentialFile, authority }: Initialised,
   { stateDir, database: asked, address: addresses }: Pick<InitFlags, "stateDir" | "database" | "address">,
@@ -126,6 +126,12 @@ function initialisedText(
     ...(port === defaultListen ? [] : [` --listen ${port}`]),
     ...(asked === undefined ? [] : [` --database ${database}`]),
   ].join("");
+  const whose =
+    ourUser().uid === 0
+      ? `All of this is root's now. Before a service with a user of its own serves, as by luksmith-controller.service:
+  chown -R luksmith-controller ${[stateDir, ...(database.includes("://") || database.startsWith(`${stateDir}/`) ? [] : [database])].join(" ")}
+`
+      : "";
   return `secret      ${secretFile}
             what seals the authority's key: keep a copy apart from the database
 database    ${database}
@@ -133,7 +139,7 @@ operator    ${credentialFile}
             the first operator's credential: bring it to where luksmith fleet is typed, and keep it there alone
 authority   ${showPin(authority)}
 
-Next:
+${whose}Next:
   luksmith-controller serve${options}
   luksmith fleet --fleet ${credentialFile} token create --labels env=prod
 `;

@@ -5,14 +5,17 @@
 
 import { randomBytes } from "node:crypto";
 import { lstat, mkdir } from "node:fs/promises";
+import { ourUser, showUser } from "../common/access-fault.ts";
 import type { Clock } from "../common/clock.ts";
 import { writeFileDurably } from "../common/durable-file.ts";
 import { hasErrno, LuksmithError } from "../common/errors.ts";
+import { showName } from "../common/file-name.ts";
 import { makeKeyAndRequest } from "../common/fleet/certificate-request.ts";
 import { operatorFileText } from "../common/fleet/operator-file.ts";
 import type { Log } from "../common/log.ts";
 import { Authorities, type CertificateLives } from "./authority/authorities.ts";
 import { readSecret, secretBytes, secretFile, writeSecret } from "./authority/secret-file.ts";
+import { requireOwnFiles } from "./own-files.ts";
 import { authoritySettings } from "./store/authorities.ts";
 import { revokeCertificates } from "./store/certificates.ts";
 import { beginInitialisation, endInitialisation, readInitialisation } from "./store/first-settings.ts";
@@ -39,17 +42,18 @@ export interface Initialised {
   readonly authority: string;
 }
 
-/** @throws {LuksmithError} "exists" when the fleet has begun already; "config" when secret and database do not fit; as {@link Store.open} */
+/** @throws {LuksmithError} "exists" when the fleet has begun already; "config" when secret and database do not fit, or the directory is another user's; as {@link Store.open} */
 export async function initialise(options: InitOptions, clock: Clock, log: Log): Promise<Initialised> {
   const { stateDir, database: place, operator, credentialFile } = options;
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await makeStateDir(stateDir);
+  await requireOwnFiles(stateDir, place);
   const store = await Store.open(place, clock, log);
   try {
     const { database } = store;
     const before = await readInitialisation(database);
     if (before.isDone) throw isBegun(store, credentialFile);
     // of somebody else's, such as another fleet's
-    if (before.credentialFile !== credentialFile && (await isThere(credentialFile))) {
+    if (before.credentialFile !== credentialFile && (await isCredentialThere(credentialFile))) {
       throw new LuksmithError("exists", `${credentialFile} is there already`, {
         hint: "move it away, or name another file with --credential",
       });
@@ -69,7 +73,7 @@ export async function initialise(options: InitOptions, clock: Clock, log: Log): 
     const { trusted, old } = await authorities.state();
     const { certificate } = fresh;
     const text = operatorFileText({ addresses: [...options.addresses], authorities: trusted, certificate, key });
-    await writeFileDurably(credentialFile, text, 0o600);
+    await writeCredential(credentialFile, text);
     await endInitialisation(database, clock.now().getTime());
     return { secretFile: secretFile(stateDir), database: store.place, credentialFile, authority: old.fingerprint };
   } catch (error) {
@@ -77,6 +81,45 @@ export async function initialise(options: InitOptions, clock: Clock, log: Log): 
   } finally {
     await store.close();
   }
+}
+
+async function makeStateDir(stateDir: string): Promise<void> {
+  try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const us = ourUser();
+    const name = showName(Buffer.from(stateDir));
+    throw new LuksmithError("config", `${showUser(us)}, as whom this runs, cannot make ${name}: ${why(cause)}`, {
+      hint: `as root: install -d -m 700 -o ${us.name ?? us.uid} ${name}`,
+      cause,
+    });
+  }
+}
+
+async function isCredentialThere(path: string): Promise<boolean> {
+  return isThere(path).catch((cause: unknown) => {
+    throw credentialError(cause);
+  });
+}
+
+async function writeCredential(path: string, text: string): Promise<void> {
+  try {
+    await writeFileDurably(path, text, 0o600);
+  } catch (cause) {
+    throw credentialError(cause);
+  }
+}
+
+function credentialError(cause: unknown): LuksmithError {
+  const fault = `the credential cannot be written by ${showUser(ourUser())}, as whom this runs: ${why(cause)}`;
+  return new LuksmithError("config", fault, {
+    hint: "name another file with --credential: the same command goes on where this one ended",
+    cause,
+  });
+}
+
+function why(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /** The one that is there, else a new one; never a new one beside an authority that was sealed with another. */

@@ -32,6 +32,7 @@ import { serveHealth } from "./metrics/serve-health.ts";
 import { OperatorAccounts } from "./operators/accounts.ts";
 import { Operators } from "./operators/operators.ts";
 import { ownAddress } from "./own-address.ts";
+import { requireOwnFiles } from "./own-files.ts";
 import { Presence } from "./presence.ts";
 import { Retention } from "./retention.ts";
 import { controllerService } from "./rpc/service.ts";
@@ -48,9 +49,10 @@ import { connectHandler, fleetServiceDefinition } from "./stream/fleet-service.t
 import { relayService } from "./stream/relay.ts";
 import { FleetView } from "./view/fleet-view.ts";
 
-/** @throws {LuksmithError} "config" when no fleet has begun here; what a part throws that cannot begin */
+/** @throws {LuksmithError} "config" when no fleet has begun here, or it is another user's; what a part throws that cannot begin */
 export async function startController(up: Up, config: ControllerConfig, log: Log): Promise<void> {
   // before a database is made where no fleet has begun
+  await requireOwnFiles(config.stateDir, config.database);
   const secret = await readSecret(config.stateDir);
   const store = await Store.open(config.database, systemClock, log);
   up.own("close the database", () => store.close());

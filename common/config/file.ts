@@ -7,6 +7,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { z } from "zod";
+import { readFault } from "../access-fault.ts";
 import { hasErrno, LuksmithError } from "../errors.ts";
 import { showName } from "../file-name.ts";
 import { directoryFault, ownershipFault } from "../ownership.ts";
@@ -99,7 +100,7 @@ export async function readConfigFile(path: string): Promise<string> {
         cause,
       });
     }
-    throw new LuksmithError("config", `${name} cannot be opened`, { cause });
+    throw (await readFault(path)) ?? new LuksmithError("config", `${name} cannot be opened`, { cause });
   }
   try {
     const fileStat = await file.stat();
