@@ -38,6 +38,7 @@ const longestFirst = [
   "cancel",
   "local",
   "lease",
+  "controller-unit",
   "service-end",
 ];
 
