@@ -130,6 +130,7 @@ function initialisedText(
     ourUser().uid === 0
       ? `All of this is root's now. Before a service with a user of its own serves, as by luksmith-controller.service:
   chown -R luksmith-controller ${[stateDir, ...(database.includes("://") || database.startsWith(`${stateDir}/`) ? [] : [database])].join(" ")}
+
 `
       : "";
   return `secret      ${secretFile}
