@@ -1,8 +1,8 @@
-/** What the user we run as may not use, in words: which file or directory, whose it is, and the command that mends it. */
+/** What the user we run as may not use, in words: which file or directory, whose it is, and what mends it. */
 
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { hasErrno, LuksmithError } from "./errors.ts";
 import { showName } from "./file-name.ts";
 
@@ -26,13 +26,19 @@ export interface Obstacle {
 export async function readFault(path: string): Promise<LuksmithError | undefined> {
   const found = await findObstacle(path, constants.R_OK);
   if (found === undefined) return undefined;
-  return accessFault(found, ourUser(), `chmod a+${found.isPassed ? "x" : "r"} ${shown(found.path)}`);
+  const us = ourUser();
+  // no command: it may name secrets, and only its owner knows for whom it is
+  const hint = found.isPassed
+    ? notThrough(found, us)
+    : `run this as ${showUser(found.owner)}, or let ${showUser(us)} read the file if nothing in it is secret`;
+  return accessFault(found, us, hint);
 }
 
 /** @param mode as access(2) has it @returns undefined: it may be used so, or is not there */
 export async function findObstacle(path: string, mode: number): Promise<Obstacle | undefined> {
-  for (let at = path; ; at = dirname(at)) {
-    const isPassed = at !== path;
+  const whole = resolve(path);
+  for (let at = whole; ; at = dirname(at)) {
+    const isPassed = at !== whole;
     try {
       const { uid } = await stat(at);
       const isAllowed = await mayUse(at, isPassed ? constants.X_OK : mode);
@@ -53,12 +59,20 @@ async function mayUse(path: string, mode: number): Promise<boolean> {
   }
 }
 
-/** Pure. @param mend the command, for root */
-export function accessFault({ path, owner }: Pick<Obstacle, "path" | "owner">, us: User, mend: string): LuksmithError {
+/** Pure. */
+export function accessFault({ path, owner }: Pick<Obstacle, "path" | "owner">, us: User, hint: string): LuksmithError {
   const whose = owner.uid === us.uid ? "" : `; it belongs to ${showUser(owner)}`;
-  return new LuksmithError("config", `this runs as ${showUser(us)}, who may not use ${shown(path)}${whose}`, {
-    hint: `as root: ${mend}`,
-  });
+  return new LuksmithError("config", `this runs as ${showUser(us)}, who may not use ${shown(path)}${whose}`, { hint });
+}
+
+/** Pure. Of a directory on the way: whether others may pass it is not for us to say. */
+export function notThrough({ path }: Pick<Obstacle, "path">, us: User): string {
+  return `what is below ${shown(path)} has to be where ${showUser(us)} may come`;
+}
+
+/** Pure. @returns undefined: nobody could type it */
+export function typedUser({ uid, name }: User): string | undefined {
+  return uid === overflowUid ? undefined : (name ?? `${uid}`);
 }
 
 export function showUser({ uid, name }: User): string {

@@ -10,9 +10,11 @@ import { parseAddress, showAddress } from "../common/fleet/address.ts";
 import { showPin } from "../common/fleet/pin.ts";
 import { makeLog } from "../common/log.ts";
 import { quoteText } from "../common/quote.ts";
+import { pathWord } from "../common/shell-word.ts";
 import { version } from "../common/version.ts";
 import { databaseFault, defaultConfigPath } from "./config/controller-config.ts";
 import { type Initialised, initialise } from "./init.ts";
+import { giveCommand } from "./own-files.ts";
 import { type ServeFlags, serve } from "./serve.ts";
 
 /** As `listen` is when nothing is said. */
@@ -126,10 +128,11 @@ function initialisedText(
     ...(port === defaultListen ? [] : [` --listen ${port}`]),
     ...(asked === undefined ? [] : [` --database ${database}`]),
   ].join("");
+  const isElsewhere = !database.includes("://") && !database.startsWith(`${stateDir}/`);
   const whose =
     ourUser().uid === 0
       ? `All of this is root's now. Before a service with a user of its own serves, as by luksmith-controller.service:
-  chown -R luksmith-controller ${[stateDir, ...(database.includes("://") || database.startsWith(`${stateDir}/`) ? [] : [database])].join(" ")}
+  ${giveCommand(stateDir, { uid: -1, name: "luksmith-controller" })}${isElsewhere ? ` ${pathWord(database)}` : ""}
 
 `
       : "";

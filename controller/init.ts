@@ -5,17 +5,17 @@
 
 import { randomBytes } from "node:crypto";
 import { lstat, mkdir } from "node:fs/promises";
-import { ourUser, showUser } from "../common/access-fault.ts";
+import { ourUser, showUser, typedUser } from "../common/access-fault.ts";
 import type { Clock } from "../common/clock.ts";
 import { writeFileDurably } from "../common/durable-file.ts";
 import { hasErrno, LuksmithError } from "../common/errors.ts";
-import { showName } from "../common/file-name.ts";
 import { makeKeyAndRequest } from "../common/fleet/certificate-request.ts";
 import { operatorFileText } from "../common/fleet/operator-file.ts";
 import type { Log } from "../common/log.ts";
+import { pathWord } from "../common/shell-word.ts";
 import { Authorities, type CertificateLives } from "./authority/authorities.ts";
 import { readSecret, secretBytes, secretFile, writeSecret } from "./authority/secret-file.ts";
-import { requireOwnFiles } from "./own-files.ts";
+import { requireOwnFiles, requireRootsPlace } from "./own-files.ts";
 import { authoritySettings } from "./store/authorities.ts";
 import { revokeCertificates } from "./store/certificates.ts";
 import { beginInitialisation, endInitialisation, readInitialisation } from "./store/first-settings.ts";
@@ -46,6 +46,7 @@ export interface Initialised {
 export async function initialise(options: InitOptions, clock: Clock, log: Log): Promise<Initialised> {
   const { stateDir, database: place, operator, credentialFile } = options;
   await makeStateDir(stateDir);
+  await requireRootsPlace(stateDir, credentialFile);
   await requireOwnFiles(stateDir, place);
   const store = await Store.open(place, clock, log);
   try {
@@ -88,9 +89,9 @@ async function makeStateDir(stateDir: string): Promise<void> {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
   } catch (cause) {
     const us = ourUser();
-    const name = showName(Buffer.from(stateDir));
+    const name = pathWord(stateDir);
     throw new LuksmithError("config", `${showUser(us)}, as whom this runs, cannot make ${name}: ${why(cause)}`, {
-      hint: `as root: install -d -m 700 -o ${us.name ?? us.uid} ${name}`,
+      hint: `as root: install -d -m 700 -o ${typedUser(us) ?? "USER"} ${name}`,
       cause,
     });
   }

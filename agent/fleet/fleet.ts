@@ -281,14 +281,16 @@ export class Fleet {
       ...(addresses.length === 0 ? {} : { addresses, namedAt }),
       ...(revokedControllers === undefined ? {} : { revokedControllers: revokedControllers.ids }),
     };
+    const isOfAddresses = kept.authorities === undefined && kept.revokedControllers === undefined;
     let isRefused = false;
     try {
       await this.#requireWayBack(kept, link);
       // by now the machine may have been enrolled elsewhere
       link.gone.throwIfAborted();
-      if (Object.keys(kept).length > 0) await identities.keepTrust(kept, machineId);
-      // what says nothing of whom to believe takes no refusal back
-      if (kept.authorities !== undefined || kept.revokedControllers !== undefined) this.#refusal.clear();
+      if (Object.keys(kept).length > 0) {
+        await identities.keepTrust(kept, machineId);
+        this.#refusal.clear(isOfAddresses);
+      }
     } catch (thrown) {
       isRefused = true;
       link.gone.throwIfAborted();
@@ -297,7 +299,7 @@ export class Fleet {
       if (code === "not_found") throw thrown;
       const said = `${link.controller}: ${message}`;
       this.#log.error({ err: thrown, controller: link.controller }, "the controller is not believed");
-      this.#refusal.set({ code, message: said, hint: "" });
+      this.#refusal.set({ code, message: said, hint: "" }, isOfAddresses);
     }
     this.#identity = (await identities.read()) ?? this.#identity;
     if (this.#identity !== undefined && Object.keys(kept).length > 0) {

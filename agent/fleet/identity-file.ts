@@ -15,7 +15,8 @@ import { readIfThere } from "../../common/if-there.ts";
 import { parseJson } from "../../common/parse-json.ts";
 import type { Credentials } from "../../proto/gen/luksmith/v1/fleet.ts";
 
-const identitySchema = z.strictObject({
+/** Also one that a later version has written, with more in it. */
+const identitySchema = z.object({
   format: z.literal(1),
   machineId: z.string().min(1),
   /** PEM, as the next two. */
@@ -158,10 +159,11 @@ export class IdentityFile {
   }
 
   async #write(identity: MachineIdentity): Promise<void> {
-    const { addresses, revokedControllers } = identity;
-    const stored: StoredIdentity = {
-      ...{ format: 1, ...identity },
-      ...{ addresses: [...addresses], revokedControllers: [...revokedControllers] },
+    const { addresses, revokedControllers, namedAt, ...rest } = identity;
+    const stored: z.input<typeof identitySchema> = {
+      ...{ format: 1, ...rest, addresses: [...addresses], revokedControllers: [...revokedControllers] },
+      // an earlier version knows nothing of it, and it is needed only then
+      ...(addresses.includes(namedAt) ? {} : { namedAt }),
     };
     await writeFileDurably(this.path, `${JSON.stringify(stored, null, 2)}\n`, 0o600);
   }

@@ -11,7 +11,7 @@ const saidMs = 24 * 3_600_000;
 
 export class Refusal {
   readonly #clock: Pick<Clock, "monotonicMs">;
-  #last: { readonly why: ErrorDetail; readonly atMs: number } | undefined;
+  #last: { readonly why: ErrorDetail; readonly atMs: number; readonly isOfAddresses: boolean } | undefined;
 
   constructor(clock: Pick<Clock, "monotonicMs">) {
     this.#clock = clock;
@@ -22,11 +22,13 @@ export class Refusal {
     return this.#last?.why;
   }
 
-  set(why: ErrorDetail): void {
-    this.#last = { why, atMs: this.#clock.monotonicMs() };
+  /** @param isOfAddresses and of nothing else */
+  set(why: ErrorDetail, isOfAddresses = false): void {
+    this.#last = { why, atMs: this.#clock.monotonicMs(), isOfAddresses };
   }
 
-  clear(): void {
-    this.#last = undefined;
+  /** After the machine has taken what it was told. @param isOfAddresses which takes back nothing that is about whom to believe */
+  clear(isOfAddresses = false): void {
+    if (!isOfAddresses || this.#last?.isOfAddresses === true) this.#last = undefined;
   }
 }

@@ -3,6 +3,7 @@
  * are the lines that are indented by four; a test follows them as they are printed.
  */
 
+import { shellWord } from "../../common/shell-word.ts";
 import { formatBytes } from "../../common/units.ts";
 import type { RecoveryKit } from "../../proto/gen/luksmith/v1/agent.ts";
 
@@ -15,11 +16,6 @@ export const kitFiles = {
   text: "RECOVERY.txt",
   pdf: "RECOVERY.pdf",
 } as const;
-
-/** One word for a shell, whatever is in it. Source: bash(1) and dash(1), QUOTING */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
 
 /** For known_hosts: a port other than 22 is part of the name. Source: sshd(8), SSH_KNOWN_HOSTS FILE FORMAT */
 export function knownHostsText({ host, port, hostKeys }: RecoveryKit): string {

@@ -26,9 +26,10 @@ function endingOf({ kind, job }: Alert, machine: EndingMachine): string | undefi
   if (job === "" || (kind !== "overdue" && kind !== "failing")) return undefined;
   const { jobs, expectations } = machine;
   if (job === anyJob && jobs.length > 0) return "the machine tells of its jobs now: each is looked at by itself";
-  if (job !== anyJob && jobs.length === 0) return "the machine tells of no job any more";
   if (job !== anyJob && !jobs.some((each) => each.job === job)) {
-    return "the job is no longer in the machine's configuration";
+    return kind === "failing"
+      ? "the job is no longer in the machine's configuration"
+      : "no schedule names the job, and the machine tells of no such job";
   }
   const isExpected = expectations.some((each) => each.job === job);
   return kind === "overdue" && !isExpected ? "no schedule asks for it any more" : undefined;

@@ -86,6 +86,8 @@ export async function failDelivery(
     .updateTable("deliveries")
     .set({ next_ms: nextMs ?? null, error })
     .where("id", "=", id)
+    // it was withdrawn while it was under way
+    .where("next_ms", "is not", null)
     .execute();
 }
 

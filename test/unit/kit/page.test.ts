@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PDFDocument } from "@cantoo/pdf-lib";
 import { kitDirectoryFault } from "../../../cli/kit/kit-directory.ts";
-import { kitPage, knownHostsText, shellWord } from "../../../cli/kit/page.ts";
+import { kitPage, knownHostsText } from "../../../cli/kit/page.ts";
 import { pagePdf } from "../../../cli/kit/pdf.ts";
+import { shellWord } from "../../../common/shell-word.ts";
 import type { RecoveryKit } from "../../../proto/gen/luksmith/v1/agent.ts";
 
 const passphrase = "x7k2m-abcde-01234-56789-fghjk-mnpqr";
