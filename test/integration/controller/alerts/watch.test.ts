@@ -345,7 +345,7 @@ eachStore("alerts", (scene) => {
     const [etc, home, ...others] = told().toSorted();
     assert.match(
       etc ?? "",
-      /^resolved etc: not made good, but the job is no longer in the machine's configuration \(no /,
+      /^resolved etc: not made good, but no schedule names the job, and the machine tells of no such job \(no /,
     );
     assert.match(home ?? "", /^resolved home: no good backup within 26 h: the last is of /);
     assert.deepEqual(others, []);
