@@ -13,7 +13,7 @@ import { noTests, parseTapCounts, type TestCounts } from "./test-counts.ts";
 const concurrency = [`--test-concurrency=${availableParallelism()}`];
 
 /**
- * The integration tests take five minutes on a quiet machine. A file in which something is open never ends, and the runner waits
+ * The integration tests take a quarter of an hour on two processors. A file in which something is open never ends, and the runner waits
  * for it without a word (--test-force-exit would end that, and lose what other files had to say).
  */
 const deadlineMs = 30 * 60_000;
