@@ -9,8 +9,11 @@ import { hasErrno } from "../common/errors.ts";
 import { formatDuration } from "../common/units.ts";
 import { noTests, parseTapCounts, type TestCounts } from "./test-counts.ts";
 
-/** By default node --test leaves one processor free: of two, that is half of them. */
-const concurrency = [`--test-concurrency=${availableParallelism()}`];
+/**
+ * By default node --test leaves one processor free: of two, that is half of them. One more than there are, since many a file waits most of
+ * the time, for what gives up after seconds.
+ */
+const concurrency = [`--test-concurrency=${availableParallelism() + 1}`];
 
 /**
  * The integration tests take a quarter of an hour on two processors. A file in which something is open never ends, and the runner waits
