@@ -132,7 +132,7 @@ function initialisedText(
   const whose =
     ourUser().uid === 0
       ? `All of this is root's now. Before a service with a user of its own serves, as by luksmith-controller.service:
-  ${giveCommand(stateDir, { uid: -1, name: "luksmith-controller" })}${isElsewhere ? ` ${pathWord(database)}` : ""}
+  ${giveCommand(stateDir, "luksmith-controller")}${isElsewhere ? ` ${pathWord(database)}` : ""}
 
 `
       : "";

@@ -49,15 +49,15 @@ export function mend({ path, owner, isPassed }: Obstacle, stateDir: string, us: 
   if (isPassed) return notThrough({ path }, us);
   if (owner.uid === us.uid) return `as root: chmod u+rwX ${pathWord(path)}`;
   const isInside = path === stateDir || path.startsWith(`${stateDir}/`);
-  const give = `as root: ${isInside ? giveCommand(stateDir, us) : `chown -h ${typedUser(us) ?? "USER"} ${pathWord(path)}`}`;
+  const give = `as root: ${isInside ? giveCommand(stateDir, typedUser(us)) : `chown -h ${typedUser(us) ?? "USER"} ${pathWord(path)}`}`;
   const other = owner.uid === 0 ? undefined : typedUser(owner);
   return other === undefined ? give : `${asOwner(owner)}; or, if it is to be ${showUser(us)}'s from now on, ${give}`;
 }
 
 /** Pure. @returns the command, for root, that gives a user the directory and what the controller has in it */
-export function giveCommand(stateDir: string, user: User): string {
+export function giveCommand(stateDir: string, user = "USER"): string {
   const directory = pathWord(stateDir);
-  return `chown -h ${typedUser(user) ?? "USER"} ${directory} ${directory}/controller.*`;
+  return `chown -h ${user} ${directory} ${directory}/controller.*`;
 }
 
 /**

@@ -51,8 +51,8 @@ import { FleetView } from "./view/fleet-view.ts";
 
 /** @throws {LuksmithError} "config" when no fleet has begun here, or it is another user's; what a part throws that cannot begin */
 export async function startController(up: Up, config: ControllerConfig, log: Log): Promise<void> {
-  // before a database is made where no fleet has begun
   await requireOwnFiles(config.stateDir, config.database);
+  // before a database is made where no fleet has begun
   const secret = await readSecret(config.stateDir);
   const store = await Store.open(config.database, systemClock, log);
   up.own("close the database", () => store.close());

@@ -163,7 +163,7 @@ export class IdentityFile {
     const stored: z.input<typeof identitySchema> = {
       ...{ format: 1, ...rest, addresses: [...addresses], revokedControllers: [...revokedControllers] },
       // an earlier version knows nothing of it, and it is needed only then
-      ...(addresses.includes(namedAt) ? {} : { namedAt }),
+      ...(namedAt === "" || addresses.includes(namedAt) ? {} : { namedAt }),
     };
     await writeFileDurably(this.path, `${JSON.stringify(stored, null, 2)}\n`, 0o600);
   }

@@ -1,7 +1,7 @@
 /** What reports of runs mean to those who watch a schedule from outside. */
 
 import type { RunReport } from "../../proto/gen/luksmith/v1/fleet.ts";
-import { scheduleFromJson } from "../schedule/fleet-schedule.ts";
+import { isAboutJob, scheduleFromJson } from "../schedule/fleet-schedule.ts";
 import { fleetVerbs } from "../schedule/fleet-verb.ts";
 import { Selector } from "../selector/selector.ts";
 import { addDeliveries, withdrawDeliveries } from "../store/deliveries.ts";
@@ -33,9 +33,7 @@ export async function storePings(transaction: Database, reports: readonly Report
     // whoever says that a run is of this schedule must have it
     const { definition, selector } = schedule;
     const isIts =
-      fleetVerbs[definition.verb].verb === run.verb &&
-      (definition.job === "*" || (definition.job ?? "") === run.job) &&
-      selector.matches(machine);
+      fleetVerbs[definition.verb].verb === run.verb && isAboutJob(definition, run.job) && selector.matches(machine);
     if (!isIts) return [];
     const url = pingUrl(schedule.ping, machine.name, run.job || run.volume);
     return [planPing({ machineId, runId: run.id, state: run.state }, url, nowMs)];

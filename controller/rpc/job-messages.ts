@@ -4,6 +4,7 @@ import { isOverdue } from "../../common/schedule/overdue.ts";
 import type { MachineJobState } from "../../proto/gen/luksmith/v1/controller.ts";
 import { assigned, FleetSchedules } from "../schedule/assignments.ts";
 import { expectationsOf } from "../schedule/expected-age.ts";
+import { isAboutJob } from "../schedule/fleet-schedule.ts";
 import { nextOccurrence } from "../schedule/next-occurrence.ts";
 import type { AppliedSchedule } from "../schedule/plan-apply.ts";
 import { listJobStates } from "../store/job-states.ts";
@@ -47,7 +48,7 @@ export async function jobMessages(
       const missing = expectations.filter(({ job }) => !known.some((each) => each.job === job));
       const unknown = missing.map(({ job }) => ({ job, lastGoodMs: undefined, last: undefined, sinceMs: 0 }));
       const jobs = [...known, ...unknown].map(({ job, lastGoodMs, last, sinceMs }): MachineJobState => {
-        const own = about.filter(({ schedule }) => schedule.job === "*" || schedule.job === job);
+        const own = about.filter(({ schedule }) => isAboutJob(schedule, job));
         const expected = expectations.find((each) => each.job === job);
         const run = last === undefined ? undefined : runOf.get(`${machine.id} ${last.runId}`);
         const coming = own.map(nextOf).filter((next) => next !== undefined);

@@ -1,6 +1,7 @@
 /** Which backups a machine is to have, and how old the newest of each may become. Pure. */
 
 import { anyJob, type Expectation } from "../alerts/condition.ts";
+import { isAboutJob } from "./fleet-schedule.ts";
 import type { AppliedSchedule } from "./plan-apply.ts";
 
 /**
@@ -23,7 +24,7 @@ export function expectationsOf(
 /** Of several schedules the strictest. @returns none: however old */
 function expectationOf(about: readonly AppliedSchedule[], job: string, enrolledMs: number): Expectation[] {
   return about
-    .filter(({ schedule }) => schedule.job === "*" || schedule.job === job)
+    .filter(({ schedule }) => isAboutJob(schedule, job))
     .flatMap(({ schedule: { maxAgeMs }, sinceMs }) =>
       maxAgeMs === undefined ? [] : [{ job, maxAgeMs, sinceMs: Math.max(sinceMs, enrolledMs) }],
     )

@@ -70,3 +70,8 @@ export function scheduleToJson(schedule: FleetSchedule): string {
 export function scheduleFromJson(json: string): FleetSchedule {
   return storedSchema.parse(JSON.parse(json));
 }
+
+/** @param job of the machine's; empty: what a verb on a volume is about */
+export function isAboutJob({ job: asked = "" }: Pick<FleetSchedule, "job">, job: string): boolean {
+  return asked === "*" || asked === job;
+}

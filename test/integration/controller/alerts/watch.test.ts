@@ -11,9 +11,7 @@ import { Postman } from "../../../../controller/alerts/postman.ts";
 import { NotDelivered } from "../../../../controller/alerts/send.ts";
 import { AlertWatch } from "../../../../controller/alerts/watch.ts";
 import { parseControllerConfig } from "../../../../controller/config/controller-config.ts";
-import { scheduleToJson } from "../../../../controller/schedule/fleet-schedule.ts";
 import { readExpectations } from "../../../../controller/schedule/rules.ts";
-import { readSchedules } from "../../../../controller/schedule/schedule-file.ts";
 import { countAlerts, openAlerts, resolvedSince } from "../../../../controller/store/alerts.ts";
 import { claimDeliveries, countDeliveries } from "../../../../controller/store/deliveries.ts";
 import { readJobFigures } from "../../../../controller/store/figures.ts";
@@ -23,6 +21,7 @@ import { RunReport } from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import { RunState, runStateToJSON, Verb, verbToJSON } from "../../../../proto/gen/luksmith/v1/types.ts";
 import { ManualClock } from "../../runs/manual-clock.ts";
 import { eachStore } from "../harness/each-store.ts";
+import { insertSchedule } from "../harness/fleet-rows.ts";
 
 const log = pino({ level: "silent" });
 const minuteMs = 60_000;
@@ -279,18 +278,11 @@ eachStore("alerts", (scene) => {
   async function beginDaily(jobs: readonly string[]) {
     const { clock, store } = await begin(1);
     const nowMs = clock.now().getTime();
-    const [definition] = readSchedules(
+    await insertSchedule(
+      store.database,
       '{ name: daily, selector: env=prod, verb: backup, job: "*", cron: "@daily", maxAge: 26h }',
-      "s.yaml",
+      nowMs,
     );
-    assert.ok(definition);
-    await store.database
-      .insertInto("schedules")
-      .values({
-        ...{ name: "daily", definition: scheduleToJson(definition), text: "", revision: 1 },
-        ...{ since_ms: nowMs, changed_ms: nowMs, changed_by: "a" },
-      })
-      .execute();
     const tell = (names: readonly string[], lastGood?: Date) =>
       store.transaction((transaction) =>
         setJobs(
@@ -452,7 +444,8 @@ eachStore("alerts", (scene) => {
   it("pings the beginning and the end of a run once, however often they are reported", async () => {
     const { store, clock } = await begin(2);
     const nowMs = clock.now().getTime();
-    const [definition] = readSchedules(
+    await insertSchedule(
+      store.database,
       `
 name: nightly
 selector: name=web0
@@ -461,14 +454,7 @@ job: home
 cron: "0 2 * * *"
 ping: https://hc.example.net/key/{machine}-{job}
 `,
-      "s.yaml",
     );
-    assert.ok(definition);
-    const schedule = { name: "nightly", definition: scheduleToJson(definition), text: "", revision: 1 };
-    await store.database
-      .insertInto("schedules")
-      .values({ ...schedule, since_ms: 0, changed_ms: 0, changed_by: "a" })
-      .execute();
     const report = (state: RunState, name = "web0", id = "r", cause = "nightly", verb: Verb = Verb.BACKUP) =>
       store.transaction((transaction) => {
         const run = { id, verb, job: "home", volume: "vault", state };

@@ -7,8 +7,6 @@ import { type Clock, systemClock } from "../../../../common/clock.ts";
 import { storePings } from "../../../../controller/alerts/on-run-report.ts";
 import { MachineChanges } from "../../../../controller/machines/changes.ts";
 import { LostRuns } from "../../../../controller/runs/lost-runs.ts";
-import { scheduleToJson } from "../../../../controller/schedule/fleet-schedule.ts";
-import { readSchedules } from "../../../../controller/schedule/schedule-file.ts";
 import { claimDeliveries } from "../../../../controller/store/deliveries.ts";
 import { addDispatches, answerDispatches, getDispatches } from "../../../../controller/store/dispatches.ts";
 import { listFailing } from "../../../../controller/store/fleet-view.ts";
@@ -19,7 +17,7 @@ import type { Store } from "../../../../controller/store/store.ts";
 import { type RunReport, Work } from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import { RunState } from "../../../../proto/gen/luksmith/v1/types.ts";
 import { eachStore } from "../harness/each-store.ts";
-import { newMachine, reportOf } from "../harness/fleet-rows.ts";
+import { insertSchedule, newMachine, reportOf } from "../harness/fleet-rows.ts";
 
 const dayMs = 86_400_000;
 const nowMs = Date.parse("2026-03-10T12:00:00Z");
@@ -80,16 +78,10 @@ eachStore("a run of which nobody hears any more", (scene) => {
   it("has failed for whoever watches its schedule from outside, and was good if it turns out so", async () => {
     const store = await scene.open();
     const { database } = store;
-    const [definition] = readSchedules(
+    await insertSchedule(
+      database,
       `{ name: nightly, selector: all, verb: backup, job: home, cron: "0 2 * * *", ping: "https://hc.example.net/{machine}" }`,
-      "s.yaml",
     );
-    assert.ok(definition);
-    const schedule = { name: "nightly", definition: scheduleToJson(definition), text: "", revision: 1 };
-    await database
-      .insertInto("schedules")
-      .values({ ...schedule, since_ms: 0, changed_ms: 0, changed_by: "a" })
-      .execute();
     const pinged = async () =>
       (await claimDeliveries(database, { nowMs: nowMs + dayMs, leaseMs: dayMs, limit: 9 }))
         .map(({ payload }) => JSON.parse(payload).url)
