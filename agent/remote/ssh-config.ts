@@ -14,11 +14,19 @@ export function sshAlias(remote: RemoteConfig): string {
 const aliveCount = 3;
 
 /**
+ * The function of ssh's that gives a silent wire up. At LogLevel ERROR it would not say so, and nobody could tell that end
+ * from any other; at INFO the host's banner, which may say anything, would stand beside it.
+ */
+const saysSilence = "server_alive_check";
+
+/**
  * Pure. Values come out of a config whose schema lets nothing through that could end a line or open a quote; it is
  * checked here once more, because what follows a broken-out line would run as root.
  */
 export function renderSshConfig(remote: RemoteConfig, knownHostsFile: string): string {
   const lines: [string, string][] = [
+    // an ssh before 8.5 does without
+    ["IgnoreUnknown", "LogVerbose"],
     ["HostName", remote.host],
     ["HostKeyAlias", sshAlias(remote)],
     ["Port", `${remote.port}`],
@@ -47,6 +55,7 @@ export function renderSshConfig(remote: RemoteConfig, knownHostsFile: string): s
     ["RequestTTY", "no"],
     ["EscapeChar", "none"],
     ["LogLevel", "ERROR"],
+    ["LogVerbose", `clientloop.c:${saysSilence}*`],
     // What goes through is ciphertext already. So of the key exchanges one that costs little: those that withstand
     // quantum computers are for secrets that somebody records today. And of the ciphers that are as good, the one that processors have
     // instructions for.

@@ -58,7 +58,8 @@ export function sshFailure(remote: RemoteConfig, said: string): LuksmithError {
 
 /**
  * Why a connection that stood has ended: what ssh said in the end. That it gave up a host from which nothing comes any more
- * (ssh_config(5), ServerAliveCountMax) is the same finding as the watchdog's, and whoever of the two is first makes it.
+ * (ssh_config(5), ServerAliveCountMax) is the same finding as the watchdog's, and whoever of the two is first makes it: the
+ * watchdog while something is waited for, ssh otherwise. It is asked to say so by LogVerbose; see ssh-config.ts.
  */
 export function connectionEnded(remote: Pick<RemoteConfig, "name" | "stallTimeoutMs">, said: string): LuksmithError {
   if (/timeout, server .* not responding/i.test(said)) return stalled(remote, said);

@@ -49,6 +49,8 @@ test("ssh takes it as it is meant", async (context) => {
     permitlocalcommand: "no",
     controlmaster: "false",
     compression: "no",
+    loglevel: "ERROR",
+    logverbose: "clientloop.c:server_alive_check*",
   };
   for (const [key, value] of Object.entries(wanted)) assert.deepEqual(found.get(key), [value], key);
   for (const key of ["proxycommand", "proxyjump", "localcommand", "remotecommand", "controlpath"]) {

@@ -97,7 +97,9 @@ test("a failure over the host key outweighs the rest", () => {
 });
 
 test("a connection that stood has ended: silence, found by ssh, is the same as found by the watchdog", () => {
-  const silent = connectionEnded(remote, "Timeout, server vault.example.net not responding.\r\n");
+  const said =
+    "clientloop.c:server_alive_check():503 (pid=5804): Timeout, server vault.example.net not responding.\r\n";
+  const silent = connectionEnded(remote, said);
   assert.deepEqual([silent.code, silent.message], ["stalled", "vault has not answered for 1 min"]);
   assert.match(silent.hint ?? "", /remotes\.vault\.stallTimeout/);
   const cut = connectionEnded(remote, "Connection to vault.example.net closed by remote host.\r\n");
