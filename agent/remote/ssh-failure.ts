@@ -46,7 +46,7 @@ export function sshFailure(remote: RemoteConfig, said: string): LuksmithError {
     [/could not resolve hostname/i, "its name is not known"],
     [/connection refused/i, "nothing listens there"],
     [/no route to host|network is unreachable/i, "there is no route to it"],
-    [/timed out/i, "it does not answer"],
+    [/timed out|timeout, server/i, "it does not answer"],
     [/connection reset|connection closed|broken pipe|remote host has disconnected/i, "it closed the connection"],
   ].find(([pattern]) => (pattern as RegExp).test(said))?.[1];
   return new LuksmithError(

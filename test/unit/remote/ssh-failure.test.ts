@@ -67,6 +67,12 @@ const table: readonly (readonly [said: string, ErrorCode, message: string, hint:
     `cannot reach vault (${where}): it does not answer`,
     /doctor/,
   ],
+  [
+    "clientloop.c:server_alive_check():503 (pid=1): Timeout, server 10.0.0.9 not responding.",
+    "unreachable",
+    `cannot reach vault (${where}): it does not answer`,
+    /doctor/,
+  ],
   ["subsystem request failed on channel 0", "refused", `${where} offers no SFTP`, /Subsystem sftp/],
   ["remote host has disconnected", "unreachable", `cannot reach vault (${where}): it closed the connection`, /doctor/],
   ["", "unreachable", `cannot reach vault (${where})`, /doctor/],
