@@ -1,7 +1,8 @@
 /** What reports of runs mean to those who watch a schedule from outside. */
 
 import type { RunReport } from "../../proto/gen/luksmith/v1/fleet.ts";
-import { isAboutJob, scheduleFromJson } from "../schedule/fleet-schedule.ts";
+import { RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { type FleetSchedule, isAboutJob, scheduleFromJson } from "../schedule/fleet-schedule.ts";
 import { fleetVerbs } from "../schedule/fleet-verb.ts";
 import { Selector } from "../selector/selector.ts";
 import { addDeliveries, withdrawDeliveries } from "../store/deliveries.ts";
@@ -11,32 +12,54 @@ import { pingUrl, planPing } from "./ping.ts";
 /** Of one that is revoked, what it was doing has failed. */
 const haveSchedules = ["active", "revoked"] as const;
 
+/** A machine that was away tells of what it did meanwhile; by then that is no news. */
+const longAgoMs = 86_400_000;
+
 interface Reported {
   readonly machineId: string;
   readonly report: RunReport;
 }
 
-/** To be called in the transaction that records the reports, so that neither is there without the other. */
-export async function storePings(transaction: Database, reports: readonly Reported[], nowMs: number): Promise<void> {
-  const scheduled = reports.filter(({ report }) => report.run !== undefined && report.cause?.schedule);
-  if (scheduled.length === 0) return;
-  const schedules = await watchedSchedules(transaction, [
-    ...new Set(scheduled.map(({ report }) => report.cause?.schedule ?? "")),
-  ]);
-  const about = scheduled.filter(({ report }) => schedules.has(report.cause?.schedule ?? ""));
-  if (about.length === 0) return;
-  const machines = await machinesOf(transaction, [...new Set(about.map(({ machineId }) => machineId))]);
-  const plans = about.flatMap(({ machineId, report: { run, cause } }) => {
+interface WatchedSchedule {
+  readonly definition: FleetSchedule;
+  readonly ping: string;
+  readonly selector: Selector;
+}
+
+/**
+ * To be called in the transaction that records the reports, so that neither is there without the other. A run of a schedule is told
+ * to that schedule's; one that no schedule has begun, if it made a backup, to all that are about that.
+ * @param mayPing asked for each machine of which there is something to tell
+ */
+export async function storePings(
+  transaction: Database,
+  reports: readonly Reported[],
+  nowMs: number,
+  mayPing: (machineId: string) => boolean = () => true,
+): Promise<void> {
+  const telling = reports.filter(({ report }) => isToBeTold(report, nowMs));
+  if (telling.length === 0) return;
+  const schedules = await watchedSchedules(transaction);
+  if (schedules.length === 0) return;
+  const machines = await machinesOf(transaction, [...new Set(telling.map(({ machineId }) => machineId))]);
+  const plans = telling.flatMap(({ machineId, report: { run, cause } }) => {
     const machine = machines.get(machineId);
-    const schedule = schedules.get(cause?.schedule ?? "");
-    if (run === undefined || machine === undefined || schedule === undefined) return [];
+    if (run === undefined || machine === undefined) return [];
+    const { verb, job, volume, id: runId, state } = run;
+    const scheduled = cause?.schedule ?? "";
     // whoever says that a run is of this schedule must have it
-    const { definition, selector } = schedule;
-    const isIts =
-      fleetVerbs[definition.verb].verb === run.verb && isAboutJob(definition, run.job) && selector.matches(machine);
-    if (!isIts) return [];
-    const url = pingUrl(schedule.ping, machine.name, run.job || run.volume);
-    return [planPing({ machineId, runId: run.id, state: run.state }, url, nowMs)];
+    const its = schedules.filter(
+      ({ definition, selector }) =>
+        (scheduled === "" || scheduled === definition.name) &&
+        fleetVerbs[definition.verb].verb === verb &&
+        isAboutJob(definition, job) &&
+        selector.matches(machine),
+    );
+    const urls = new Map(
+      its.map(({ ping, definition }) => [pingUrl(ping, machine.name, job || volume), definition.name] as const),
+    );
+    if (urls.size === 0 || !mayPing(machineId)) return [];
+    return [...urls].map(([url, schedule]) => planPing({ machineId, runId, schedule, state }, url, nowMs));
   });
   await addDeliveries(
     transaction,
@@ -48,20 +71,35 @@ export async function storePings(transaction: Database, reports: readonly Report
   );
 }
 
-async function watchedSchedules(transaction: Database, names: readonly string[]) {
-  const rows = await transaction.selectFrom("schedules").select("definition").where("name", "in", names).execute();
-  return new Map(
-    rows.flatMap((row) => {
-      try {
-        const definition = scheduleFromJson(row.definition);
-        const { ping, selector, name } = definition;
-        return ping === undefined ? [] : [[name, { definition, ping, selector: Selector.parse(selector) }]];
-      } catch {
-        // a newer controller's: what machines report is recorded all the same
-        return [];
-      }
-    }),
-  );
+/**
+ * Who begins a run by hand sees how it fares, and what else is done by hand may be a part of it only; that there is a backup
+ * is true whoever has made it, unless it was long ago. Pure.
+ */
+function isToBeTold({ run, cause }: RunReport, nowMs: number): boolean {
+  if (run === undefined || cause?.schedule) return run !== undefined;
+  const isBackup = run.verb === Verb.BACKUP && !run.dryRun;
+  const isGood = run.state === RunState.DONE || run.state === RunState.INCOMPLETE;
+  return isBackup && isGood && run.finishedAt !== undefined && nowMs - run.finishedAt.getTime() < longAgoMs;
+}
+
+async function watchedSchedules(transaction: Database): Promise<WatchedSchedule[]> {
+  // there are few, and fewer with a ping
+  const rows = await transaction
+    .selectFrom("schedules")
+    .select("definition")
+    .where("definition", "like", '%"ping":%')
+    .orderBy("name")
+    .execute();
+  return rows.flatMap((row) => {
+    try {
+      const definition = scheduleFromJson(row.definition);
+      const { ping, selector } = definition;
+      return ping === undefined ? [] : [{ definition, ping, selector: Selector.parse(selector) }];
+    } catch {
+      // a newer controller's: what machines report is recorded all the same
+      return [];
+    }
+  });
 }
 
 async function machinesOf(transaction: Database, ids: readonly string[]) {

@@ -1,4 +1,4 @@
-/** Telling a service like healthchecks.io how a run of a schedule goes: URL/start, URL when it is done, URL/fail. Pure. */
+/** Telling a service like healthchecks.io how a run of a schedule's job goes: URL/start, URL when it is done, URL/fail. Pure. */
 
 import * as z from "zod";
 import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
@@ -17,6 +17,8 @@ export const pingPayloadSchema = z.object({
 export interface PingedRun {
   readonly machineId: string;
   readonly runId: string;
+  /** That is told of it. */
+  readonly schedule: string;
   readonly state: RunState;
 }
 
@@ -32,11 +34,11 @@ export interface PingPlan {
 }
 
 /**
- * A run of which is told twice is pinged about once: ids are made of the run's. One that was given up, and was good after all when its
+ * A run of which is told twice is pinged about once: ids are made of the run's and the schedule's. One that was given up, and was good after all when its
  * machine came back, is told of again.
  */
-export function planPing({ machineId, runId, state }: PingedRun, url: string, nowMs: number): PingPlan {
-  const idOf = (what: string) => JSON.stringify([pingChannel, machineId, runId, what]);
+export function planPing({ machineId, runId, schedule, state }: PingedRun, url: string, nowMs: number): PingPlan {
+  const idOf = (what: string) => JSON.stringify([pingChannel, machineId, runId, what, schedule]);
   const isOver = state !== RunState.RUNNING;
   const plan = (what: string, to: string, dueMs: number): NewDelivery => ({
     id: idOf(what),

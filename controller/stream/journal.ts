@@ -239,11 +239,7 @@ export class Journal {
     );
     const usages = await addUsage(transaction, [...runs, ...events]);
     await advanceJobs(transaction, reports, nowMs);
-    await storePings(
-      transaction,
-      reports.filter(({ machineId, report }) => this.#mayPing(machineId, report)),
-      nowMs,
-    );
+    await storePings(transaction, reports, nowMs, (machineId) => this.#mayPing(machineId));
     const batches = [
       ...(await answerDispatches(transaction, answers, nowMs)),
       ...(await followDispatches(transaction, followed, nowMs)),
@@ -265,14 +261,9 @@ export class Journal {
     };
   }
 
-  #mayPing(machineId: string, { cause }: RunReport): boolean {
-    if (!cause?.schedule) return false;
+  #mayPing(machineId: string): boolean {
     if (this.#pings.take(machineId)) return true;
-    this.#lines.warn(
-      machineId,
-      { machine: machineId },
-      "a machine reports more scheduled runs than are told to others",
-    );
+    this.#lines.warn(machineId, { machine: machineId }, "a machine reports more runs than are told to others");
     return false;
   }
 

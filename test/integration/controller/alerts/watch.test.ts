@@ -18,7 +18,14 @@ import { readJobFigures } from "../../../../controller/store/figures.ts";
 import { setJobs } from "../../../../controller/store/job-states.ts";
 import { Store } from "../../../../controller/store/store.ts";
 import { RunReport } from "../../../../proto/gen/luksmith/v1/fleet.ts";
-import { RunState, runStateToJSON, Verb, verbToJSON } from "../../../../proto/gen/luksmith/v1/types.ts";
+import {
+  type DeepPartial,
+  type Run,
+  RunState,
+  runStateToJSON,
+  Verb,
+  verbToJSON,
+} from "../../../../proto/gen/luksmith/v1/types.ts";
 import { ManualClock } from "../../runs/manual-clock.ts";
 import { eachStore } from "../harness/each-store.ts";
 import { insertSchedule } from "../harness/fleet-rows.ts";
@@ -131,6 +138,23 @@ async function addMachines(store: Store, count: number, goodMs: number, nowMs: n
       )
       .execute();
   }
+}
+
+/** As its machine tells of it; @param schedule that has begun it, or "" */
+async function reportRun(
+  store: Store,
+  name: string,
+  run: DeepPartial<Run>,
+  schedule: string,
+  nowMs: number,
+): Promise<void> {
+  const report = RunReport.fromPartial({ run: { job: "home", volume: "vault", ...run }, cause: { schedule } });
+  await store.transaction((transaction) => storePings(transaction, [{ machineId: `id-${name}`, report }], nowMs));
+}
+
+async function claimPings(store: Store, atMs: number): Promise<string[]> {
+  const claimed = await claimDeliveries(store.database, { nowMs: atMs, leaseMs: dayMs, limit: 9 });
+  return claimed.map(({ payload }) => JSON.parse(payload).url).toSorted();
 }
 
 interface StoredRun {
@@ -456,15 +480,8 @@ ping: https://hc.example.net/key/{machine}-{job}
 `,
     );
     const report = (state: RunState, name = "web0", id = "r", cause = "nightly", verb: Verb = Verb.BACKUP) =>
-      store.transaction((transaction) => {
-        const run = { id, verb, job: "home", volume: "vault", state };
-        const of = RunReport.fromPartial({ run, cause: { schedule: cause } });
-        return storePings(transaction, [{ machineId: `id-${name}`, report: of }], nowMs);
-      });
-    const claim = async (atMs: number) => {
-      const claimed = await claimDeliveries(store.database, { nowMs: atMs, leaseMs: dayMs, limit: 9 });
-      return claimed.map(({ payload }) => JSON.parse(payload).url).toSorted();
-    };
+      reportRun(store, name, { id, verb, state }, cause, nowMs);
+    const claim = (atMs: number) => claimPings(store, atMs);
     await report(RunState.RUNNING);
     await report(RunState.RUNNING);
     assert.deepEqual(
@@ -473,11 +490,10 @@ ping: https://hc.example.net/key/{machine}-{job}
     );
     await report(RunState.DONE);
     await report(RunState.DONE);
-    // not of that schedule, whoever says so: another machine, another verb, no schedule at all
+    // not of that schedule, whoever says so: another machine, another schedule, another verb
     await report(RunState.DONE, "web1");
     await report(RunState.DONE, "web0", "r1", "other");
     await report(RunState.DONE, "web0", "r2", "nightly", Verb.VERIFY);
-    await report(RunState.DONE, "web0", "r3", "");
     // the beginning was not sent, and will not be
     assert.deepEqual(await claim(nowMs), []);
     assert.deepEqual(await claim(nowMs + 10_000), ["https://hc.example.net/key/web0-home"]);
@@ -485,6 +501,36 @@ ping: https://hc.example.net/key/{machine}-{job}
     assert.deepEqual(await claim(nowMs), ["https://hc.example.net/key/web0-home/start"]);
     await report(RunState.FAILED, "web0", "r4");
     assert.deepEqual(await claim(nowMs + 10_000), ["https://hc.example.net/key/web0-home/fail"]);
+  });
+
+  it("pings for a good backup that no schedule has begun, to all that are about its job", async () => {
+    const { store, clock } = await begin(2);
+    const nowMs = clock.now().getTime();
+    const add = (name: string, rest: string) =>
+      insertSchedule(
+        store.database,
+        `{ name: ${name}, selector: name=web0, cron: "0 2 * * *", ping: "https://hc.example.net/${name}/{job}", ${rest} }`,
+      );
+    await add("nightly", "verb: backup, job: home");
+    await add("each", 'verb: backup, job: "*"');
+    await add("other", "verb: backup, job: mail");
+    await add("verifies", "verb: verify, job: home");
+    const finishedAt = clock.now();
+    const report = (run: DeepPartial<Run>, name = "web0") =>
+      reportRun(store, name, { state: RunState.DONE, verb: Verb.BACKUP, finishedAt, ...run }, "", nowMs);
+    // neither how it fares, nor what makes no backup, nor what is not theirs, nor what is no news
+    await report({ id: "r0", state: RunState.RUNNING });
+    await report({ id: "r1", state: RunState.FAILED });
+    await report({ id: "r2", state: RunState.SKIPPED });
+    await report({ id: "r3", dryRun: true });
+    await report({ id: "r4", verb: Verb.VERIFY });
+    await report({ id: "r5" }, "web1");
+    await report({ id: "r6", finishedAt: new Date(nowMs - dayMs) });
+    assert.deepEqual(await claimPings(store, nowMs + 10_000), []);
+    await report({ id: "r7", state: RunState.INCOMPLETE });
+    await report({ id: "r7", state: RunState.INCOMPLETE });
+    const both = ["https://hc.example.net/each/home", "https://hc.example.net/nightly/home"];
+    assert.deepEqual(await claimPings(store, nowMs + 10_000), both);
   });
 
   if (scene.kind === "postgres") {

@@ -5,7 +5,7 @@ import { nextTry } from "../../../../controller/alerts/postman.ts";
 import { RunState } from "../../../../proto/gen/luksmith/v1/types.ts";
 
 const url = "https://hc.example.net/key/web1-home?x=1";
-const run = (state: RunState) => ({ machineId: "m", runId: "r", state });
+const run = (state: RunState) => ({ machineId: "m", runId: "r", schedule: "nightly", state });
 const urlOf = (state: RunState, to = url) => JSON.parse(planPing(run(state), to, 1000).add.payload).url;
 
 test("machine and job stand in the address, and nothing else of them does", () => {
