@@ -11,7 +11,7 @@ const deadlineMs = 30 * 60_000;
 async function main(signal: AbortSignal): Promise<number> {
   if (!setUp("test")) return 1;
   await buildPrograms();
-  const acts = await bundleForLab(["test/lab/demo.ts", "test/lab/fleet-demo.ts"]);
+  const acts = await bundleForLab(["test/lab/demo/programs/first-act.ts", "test/lab/demo/programs/second-act.ts"]);
   console.log("starting a virtual machine (it shares this machine's files, read-only, and is gone afterwards)");
   await using machine = await Machine.boot({ say: (line) => console.log(line), signal });
   const { rows = 24, columns = 80, isTTY } = process.stdout;

@@ -22,6 +22,8 @@ const fileDeadlineMs = 20 * 60_000;
 /** So that no long one begins when the other machine is done; what is not named is short. */
 const longestFirst = [
   "backup-host",
+  "first-act",
+  "second-act",
   "btrfs",
   "own-backup",
   "service",

@@ -1,7 +1,7 @@
 /** The controller as docs/fleet.md has it begun and started: its unit file as it is, under a real systemd. */
 
 import assert from "node:assert/strict";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { makeExec, mustRun } from "../../common/exec.ts";
@@ -76,6 +76,17 @@ describe("the controller's systemd unit", () => {
     return (key: string) => new RegExp(`^${key}:\\s+(.*)$`, "m").exec(stdout.toString())?.[1]?.trim() ?? "";
   };
   const logged = () => readFile("/var/log/controller", "utf8");
+  const assertStarts = async () => {
+    const started = await systemctl("start");
+    assert.equal(started.exitCode, 0, `${started.stderr}${await logged()}`);
+    // it was started no sooner than that
+    assert.equal(await isReady(), true);
+    assert.equal(await show("ActiveState"), "active");
+    await serves();
+  };
+  const empty = async () => {
+    for (const name of await readdir(stateDir)) await rm(`${stateDir}/${name}`, { recursive: true });
+  };
   /** Ended at once with `status`, and left alone. */
   const refused = async (exitStatus: string, words: RegExp) => {
     await rm("/var/log/controller", { force: true });
@@ -89,25 +100,34 @@ describe("the controller's systemd unit", () => {
     assert.match(await logged(), words);
   };
 
-  it("ends with the command that mends it when root has begun the fleet", async () => {
-    await writeFile(`${stateDir}/controller.secret`, "root's\n", { mode: 0o600 });
+  it("ends with the command that mends it when a file is root's, which gives away no more than that", async () => {
+    const secret = `${stateDir}/controller.secret`;
+    await writeFile(secret, "root's\n", { mode: 0o600 });
+    await writeFile("/srv/roots", "of nobody else's concern\n", { mode: 0o600 });
+    await symlink("/srv/roots", `${stateDir}/controller.link`);
     await refused("2", /runs as luksmith-controller, who may not use \S+controller\.secret; it belongs to root/);
-    assert.match(
-      await logged(),
-      /as root: chown -h luksmith-controller \/var\/lib\/luksmith-controller \/var\/lib\/luksmith-controller\/controller\.\*"/,
-    );
-    await rm(`${stateDir}/controller.secret`);
+    const [, mending = ""] = /as root: (chown [^"]+)"/.exec(await logged()) ?? [];
+    const mended = await systemd.run(["sh", "-c", mending]);
+    assert.equal(mended.exitCode, 0, `${mending}\n${mended.stderr}`);
+    const owners = await systemd.run(["stat", "--format", "%U", secret, "/srv/roots"]);
+    assert.equal(owners.stdout.toString(), `${user}\nroot\n`);
+    await empty();
+  });
+
+  it("is given by systemd what root has begun, where no directory was", async () => {
+    await rm(stateDir, { recursive: true });
+    const begun = await systemd.run(init);
+    assert.equal(begun.exitCode, 0, begun.stderr);
+    assert.match(begun.stdout.toString(), /chown -h luksmith-controller \/var\/lib\/luksmith-controller /);
+    await assertStarts();
+    await systemctl("stop");
+    await empty();
   });
 
   it("is started when the controller serves", async () => {
     const begun = await systemd.run(["runuser", "--user", user, "--", ...init]);
     assert.equal(begun.exitCode, 0, begun.stderr);
-    const started = await systemctl("start");
-    assert.equal(started.exitCode, 0, `${started.stderr}${await logged()}`);
-    // it was started no sooner than that
-    assert.equal(await isReady(), true);
-    assert.equal(await show("ActiveState"), "active");
-    await serves();
+    await assertStarts();
   });
 
   it("runs as its user, with no right that it does not need", async () => {

@@ -1,14 +1,13 @@
 /** The demonstration's second act, inside the lab: a controller, three machines in network namespaces of their own, one schedule. */
 
-import { spawn } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { makeExec, mustRead } from "../../common/exec.ts";
-import { FleetMachine } from "./harness/fleet-machine.ts";
-import { cheapKdf, identityFile, LabAgent } from "./harness/lab-agent.ts";
-import { captureSystem } from "./harness/leak-check.ts";
-import { SecondHost } from "./harness/second-host.ts";
-import { until } from "./harness/until.ts";
+import { makeExec, mustRead } from "../../../../common/exec.ts";
+import { FleetMachine } from "../../harness/fleet-machine.ts";
+import { cheapKdf, identityFile, LabAgent } from "../../harness/lab-agent.ts";
+import { SecondHost } from "../../harness/second-host.ts";
+import { until } from "../../harness/until.ts";
+import { chapter, lookForLeftovers, play, say, type } from "../stage.ts";
 
 const { exec, start } = makeExec();
 const deadlineMs = 300_000;
@@ -36,23 +35,6 @@ const schedules = `schedules:
     maxAge: 1h
     maxConcurrent: { perBackupHost: 1 }
 `;
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
-function chapter(title: string): void {
-  say(`\n── ${title} ${"─".repeat(Math.max(3, 74 - title.length))}`);
-}
-
-/** Types a command: shows it, and lets it speak for itself. @throws when it fails */
-async function type(shown: readonly string[], argv: readonly string[]): Promise<void> {
-  const [file = "", ...args] = argv;
-  say(`\n$ ${shown.join(" ")}`);
-  const child = spawn(file, args, { stdio: "inherit" });
-  const code = await new Promise((settle) => child.once("close", settle));
-  if (code !== 0) throw new Error(`that ended with ${code}`);
-}
 
 async function fleet(...words: string[]): Promise<void> {
   await type(["luksmith", "fleet", ...words], [process.execPath, luksmith, "fleet", "--fleet", credential, ...words]);
@@ -144,14 +126,7 @@ controller: { allow: [status, log, backup, cancel] }
   chapter("all of it ends, and nothing is left behind");
   await running.disposeAsync();
   await rm(scheduleFile);
-  const held = await captureSystem();
-  if (held.length > 0) throw new Error(`left behind: ${JSON.stringify(held)}`);
-  say("no mount, no mapping, no loop device, no process of ours is left");
+  await lookForLeftovers();
 }
 
-try {
-  await main();
-} catch (error) {
-  say(`\nthe demonstration failed: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
-}
+await play(main);

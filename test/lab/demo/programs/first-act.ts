@@ -1,13 +1,12 @@
 /** The demonstration, inside the lab: a machine, a backup host, and the main job from beginning to end, for real. */
 
-import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
 import { cp, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { formatBytes, formatCount } from "../../common/units.ts";
-import { configPath, identityFile, LabAgent } from "./harness/lab-agent.ts";
-import { captureSystem } from "./harness/leak-check.ts";
-import { SecondHost } from "./harness/second-host.ts";
+import { formatBytes, formatCount } from "../../../../common/units.ts";
+import { configPath, identityFile, LabAgent } from "../../harness/lab-agent.ts";
+import { SecondHost } from "../../harness/second-host.ts";
+import { chapter, lookForLeftovers, play, say, type } from "../stage.ts";
 
 const documents = "/srv/documents";
 const restored = "/srv/restored";
@@ -22,21 +21,8 @@ jobs:
   documents: { volume: home, sources: [${documents}], exclude: ["*.tmp"] }
 `;
 
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
-function chapter(title: string): void {
-  say(`\n── ${title} ${"─".repeat(Math.max(3, 74 - title.length))}`);
-}
-
-/** Types a command: shows it, and lets it speak for itself. @throws when it fails */
-async function type(program: "luksmith" | "shell", ...words: string[]): Promise<void> {
-  const [file = "", ...args] = program === "luksmith" ? [process.execPath, luksmith, ...words] : words;
-  say(`\n$ ${program === "luksmith" ? ["luksmith", ...words].join(" ") : words.join(" ")}`);
-  const child = spawn(file, args, { stdio: "inherit" });
-  const code = await new Promise((settle) => child.once("close", settle));
-  if (code !== 0) throw new Error(`that ended with ${code}`);
+async function typeLuksmith(...words: string[]): Promise<void> {
+  await type(["luksmith", ...words], [process.execPath, luksmith, ...words]);
 }
 
 /** A real directory: programs and libraries of this machine, up to a size. */
@@ -68,44 +54,38 @@ async function main(): Promise<void> {
   say("luksmith-agent is up");
 
   chapter("trust the host, create the volume");
-  await type("luksmith", "remote", "trust", "vault", "--fingerprint", await host.hostKeyFingerprint());
-  await type("luksmith", "doctor");
-  await type("luksmith", "volume", "create", "home");
+  await typeLuksmith("remote", "trust", "vault", "--fingerprint", await host.hostKeyFingerprint());
+  await typeLuksmith("doctor");
+  await typeLuksmith("volume", "create", "home");
 
   chapter("back up, change something, back up again");
-  await type("luksmith", "backup", "documents");
+  await typeLuksmith("backup", "documents");
   await writeFile(join(documents, "letter.txt"), "changed between two backups\n");
   await rm(join(documents, (await readdir(documents)).find((name) => name !== "letter.txt") ?? ""));
   say("\none file written, one deleted");
-  await type("luksmith", "backup", "documents");
-  await type("luksmith", "snapshots", "documents");
+  await typeLuksmith("backup", "documents");
+  await typeLuksmith("snapshots", "documents");
 
   chapter("what the backup host sees");
-  await type("shell", "ls", "-lhs", host.imagesPath);
-  await type("shell", "cryptsetup", "luksUUID", join(host.imagesPath, "home.luks"));
+  await type(["ls", "-lhs", host.imagesPath]);
+  await type(["cryptsetup", "luksUUID", join(host.imagesPath, "home.luks")]);
 
   chapter("get one file back, then everything, and compare");
-  await type("luksmith", "restore", "documents@latest", join(documents, "letter.txt"), "--to", join(restored, "one"));
-  await type("shell", "cat", join(restored, "one", documents, "letter.txt"));
-  await type("luksmith", "restore", "documents", "--to", join(restored, "all"));
-  await type("shell", "diff", "--recursive", "--no-dereference", documents, join(restored, "all", documents));
+  await typeLuksmith("restore", "documents@latest", join(documents, "letter.txt"), "--to", join(restored, "one"));
+  await type(["cat", join(restored, "one", documents, "letter.txt")]);
+  await typeLuksmith("restore", "documents", "--to", join(restored, "all"));
+  await type(["diff", "--recursive", "--no-dereference", documents, join(restored, "all", documents)]);
   say("no difference, byte for byte");
-  await type("luksmith", "verify", "documents");
-  await type("luksmith", "runs");
+  await typeLuksmith("verify", "documents");
+  await typeLuksmith("runs");
 
   chapter("stop the agent, and look for anything left behind");
   const exitCode = await agent.stop();
   say(`luksmith-agent ended with exit code ${exitCode}`);
-  await type("shell", "dmsetup", "ls");
-  await type("shell", "losetup", "--list");
-  const held = await captureSystem();
-  if (held.length > 0 || exitCode !== 0) throw new Error(`left behind: ${JSON.stringify(held)}`);
-  say("no mount, no mapping, no loop device, no process of ours is left");
+  await type(["dmsetup", "ls"]);
+  await type(["losetup", "--list"]);
+  if (exitCode !== 0) throw new Error("that is not how it should end");
+  await lookForLeftovers();
 }
 
-try {
-  await main();
-} catch (error) {
-  say(`\nthe demonstration failed: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
-}
+await play(main);
