@@ -18,6 +18,7 @@ import {
   type StoredDispatch,
   takeUnanswered,
 } from "../store/dispatches.ts";
+import type { Database } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import type { AgentSession } from "../stream/agent-session.ts";
 import type { Sessions } from "../stream/sessions.ts";
@@ -33,6 +34,12 @@ const cancelledForMs = 24 * 3_600_000;
 /** Clocks of several controllers, and transactions that were long in the making. */
 const marginMs = 60_000;
 
+/** What a machine is to be sent, oldest first, and what it is to end. */
+interface WaitingOrders {
+  readonly unanswered: readonly StoredDispatch[];
+  readonly cancelled: readonly StoredDispatch[];
+}
+
 export class Dispatcher {
   readonly #store: Store;
   readonly #sessions: Sessions;
@@ -42,6 +49,8 @@ export class Dispatcher {
   /** Cancel orders that were sent, by dispatch, with when that was. */
   readonly #cancelled = new Map<string, number>();
   #cancelledSinceMs: number;
+  /** What waits for a machine that has come. */
+  readonly #waiting: (of: { readonly machineId: string }) => Promise<WaitingOrders>;
   #repeatedMs = 0;
 
   constructor(store: Store, sessions: Sessions, clock: Clock, log: Log) {
@@ -50,6 +59,7 @@ export class Dispatcher {
     this.#clock = clock;
     this.#log = log;
     this.#cancelledSinceMs = clock.now().getTime();
+    this.#waiting = sessions.journal.together((transaction, machines) => this.#waitingFor(transaction, machines));
   }
 
   follow(): void {
@@ -66,12 +76,7 @@ export class Dispatcher {
 
   /** All that the machine has not answered, and what it has begun in vain. */
   async begin(session: AgentSession): Promise<void> {
-    const nowMs = this.#clock.now().getTime();
-    const { machineId } = session;
-    const { unanswered, cancelled } = await this.#sessions.journal.run(async (transaction) => ({
-      unanswered: await takeUnanswered(transaction, machineId, nowMs),
-      cancelled: await listCancelled(transaction, { machineId }, nowMs - cancelledForMs),
-    }));
+    const { unanswered, cancelled } = await this.#waiting({ machineId: session.machineId });
     for (const dispatch of unanswered) {
       send(session, dispatch);
       await session.drained();
@@ -80,6 +85,20 @@ export class Dispatcher {
       sendCancel(session, dispatch);
       await session.drained();
     }
+  }
+
+  async #waitingFor(
+    transaction: Database,
+    machines: readonly { readonly machineId: string }[],
+  ): Promise<WaitingOrders[]> {
+    const nowMs = this.#clock.now().getTime();
+    const machineIds = machines.map(({ machineId }) => machineId);
+    const unanswered = await takeUnanswered(transaction, machineIds, nowMs);
+    const cancelled = await listCancelled(transaction, { machineIds }, nowMs - cancelledForMs);
+    const [unansweredOf, cancelledOf] = [unanswered, cancelled].map((all) =>
+      Map.groupBy(all, (each) => each.machineId),
+    );
+    return machineIds.map((id) => ({ unanswered: unansweredOf?.get(id) ?? [], cancelled: cancelledOf?.get(id) ?? [] }));
   }
 
   /**

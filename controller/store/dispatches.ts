@@ -90,20 +90,28 @@ export async function claimDispatches(
   return rows.map(dispatchOf).sort((a, b) => a.createdMs - b.createdMs);
 }
 
-/** What a machine that has just come is to be sent, oldest first: all that it has not answered. They are "sent" by it. */
-export async function takeUnanswered(database: Database, machineId: string, nowMs: number): Promise<StoredDispatch[]> {
-  // mostly there is none; and for "in", or for what is returned of a change, SQLite makes a table each time
-  const isThere = async (state: DispatchState) => {
-    const one = database.selectFrom("dispatches").select("id").where("machine_id", "=", machineId);
-    return (await one.where("state", "=", state).limit(1).executeTakeFirst()) !== undefined;
-  };
-  if (!(await isThere("queued")) && !(await isThere("sent"))) return [];
+/** What machines that have just come are to be sent, oldest first: all that they have not answered. They are "sent" by it. */
+export async function takeUnanswered(
+  database: Database,
+  machineIds: readonly string[],
+  nowMs: number,
+): Promise<StoredDispatch[]> {
+  // mostly there is none, and to look costs nobody a lock
+  const there = await database
+    .selectFrom("dispatches")
+    .select("id")
+    .where("machine_id", "in", oneOf(database, machineIds))
+    .where("state", "in", unanswered)
+    .where("expires_ms", ">", nowMs)
+    .execute();
+  if (there.length === 0) return [];
+  const ids = there.map(({ id }) => id);
   const rows = await database
     .updateTable("dispatches")
     .set({ state: "sent", changed_ms: nowMs })
-    .where("machine_id", "=", machineId)
+    .where("id", "in", oneOf(database, ids))
+    // somebody else may have cancelled it in this moment
     .where("state", "in", unanswered)
-    .where("expires_ms", ">", nowMs)
     .returningAll()
     .execute();
   return rows.map(dispatchOf).sort((a, b) => a.createdMs - b.createdMs);
@@ -248,7 +256,7 @@ export async function cancelDispatches(
 /** Those of a machine, or of those that a controller has, that were cancelled since then: it may have them nevertheless. */
 export async function listCancelled(
   database: Database,
-  whose: { readonly machineId: string } | { readonly controllerId: string },
+  whose: { readonly machineIds: readonly string[] } | { readonly controllerId: string },
   sinceMs: number,
 ): Promise<StoredDispatch[]> {
   const all = database
@@ -257,8 +265,8 @@ export async function listCancelled(
     .where("dispatches.state", "=", "cancelled")
     .where("dispatches.changed_ms", ">=", sinceMs);
   const theirs =
-    "machineId" in whose
-      ? all.where("dispatches.machine_id", "=", whose.machineId)
+    "machineIds" in whose
+      ? all.where("dispatches.machine_id", "in", oneOf(database, whose.machineIds))
       : all
           .innerJoin("machines", "machines.id", "dispatches.machine_id")
           .where("machines.controller_id", "=", whose.controllerId);

@@ -18,40 +18,40 @@ export interface JobState {
   readonly sinceMs: number;
 }
 
-/** What a machine has said to have: its jobs, no others, with the newest good snapshot of each. */
-export async function setJobs(
-  transaction: Database,
-  machineId: string,
-  jobs: Inventory["jobs"],
-  nowMs: number,
-): Promise<void> {
-  const names = jobs.map(({ name }) => name);
+/** What a machine has said to have. */
+export interface SaidJobs {
+  readonly machineId: string;
+  /** No two of one name. */
+  readonly jobs: Inventory["jobs"];
+  /** When. */
+  readonly nowMs: number;
+}
+
+/** Of each machine its jobs, no others, with the newest good snapshot of each. @param said by different machines */
+export async function setJobs(transaction: Database, said: readonly SaidJobs[]): Promise<void> {
+  if (said.length === 0) return;
+  const rows = said.flatMap(({ machineId, jobs, nowMs }) =>
+    jobs.map(({ name, lastGood }): ListRow => [machineId, name, notAhead(lastGood, nowMs), nowMs]),
+  );
+  const list = listOf(transaction, ["text", "text", "bigint", "bigint"], rows);
   await transaction
     .deleteFrom("job_states")
-    .where("machine_id", "=", machineId)
-    .$if(names.length > 0, (query) => query.where("job", "not in", names))
-    .execute();
-  if (jobs.length === 0) return;
-  await transaction
-    .insertInto("job_states")
-    .values(
-      jobs.map(({ name, lastGood }) => ({
-        machine_id: machineId,
-        job: name,
-        last_good_ms: notAhead(lastGood, nowMs),
-        last_run_id: null,
-        last_state: null,
-        last_started_ms: null,
-        since_ms: nowMs,
-      })),
+    .where(
+      "machine_id",
+      "in",
+      oneOf(
+        transaction,
+        said.map(({ machineId }) => machineId),
+      ),
     )
-    .onConflict((conflict) =>
-      conflict
-        .columns(["machine_id", "job"])
-        .doUpdateSet({ last_good_ms: sql<number>`excluded.last_good_ms` })
-        .where(sql<boolean>`excluded.last_good_ms > coalesce(job_states.last_good_ms, 0)`),
-    )
+    .where(sql<boolean>`(machine_id, job) not in (select column1, column2 from ${list} as kept)`)
     .execute();
+  if (rows.length === 0) return;
+  // without a condition SQLite would take what comes after for a join's (lang_upsert.html, 2.2)
+  await sql`insert into job_states (machine_id, job, last_good_ms, since_ms)
+    select column1, column2, column3, column4 from ${list} as said where true
+    on conflict (machine_id, job) do update set last_good_ms = excluded.last_good_ms
+      where excluded.last_good_ms > coalesce(job_states.last_good_ms, 0)`.execute(transaction);
 }
 
 /** What the ends of backups say of their jobs. To be called in a transaction. */

@@ -198,47 +198,68 @@ export interface BegunStream {
   readonly isAnew: boolean;
 }
 
-/** To be called in a transaction. @returns undefined when there is no such machine, or it has been revoked */
-export async function beginStream(transaction: Database, begin: StreamBegin): Promise<BegunStream | undefined> {
-  const { machineId, nowMs } = begin;
-  const { numUpdatedRows } = await transaction
-    .updateTable("machines")
-    // the row is ours from here on, also where two controllers have the same thought
-    .set((columns) => ({ stream: columns("stream", "+", 1) }))
-    .where("id", "=", machineId)
-    .where("state", "<>", "revoked")
-    .executeTakeFirst();
-  if (numUpdatedRows === 0n) return undefined;
-  // not by "returning": for that SQLite makes a table each time, and a fleet that comes back does this ten thousand times
-  const row = await transaction
-    .selectFrom("machines")
-    .select(["id", "name", "hostname", "state", "labels", "enrolled_ms", "stream", "controller_id", "instance"])
-    .where("id", "=", machineId)
-    .executeTakeFirstOrThrow();
+/**
+ * To be called in a transaction. @param begins of different machines
+ * @returns by machine; those that are not known, or are revoked, are missing
+ */
+export async function beginStreams(
+  transaction: Database,
+  begins: readonly StreamBegin[],
+): Promise<Map<string, BegunStream>> {
+  if (begins.length === 0) return new Map();
+  const ids = begins.map(({ machineId }) => machineId);
   await transaction
     .updateTable("machines")
-    .set({
-      controller_id: begin.controllerId,
-      instance: begin.instance,
-      address: begin.address,
-      version: begin.version,
-      hostname: begin.hostname,
-      inventory: Inventory.encode(begin.inventory).finish(),
-      trust: Trust.encode(begin.trust).finish(),
-      schedules_revision: begin.schedulesRevision,
-      clock_skew_ms: begin.clockSkewMs,
-      last_seen_ms: nowMs,
-      // two of them would have found one another
-      ...(row.controller_id === null ? { notice: "" } : {}),
-    })
-    .where("id", "=", machineId)
+    // the rows are ours from here on, also where two controllers have the same thought
+    .set((columns) => ({ stream: columns("stream", "+", 1) }))
+    .where("id", "in", oneOf(transaction, ids))
+    .where("state", "<>", "revoked")
     .execute();
-  return {
-    machine: { ...headOf(row), hostname: begin.hostname },
-    stream: row.stream,
-    before: row.controller_id === null ? undefined : { controllerId: row.controller_id, instance: row.instance },
-    isAnew: row.instance !== begin.instance,
-  };
+  const rows = await transaction
+    .selectFrom("machines")
+    .select(["id", "name", "hostname", "state", "labels", "enrolled_ms", "stream", "controller_id", "instance"])
+    .where("id", "in", oneOf(transaction, ids))
+    .where("state", "<>", "revoked")
+    .execute();
+  const known = new Map(rows.map((row) => [row.id, row]));
+  const beginning = begins.flatMap((begin) => {
+    const row = known.get(begin.machineId);
+    return row === undefined ? [] : [{ begin, row }];
+  });
+  await writeBegins(
+    transaction,
+    beginning.map(({ begin }) => begin),
+  );
+  return new Map(
+    beginning.map(({ begin, row }): [string, BegunStream] => [
+      row.id,
+      {
+        machine: { ...headOf(row), hostname: begin.hostname },
+        stream: row.stream,
+        before: row.controller_id === null ? undefined : { controllerId: row.controller_id, instance: row.instance },
+        isAnew: row.instance !== begin.instance,
+      },
+    ]),
+  );
+}
+
+async function writeBegins(transaction: Database, begins: readonly StreamBegin[]): Promise<void> {
+  if (begins.length === 0) return;
+  const list = listOf(
+    transaction,
+    ["text", "text", "text", "text", "text", "text", "bytes", "bytes", "text", "bigint", "bigint"],
+    begins.map((begin) => [
+      ...[begin.machineId, begin.controllerId, begin.instance, begin.address, begin.version, begin.hostname],
+      ...[Inventory.encode(begin.inventory).finish(), Trust.encode(begin.trust).finish()],
+      ...[begin.schedulesRevision, begin.clockSkewMs, begin.nowMs],
+    ]),
+  );
+  // two with one identity that are there at a time would have found one another: what was said of them is over
+  await sql`update machines set
+      notice = case when controller_id is null then '' else notice end,
+      controller_id = v.column2, instance = v.column3, address = v.column4, version = v.column5, hostname = v.column6,
+      inventory = v.column7, trust = v.column8, schedules_revision = v.column9, clock_skew_ms = v.column10, last_seen_ms = v.column11
+    from ${list} as v where machines.id = v.column1`.execute(transaction);
 }
 
 /** Unless another one has begun since. */

@@ -28,7 +28,6 @@ import type { LimitedLog } from "../limited-log.ts";
 import { setJobs } from "../store/job-states.ts";
 import {
   type BegunStream,
-  beginStream,
   changeMachine,
   endStream,
   type MachineHead,
@@ -39,9 +38,10 @@ import {
   setSchedulesRevision,
   setTrust,
 } from "../store/machines.ts";
-import { dropPermits, type Permit, type PermitKey } from "../store/permits.ts";
+import type { Permit, PermitKey } from "../store/permits.ts";
 import type { Database } from "../store/schema.ts";
 import { type AgentCall, AgentWire, type ToAgent } from "./agent-wire.ts";
+import type { Beginning, BeginningStream } from "./begin-streams.ts";
 import type { FlowAllowance } from "./flow-allowance.ts";
 import { isOtherPace, isSilent, type Pace } from "./heartbeat.ts";
 import { encodeEvent, readRequest, type Said } from "./incoming.ts";
@@ -72,6 +72,8 @@ export interface SessionHost {
   assignmentsFor(machine: MachineHead): Promise<Schedules>;
   /** What it is to be told of the fleet's trust; undefined: nothing. */
   trustFor(trust: Trust): Promise<NewTrust | undefined>;
+  /** Writes a stream down, with those of others that begin. */
+  beginStream(beginning: BeginningStream): Promise<Beginning>;
   begun(session: AgentSession, begun: BegunStream): void;
   ended(session: AgentSession): void;
   /** Ends the connections of a machine, whatever they are for. */
@@ -371,15 +373,15 @@ export class AgentSession {
     const facts = { instance, version, hostname, schedulesRevision, inventory: this.#inventory, trust: this.#trust };
     const clockSkewMs = skewOf(hello.time, nowMs);
     this.#skewMs = clockSkewMs;
-    const begun = await this.#write(async (transaction) => {
-      // this may have waited for a database for so long that the agent has connected again, and that stream has begun
-      if (this.#wire.isGone) return "gone";
-      const begin = await beginStream(transaction, { machineId, controllerId, address, nowMs, clockSkewMs, ...facts });
-      if (begin === undefined) return undefined;
-      await setJobs(transaction, machineId, facts.inventory.jobs, nowMs);
-      // an agent that was started anew has none of the runs that they were for
-      if (begin.isAnew) await dropPermits(transaction, machineId);
-      return begin;
+    const isGone = () => this.#wire.isGone;
+    const begun = await this.#host.beginStream({
+      machineId,
+      controllerId,
+      address,
+      nowMs,
+      clockSkewMs,
+      isGone,
+      ...facts,
     });
     if (begun === "gone") return;
     if (begun === undefined) {
@@ -446,7 +448,7 @@ export class AgentSession {
     const nowMs = this.#host.clock.now().getTime();
     await this.#write(async (transaction) => {
       await setInventory(transaction, this.machineId, inventory);
-      await setJobs(transaction, this.machineId, inventory.jobs, nowMs);
+      await setJobs(transaction, [{ machineId: this.machineId, jobs: inventory.jobs, nowMs }]);
     });
   }
 

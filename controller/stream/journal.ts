@@ -19,6 +19,7 @@ import { recordRuns } from "../store/runs.ts";
 import type { Database } from "../store/schema.ts";
 import type { Store } from "../store/store.ts";
 import { addUsage, type Usage } from "../store/usage.ts";
+import { type AnyCrowd, Crowd, type CrowdWork } from "./crowd.ts";
 
 /**
  * Long enough for others to join, each time: a commit of some milliseconds holds up everything else on SQLite, and a crowd that comes one
@@ -29,6 +30,8 @@ const lingerMs = 20;
 const mostWeight = 1000;
 /** What an answer or a report has to be looked up and changed, in events. */
 const messageWeight = 8;
+/** A few statements. */
+const workWeight = 5;
 /** Whoever watches looks by themselves as well. */
 const mostNotices = 50;
 
@@ -63,7 +66,8 @@ export interface UsageListener {
 
 type Part =
   | { readonly kind: "recording"; readonly recording: Recording; readonly done: (unwanted: Unwanted) => void }
-  | { readonly kind: "work"; readonly work: (transaction: Database) => Promise<() => void> };
+  | { readonly kind: "work"; readonly work: (transaction: Database) => Promise<() => void> }
+  | { readonly kind: "member"; readonly crowd: AnyCrowd; readonly member: object };
 
 interface Waiting {
   readonly part: Part;
@@ -111,8 +115,25 @@ export class Journal {
           return () => resolve(result);
         },
       };
-      this.#add({ part, weight: 5, failed: reject });
+      this.#add({ part, weight: workWeight, failed: reject });
     });
+  }
+
+  /**
+   * The same for what many machines may want at a time: `work` is done once for all of those that are written together, after
+   * whatever else is.
+   * @param weightOf one, in events, when it is not little
+   */
+  together<In extends { readonly machineId: string }, Out>(
+    work: CrowdWork<In, Out>,
+    weightOf: (input: In) => number = () => 0,
+  ): (input: In) => Promise<Out> {
+    const crowd = new Crowd(work);
+    return (input) =>
+      new Promise((resolve, reject) => {
+        const member = crowd.join(input, resolve);
+        this.#add({ part: { kind: "member", crowd, member }, weight: workWeight + weightOf(input), failed: reject });
+      });
   }
 
   /** What waits is written, unless the database does not take it: then all that waits is refused. */
@@ -193,6 +214,15 @@ export class Journal {
     const recordings = those.flatMap(({ part }) => (part.kind === "recording" ? [part] : []));
     if (recordings.length > 0) tell.push(await this.#applyRecordings(transaction, recordings));
     for (const { part } of those) if (part.kind === "work") tell.push(await part.work(transaction));
+    const members = those.flatMap(({ part }) => (part.kind === "member" ? [part] : []));
+    for (const [crowd, its] of Map.groupBy(members, ({ crowd }) => crowd)) {
+      tell.push(
+        await crowd.apply(
+          transaction,
+          its.map(({ member }) => member),
+        ),
+      );
+    }
     return tell;
   }
 

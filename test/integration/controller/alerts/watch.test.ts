@@ -309,12 +309,13 @@ eachStore("alerts", (scene) => {
     );
     const tell = (names: readonly string[], lastGood?: Date) =>
       store.transaction((transaction) =>
-        setJobs(
-          transaction,
-          "id-web0",
-          names.map((name) => ({ name, volume: "vault", lastGood })),
-          clock.now().getTime(),
-        ),
+        setJobs(transaction, [
+          {
+            machineId: "id-web0",
+            jobs: names.map((name) => ({ name, volume: "vault", lastGood })),
+            nowMs: clock.now().getTime(),
+          },
+        ]),
       );
     await tell(jobs);
     const watcher = new Watcher(store, clock, undefined, readExpectations);

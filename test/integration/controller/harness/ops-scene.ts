@@ -206,7 +206,7 @@ export class OpsScene implements AsyncDisposable {
       refused: [],
     };
     await setInventory(database, id, inventory);
-    await setJobs(database, id, inventory.jobs, 1);
+    await setJobs(database, [{ machineId: id, jobs: inventory.jobs, nowMs: 1 }]);
   }
 
   async run(machineId: string, id: string, run: Partial<Run> = {}, cause?: RunCause): Promise<void> {

@@ -102,16 +102,18 @@ eachStore("the dispatches", (scene) => {
     ]);
     await answerDispatches(database, [answer("m1", "d3", "r3")], 1500);
     assert.deepEqual(
-      (await takeUnanswered(database, "m1", 2000)).map(({ id, state }) => [id, state]),
+      (await takeUnanswered(database, ["m1"], 2000)).map(({ id, state }) => [id, state]),
       [
         ["d1", "sent"],
         ["d2", "sent"],
       ],
     );
-    assert.equal((await takeUnanswered(database, "m1", 3000)).length, 2);
+    assert.equal((await takeUnanswered(database, ["m1"], 3000)).length, 2);
+    const both = await takeUnanswered(database, ["m1", "m2", "m9"], 3000);
+    assert.deepEqual(both.map(({ id }) => id).sort(), ["d1", "d2", "d4"]);
     assert.deepEqual((await listSilent(database, "c1", 3001, 4000)).map(({ id }) => id).sort(), ["d1", "d2"]);
     assert.deepEqual(await listSilent(database, "c1", 3000, 4000), []);
-    assert.deepEqual(await takeUnanswered(database, "m1", 9000), []);
+    assert.deepEqual(await takeUnanswered(database, ["m1"], 9000), []);
   });
 
   it("take the first answer, of their own machine", async () => {
@@ -170,16 +172,16 @@ eachStore("the dispatches", (scene) => {
       ["d1", undefined],
       ["d2", "r2"],
     ]);
-    const listed = await listCancelled(database, { machineId: "m1" }, 3000);
+    const listed = await listCancelled(database, { machineIds: ["m1"] }, 3000);
     assert.deepEqual(listed.map(({ id, cancelledBy }) => [id, cancelledBy]).sort(), [
       ["d1", "bob"],
       ["d2", "bob"],
     ]);
-    assert.deepEqual(await listCancelled(database, { machineId: "m1" }, 3001), []);
+    assert.deepEqual(await listCancelled(database, { machineIds: ["m1"] }, 3001), []);
     await machineAt(database, "m1", "c1");
     assert.equal((await listCancelled(database, { controllerId: "c1" }, 0)).length, 2);
     assert.deepEqual(await listCancelled(database, { controllerId: "c2" }, 0), []);
-    assert.deepEqual(await takeUnanswered(database, "m1", 4000), []);
+    assert.deepEqual(await takeUnanswered(database, ["m1"], 4000), []);
     await followDispatches(database, [{ machineId: "m1", dispatchId: "d2", runId: "r2", isOver: false }], 4000);
     assert.equal(await stateOf(database, "d2"), "cancelled");
     await followDispatches(database, [{ machineId: "m1", dispatchId: "d2", runId: "r2", isOver: true }], 4000);

@@ -15,8 +15,10 @@ eachStore("the fleet at a glance", (scene) => {
       volume: "v",
       lastGood: undefined,
     }));
-    await setJobs(database, "bad", names, 1);
-    await setJobs(database, "good", [{ name: "home", volume: "v", lastGood: undefined }], 1);
+    await setJobs(database, [{ machineId: "bad", jobs: names, nowMs: 1 }]);
+    await setJobs(database, [
+      { machineId: "good", jobs: [{ name: "home", volume: "v", lastGood: undefined }], nowMs: 1 },
+    ]);
     const startedAt = (ms: number) => new Date(1_000_000 + ms);
     const bad = names.flatMap(({ name }, number) => [
       reportOf(`r${number}`, { startedAt: startedAt(number), job: name }),

@@ -29,9 +29,9 @@ const advance = (database: Database, ...reports: RunReport[]) =>
 eachStore("the states of jobs", (scene) => {
   it("are those of the jobs that a machine has", async () => {
     const { database } = await scene.open();
-    await setJobs(database, "m1", [job("etc", 5000), job("home")], 1000);
-    await setJobs(database, "m2", [job("home")], 1000);
-    await setJobs(database, "m1", [job("home", nowMs - hourMs), job("srv")], nowMs);
+    await setJobs(database, [{ machineId: "m1", jobs: [job("etc", 5000), job("home")], nowMs: 1000 }]);
+    await setJobs(database, [{ machineId: "m2", jobs: [job("home")], nowMs: 1000 }]);
+    await setJobs(database, [{ machineId: "m1", jobs: [job("home", nowMs - hourMs), job("srv")], nowMs: nowMs }]);
     const states = await listJobStates(database);
     assert.deepEqual(
       states.map(({ machineId, job: name, lastGoodMs, sinceMs }) => [machineId, name, lastGoodMs, sinceMs]),
@@ -41,16 +41,38 @@ eachStore("the states of jobs", (scene) => {
         ["m2", "home", undefined, 1000],
       ],
     );
-    await setJobs(database, "m1", [], nowMs);
+    await setJobs(database, [{ machineId: "m1", jobs: [], nowMs: nowMs }]);
     assert.deepEqual(
       (await listJobStates(database)).map(({ machineId }) => machineId),
       ["m2"],
     );
   });
 
+  it("are set for many machines at once, of none but these", async () => {
+    const { database } = await scene.open();
+    const all = async () =>
+      (await listJobStates(database)).map(({ machineId, job: name, lastGoodMs }) => [machineId, name, lastGoodMs]);
+    await setJobs(
+      database,
+      ["m1", "m2", "m3"].map((machineId) => ({ machineId, jobs: [job("home", 10), job("etc")], nowMs: 1000 })),
+    );
+    await setJobs(database, [
+      { machineId: "m1", jobs: [job("home", 5), job("srv")], nowMs: 2000 },
+      { machineId: "m2", jobs: [], nowMs: 2000 },
+    ]);
+    assert.deepEqual(await all(), [
+      ["m1", "home", 10],
+      ["m1", "srv", undefined],
+      ["m3", "etc", undefined],
+      ["m3", "home", 10],
+    ]);
+    await setJobs(database, []);
+    assert.equal((await all()).length, 4);
+  });
+
   it("know the newest good snapshot, and no older one", async () => {
     const { database } = await scene.open();
-    await setJobs(database, "m1", [job("home", nowMs - 5 * hourMs)], 1000);
+    await setJobs(database, [{ machineId: "m1", jobs: [job("home", nowMs - 5 * hourMs)], nowMs: 1000 }]);
     const at = (startedMs: number) => new Date(startedMs);
     const snapshot = "2026-11-28T10-00-00Z";
     await advance(database, reportOf("r1", { state: RunState.DONE, startedAt: at(nowMs - 2 * hourMs), snapshot }));
@@ -61,7 +83,7 @@ eachStore("the states of jobs", (scene) => {
       reportOf("r2", { state: RunState.FAILED, startedAt: at(nowMs - hourMs) }),
       reportOf("r1", { state: RunState.DONE, startedAt: at(nowMs - 2 * hourMs), snapshot }),
     );
-    await setJobs(database, "m1", [job("home", nowMs - 5 * hourMs)], nowMs);
+    await setJobs(database, [{ machineId: "m1", jobs: [job("home", nowMs - 5 * hourMs)], nowMs: nowMs }]);
     const state = await stateOf(database, "home");
     assert.equal(state?.lastGoodMs, nowMs - 2 * hourMs);
     assert.deepEqual(state?.last, { runId: "r2", state: RunState.FAILED, startedMs: nowMs - hourMs });
@@ -69,7 +91,7 @@ eachStore("the states of jobs", (scene) => {
 
   it("are not made better by a clock that is ahead", async () => {
     const { database } = await scene.open();
-    await setJobs(database, "m1", [job("a", nowMs + 9 * hourMs), job("home")], nowMs);
+    await setJobs(database, [{ machineId: "m1", jobs: [job("a", nowMs + 9 * hourMs), job("home")], nowMs: nowMs }]);
     await advance(database, reportOf("r1", { state: RunState.DONE, startedAt: new Date(nowMs + hourMs) }));
     assert.deepEqual(
       (await listJobStates(database)).map(({ lastGoodMs }) => lastGoodMs),
@@ -79,7 +101,7 @@ eachStore("the states of jobs", (scene) => {
 
   it("are about backups that were made", async () => {
     const { database } = await scene.open();
-    await setJobs(database, "m1", [job("home")], 1000);
+    await setJobs(database, [{ machineId: "m1", jobs: [job("home")], nowMs: 1000 }]);
     await advance(
       database,
       reportOf("r1", { state: RunState.DONE, dryRun: true }),

@@ -30,7 +30,7 @@ async function machine({ database }: Store, id: string, seenMs: number, isConnec
     .set({ last_seen_ms: seenMs, controller_id: isConnected ? "c1" : null })
     .where("id", "=", id)
     .execute();
-  await setJobs(database, id, [{ name: "home", volume: "v", lastGood: undefined }], 1);
+  await setJobs(database, [{ machineId: id, jobs: [{ name: "home", volume: "v", lastGood: undefined }], nowMs: 1 }]);
 }
 
 async function report({ database }: Store, machineId: string, ...reports: RunReport[]): Promise<void> {

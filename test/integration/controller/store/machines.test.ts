@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import {
   addMachine,
-  beginStream,
+  beginStreams,
   changeMachine,
   countMachines,
   endStream,
@@ -13,6 +13,7 @@ import {
   listMachineHeads,
   listMachines,
   machinesNow,
+  type StreamBegin,
   seeMachines,
   setInventory,
   setSchedulesRevision,
@@ -27,14 +28,14 @@ import { newMachine, reportOf } from "../harness/fleet-rows.ts";
 
 const inventory = Inventory.fromPartial({ jobs: [{ name: "home", volume: "v" }], allowed: ["backup"] });
 
-function begin(store: Store, machineId: string, controllerId: string, instance: string, nowMs = 1000) {
+function beginning(machineId: string, controllerId: string, instance: string, nowMs = 1000): StreamBegin {
   const facts = { address: "192.0.2.1:5", version: "2", hostname: "new-host", schedulesRevision: "r1", clockSkewMs: 7 };
-  return store.transaction((transaction) =>
-    beginStream(transaction, {
-      ...{ machineId, controllerId, instance, nowMs, inventory, trust: Trust.create() },
-      ...facts,
-    }),
-  );
+  return { machineId, controllerId, instance, nowMs, inventory, trust: Trust.create(), ...facts };
+}
+
+async function begin(store: Store, ...of: Parameters<typeof beginning>) {
+  const begun = await store.transaction((transaction) => beginStreams(transaction, [beginning(...of)]));
+  return begun.get(of[0]);
 }
 
 eachStore("the machines", (scene) => {
@@ -106,6 +107,44 @@ eachStore("the machines", (scene) => {
     await endStream(database, "m1", 3);
     assert.equal((await getMachine(database, "m1"))?.controllerId, undefined);
     assert.equal((await begin(store, "m1", "c2", "i2"))?.before, undefined);
+  });
+
+  it("begin streams many at once, each with what is its own", async () => {
+    const store = await scene.open();
+    const { database } = store;
+    for (const id of ["m1", "m2"]) await addMachine(database, newMachine(id));
+    await addMachine(database, newMachine("m3", { state: "revoked" }));
+    await begin(store, "m1", "c2", "i1");
+    await changeMachine(database, "m1", { notice: "stays while another one is there" });
+    await changeMachine(database, "m2", { notice: "goes" });
+    const begins = ["m1", "m2", "m3", "m4"].map((id, at) => ({
+      ...beginning(id, "c1", `i${at + 1}`, 3000 + at),
+      inventory: Inventory.fromPartial({ allowed: [id] }),
+    }));
+    const begun = await store.transaction((transaction) => beginStreams(transaction, begins));
+    assert.deepEqual(
+      [...begun].map(([id, { stream, before, isAnew, machine }]) => [id, stream, before, isAnew, machine.id]).sort(),
+      [
+        ["m1", 2, { controllerId: "c2", instance: "i1" }, false, "m1"],
+        ["m2", 1, undefined, true, "m2"],
+      ],
+    );
+    const found = await Promise.all(["m1", "m2", "m3"].map((id) => getMachine(database, id)));
+    assert.deepEqual(
+      found.map((each) => [
+        each?.controllerId,
+        each?.instance,
+        each?.lastSeenMs,
+        each?.notice,
+        each?.inventory.allowed,
+      ]),
+      [
+        ["c1", "i1", 3000, "stays while another one is there", ["m1"]],
+        ["c1", "i2", 3001, "", ["m2"]],
+        [undefined, "", undefined, "", []],
+      ],
+    );
+    assert.equal((await store.transaction((transaction) => beginStreams(transaction, []))).size, 0);
   });
 
   it("get no stream when they are revoked, or not known", async () => {

@@ -56,15 +56,15 @@ eachStore("a stream", (scene) => {
 
   it("is not begun for an agent that has gone while its Hello waited for the store", async (t) => {
     const fleet = await start("m1");
-    const { journal } = fleet.fleet.sessions;
+    const { sessions } = fleet.fleet;
     const agent = await fleet.agent("m1");
     const [held, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const holding = journal.run(async () => {
+    const holding = sessions.journal.run(async () => {
       held.resolve();
       await released.promise;
     });
     await held.promise;
-    const asked = t.mock.method(journal, "run");
+    const asked = t.mock.method(sessions, "beginStream");
     const isAsked = (times: number) =>
       until(
         () => asked.mock.callCount() === times,
