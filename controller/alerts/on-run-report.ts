@@ -76,7 +76,8 @@ export async function storePings(
  * is true whoever has made it, unless it was long ago. Pure.
  */
 function isToBeTold({ run, cause }: RunReport, nowMs: number): boolean {
-  if (run === undefined || cause?.schedule) return run !== undefined;
+  if (run === undefined) return false;
+  if (cause?.schedule) return true;
   const isBackup = run.verb === Verb.BACKUP && !run.dryRun;
   const isGood = run.state === RunState.DONE || run.state === RunState.INCOMPLETE;
   return isBackup && isGood && run.finishedAt !== undefined && nowMs - run.finishedAt.getTime() < longAgoMs;

@@ -34,8 +34,8 @@ export interface PingPlan {
 }
 
 /**
- * A run of which is told twice is pinged about once: ids are made of the run's and the schedule's. One that was given up, and was good after all when its
- * machine came back, is told of again.
+ * A run of which is told twice is pinged about once: ids are made of the run's and the schedule's. One that was given up, and was good
+ * after all when its machine came back, is told of again.
  */
 export function planPing({ machineId, runId, schedule, state }: PingedRun, url: string, nowMs: number): PingPlan {
   const idOf = (what: string) => JSON.stringify([pingChannel, machineId, runId, what, schedule]);
