@@ -189,6 +189,20 @@ describe("the controller's systemd unit", () => {
     await rm("/tmp/held");
     await held;
   });
+
+  it("reaches this host's PostgreSQL by its socket, as its user and without a password", async () => {
+    await empty();
+    await using database = new AsyncDisposableStack();
+    await startPostgres(database);
+    const address = `postgres://${user}@localhost/fleet?host=/run/postgresql`;
+    await writeFile(configFile, `database: "${address}"\n`);
+    const begun = await systemd.run(["runuser", "--user", user, "--", ...init, "--database", address]);
+    assert.equal(begun.exitCode, 0, begun.stderr);
+    await assertStarts();
+    await systemctl("stop");
+    assert.deepEqual([await show("Result"), await show("ExecMainStatus")], ["success", "0"]);
+    assert.ok(!(await readdir(stateDir)).some((name) => name.endsWith(".db")));
+  });
 });
 
 /** As a controller holds it; until its file goes. */
@@ -200,3 +214,20 @@ const holdDatabase = `
   writeFileSync("/tmp/held", "");
   setInterval(() => { if (!existsSync("/tmp/held")) process.exit(); }, 100);
 `;
+
+/** As Debian's package has it: who is known to the system by that name needs no password (pg_hba.conf, "peer"). */
+async function startPostgres(running: AsyncDisposableStack): Promise<void> {
+  const [version = ""] = (await readdir("/usr/lib/postgresql")).toSorted((a, b) => Number(b) - Number(a));
+  const as = (name: string, ...args: string[]) =>
+    must("runuser", "--user", "postgres", "--", `/usr/lib/postgresql/${version}/bin/${name}`, ...args);
+  const data = "/srv/postgres/data";
+  for (const directory of ["/srv/postgres", "/run/postgresql"]) {
+    await must("install", "-d", "-m", "755", "-o", "postgres", "-g", "postgres", directory);
+  }
+  await as("initdb", "--no-sync", "--auth=peer", "--locale=C", "--encoding=UTF8", "-D", data);
+  const options = "-c listen_addresses= -c unix_socket_directories=/run/postgresql -c fsync=off";
+  await as("pg_ctl", "start", "--wait", "-D", data, "-l", "/srv/postgres/log", "-o", options);
+  running.defer(() => as("pg_ctl", "stop", "--wait", "--mode=fast", "-D", data));
+  await as("createuser", "--host=/run/postgresql", user);
+  await as("createdb", "--host=/run/postgresql", "--owner", user, "fleet");
+}
