@@ -46,8 +46,7 @@ export async function requireOwnFiles(stateDir: string, database: string): Promi
 
 /** Pure. @returns what gives `us` what is in the way, and no more than that: never what a link leads to, nor what else is in a directory */
 export function mend({ path, owner, isPassed }: Obstacle, stateDir: string, us: User): string {
-  // its own directory is on the way to its files, and is to be its own as they are
-  if (isPassed && path !== stateDir) return notThrough({ path }, us);
+  if (isPassed) return notThrough({ path }, us);
   if (owner.uid === us.uid) return `as root: chmod u+rwX ${pathWord(path)}`;
   const isInside = path === stateDir || path.startsWith(`${stateDir}/`);
   const give = `as root: ${isInside ? giveCommand(stateDir, typedUser(us)) : `chown -h ${typedUser(us) ?? "USER"} ${pathWord(path)}`}`;

@@ -5,7 +5,7 @@ import { RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { type FleetSchedule, isAboutJob, scheduleFromJson } from "../schedule/fleet-schedule.ts";
 import { fleetVerbs } from "../schedule/fleet-verb.ts";
 import { Selector } from "../selector/selector.ts";
-import { addDeliveries, withdrawDeliveries } from "../store/deliveries.ts";
+import { addDeliveries, withdrawDeliveries, withdrawSuperseded } from "../store/deliveries.ts";
 import type { Database } from "../store/schema.ts";
 import { pingUrl, planPing } from "./ping.ts";
 
@@ -29,13 +29,13 @@ interface WatchedSchedule {
 /**
  * To be called in the transaction that records the reports, so that neither is there without the other. A run of a schedule is told
  * to that schedule's; one that no schedule has begun, if it made a backup, to all that are about that.
- * @param mayPing asked for each machine of which there is something to tell
+ * @param mayPing asked for each address that is to be told of something
  */
 export async function storePings(
   transaction: Database,
   reports: readonly Reported[],
   nowMs: number,
-  mayPing: (machineId: string) => boolean = () => true,
+  mayPing: (machineId: string, isScheduled: boolean) => boolean = () => true,
 ): Promise<void> {
   const telling = reports.filter(({ report }) => isToBeTold(report, nowMs));
   if (telling.length === 0) return;
@@ -58,8 +58,9 @@ export async function storePings(
     const urls = new Map(
       its.map(({ ping, definition }) => [pingUrl(ping, machine.name, job || volume), definition.name] as const),
     );
-    if (urls.size === 0 || !mayPing(machineId)) return [];
-    return [...urls].map(([url, schedule]) => planPing({ machineId, runId, schedule, state }, url, nowMs));
+    return [...urls].flatMap(([url, schedule]) =>
+      mayPing(machineId, scheduled !== "") ? [planPing({ machineId, runId, schedule, state }, url, nowMs)] : [],
+    );
   });
   await addDeliveries(
     transaction,
@@ -68,6 +69,10 @@ export async function storePings(
   await withdrawDeliveries(
     transaction,
     plans.flatMap(({ withdraw }) => withdraw),
+  );
+  await withdrawSuperseded(
+    transaction,
+    plans.flatMap(({ supersedes }) => supersedes),
   );
 }
 

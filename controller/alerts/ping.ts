@@ -2,7 +2,7 @@
 
 import * as z from "zod";
 import { RunState } from "../../proto/gen/luksmith/v1/types.ts";
-import type { NewDelivery } from "../store/deliveries.ts";
+import type { NewDelivery, Superseded } from "../store/deliveries.ts";
 import { requestMs } from "./send.ts";
 
 /** No channel is called so. */
@@ -31,6 +31,8 @@ export interface PingPlan {
   readonly add: NewDelivery;
   /** The ids of those that are not to be sent any more: they would be taken for another beginning, or another end. */
   readonly withdraw: readonly string[];
+  /** Those of earlier runs that still wait: after a good one nobody is to hear that an older one failed. */
+  readonly supersedes: readonly Superseded[];
 }
 
 /**
@@ -47,11 +49,19 @@ export function planPing({ machineId, runId, schedule, state }: PingedRun, url: 
     createdMs: nowMs,
     dueMs,
   });
-  if (!isOver) return { add: plan("start", below(url, "start"), nowMs), withdraw: [] };
+  if (!isOver) return { add: plan("start", below(url, "start"), nowMs), withdraw: [], supersedes: [] };
   // one that is under way must have arrived before, or failed
   const dueMs = nowMs + requestMs;
-  if (!isGood(state)) return { add: plan("fail", below(url, "fail"), dueMs), withdraw: [idOf("start")] };
-  return { add: plan("end", url, dueMs), withdraw: [idOf("start"), idOf("fail")] };
+  if (!isGood(state))
+    return { add: plan("fail", below(url, "fail"), dueMs), withdraw: [idOf("start")], supersedes: [] };
+  // of this machine: others may tell the same address
+  const idPrefix = JSON.stringify([pingChannel, machineId]).slice(0, -1);
+  const { payload } = plan("fail", below(url, "fail"), nowMs);
+  return {
+    add: plan("end", url, dueMs),
+    withdraw: [idOf("start"), idOf("fail")],
+    supersedes: [{ idPrefix, payload }],
+  };
 }
 
 /** Of one that is incomplete there is a snapshot; one that was skipped had nothing to do. */

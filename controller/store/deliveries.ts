@@ -1,6 +1,7 @@
 /** Messages that are to leave: they stay here until they have, or are given up. */
 
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
+import { listOf } from "./json-list.ts";
 import { storeKind } from "./kind.ts";
 import type { Database, Tables } from "./schema.ts";
 
@@ -97,6 +98,24 @@ export async function withdrawDeliveries(database: Database, ids: readonly strin
     const part = ids.slice(from, from + rowsAtOnce);
     await database.updateTable("deliveries").set({ next_ms: null }).where("id", "in", part).execute();
   }
+}
+
+/** What is not to be sent any more, whichever its id is. */
+export interface Superseded {
+  readonly idPrefix: string;
+  readonly payload: string;
+}
+
+/** The same for those that say this and still wait. */
+export async function withdrawSuperseded(database: Database, those: readonly Superseded[]): Promise<void> {
+  if (those.length === 0) return;
+  const list = listOf(
+    database,
+    ["text", "text"],
+    those.map(({ idPrefix, payload }) => [idPrefix, payload]),
+  );
+  await sql`update deliveries set next_ms = null from ${list} as v
+    where next_ms > 0 and payload = v.column2 and substr(id, 1, length(v.column1)) = v.column1`.execute(database);
 }
 
 /** When the next one is due. */

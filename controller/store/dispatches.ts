@@ -90,6 +90,9 @@ export async function claimDispatches(
   return rows.map(dispatchOf).sort((a, b) => a.createdMs - b.createdMs);
 }
 
+/** Not by the index of states: of those that are away, SQLite would go through all that waits for any of them. */
+const isUnanswered = sql<boolean>`coalesce(state, '') in (${sql.join(unanswered)})`;
+
 /** What machines that have just come are to be sent, oldest first: all that they have not answered. They are "sent" by it. */
 export async function takeUnanswered(
   database: Database,
@@ -101,7 +104,7 @@ export async function takeUnanswered(
     .selectFrom("dispatches")
     .select("id")
     .where("machine_id", "in", oneOf(database, machineIds))
-    .where("state", "in", unanswered)
+    .where(isUnanswered)
     .where("expires_ms", ">", nowMs)
     .execute();
   if (there.length === 0) return [];
@@ -111,7 +114,7 @@ export async function takeUnanswered(
     .set({ state: "sent", changed_ms: nowMs })
     .where("id", "in", oneOf(database, ids))
     // somebody else may have cancelled it in this moment
-    .where("state", "in", unanswered)
+    .where(isUnanswered)
     .returningAll()
     .execute();
   return rows.map(dispatchOf).sort((a, b) => a.createdMs - b.createdMs);

@@ -4,6 +4,7 @@
  */
 
 import { type Selectable, sql } from "kysely";
+import { oneOf } from "./json-list.ts";
 import type { Database, Tables } from "./schema.ts";
 
 export interface PermitKey {
@@ -137,8 +138,12 @@ export async function returnPermitOfRun(
 }
 
 /** All of a machine: its agent has been started anew, and knows of none. */
-export async function dropPermits(database: Database, machineId: string): Promise<boolean> {
-  const deleted = await database.deleteFrom("permits").where("machine_id", "=", machineId).executeTakeFirst();
+export async function dropPermits(database: Database, machineIds: readonly string[]): Promise<boolean> {
+  if (machineIds.length === 0) return false;
+  const deleted = await database
+    .deleteFrom("permits")
+    .where("machine_id", "in", oneOf(database, machineIds))
+    .executeTakeFirst();
   return deleted.numDeletedRows > 0n;
 }
 

@@ -27,7 +27,10 @@ export async function beginTogether(
     ),
   );
   // an agent that was started anew has none of the runs that they were for
-  for (const [machineId, { isAnew }] of begun) if (isAnew) await dropPermits(transaction, machineId);
+  await dropPermits(
+    transaction,
+    [...begun].flatMap(([machineId, { isAnew }]) => (isAnew ? [machineId] : [])),
+  );
   const asked = new Set(there);
   return those.map((each) => (asked.has(each) ? begun.get(each.machineId) : "gone"));
 }

@@ -125,6 +125,8 @@ function checkRun(run: Run | undefined, now: Date): Run {
   require(runIdPattern.test(run.id), "the id of a run is none");
   require(run.state >= RunState.RUNNING && run.state <= RunState.INTERRUPTED, "the state of a run is none");
   require([run.job, run.volume, run.snapshot].every((name) => name.length <= most.name), "a name is too long");
+  // they stand in addresses, where such a step leads elsewhere
+  require(![run.job, run.volume].some((name) => name === "." || name === ".."), "the name of a job or volume is none");
   const latest = now.getTime() + aheadMs;
   const notAhead = (time: Date | undefined) => (time !== undefined && time.getTime() > latest ? now : time);
   const startedAt = notAhead(run.startedAt) ?? now;

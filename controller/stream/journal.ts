@@ -37,6 +37,8 @@ const mostNotices = 50;
 
 /** Of one machine: each is a request to somebody else, and is remembered for a month. A few jobs that run each hour are far below. */
 const pingRate = { perMinute: 2, atOnce: 200 };
+/** Those who begin runs by hand, as often as they like, are not to have schedules go unheard. */
+const handPingRate = { perMinute: 1, atOnce: 50 };
 
 /** Of one message of one machine. */
 export interface Recording {
@@ -80,6 +82,7 @@ export class Journal {
   readonly #clock: Clock;
   readonly #lines: LimitedLog;
   readonly #pings: Allowances;
+  readonly #handPings: Allowances;
   readonly #events: JournalEvents | undefined;
   readonly #quota: UsageListener;
   readonly #stopped = new AbortController();
@@ -93,6 +96,7 @@ export class Journal {
     this.#clock = clock;
     this.#lines = new LimitedLog(log, clock);
     this.#pings = new Allowances(clock, pingRate);
+    this.#handPings = new Allowances(clock, handPingRate);
     this.#events = events;
     this.#quota = quota;
   }
@@ -269,7 +273,7 @@ export class Journal {
     );
     const usages = await addUsage(transaction, [...runs, ...events]);
     await advanceJobs(transaction, reports, nowMs);
-    await storePings(transaction, reports, nowMs, (machineId) => this.#mayPing(machineId));
+    await storePings(transaction, reports, nowMs, (...ping) => this.#mayPing(...ping));
     const batches = [
       ...(await answerDispatches(transaction, answers, nowMs)),
       ...(await followDispatches(transaction, followed, nowMs)),
@@ -291,8 +295,8 @@ export class Journal {
     };
   }
 
-  #mayPing(machineId: string): boolean {
-    if (this.#pings.take(machineId)) return true;
+  #mayPing(machineId: string, isScheduled: boolean): boolean {
+    if ((isScheduled ? this.#pings : this.#handPings).take(machineId)) return true;
     this.#lines.warn(machineId, { machine: machineId }, "a machine reports more runs than are told to others");
     return false;
   }

@@ -3,7 +3,14 @@
 import { rejectsWhenAborted } from "../../common/aborted.ts";
 import type { Clock } from "../../common/clock.ts";
 import type { Log } from "../../common/log.ts";
-import type { NewTrust, PermitRequest, PermitReturn, Schedules, Trust } from "../../proto/gen/luksmith/v1/fleet.ts";
+import {
+  Inventory,
+  type NewTrust,
+  type PermitRequest,
+  type PermitReturn,
+  type Schedules,
+  type Trust,
+} from "../../proto/gen/luksmith/v1/fleet.ts";
 import { LimitedLog } from "../limited-log.ts";
 import { every } from "../occasion.ts";
 import { Routine } from "../routine.ts";
@@ -85,7 +92,7 @@ export class Sessions implements SessionHost {
     this.#seen = new LastSeen(store, clock, log);
     this.#assignments = new ReadOnce(() => options.rules.assignments(), clock);
     this.#trustOrders = new ReadOnce(() => options.rules.trustOrders(), clock);
-    this.#beginStream = journal.together(beginTogether, ({ inventory }) => inventory.jobs.length);
+    this.#beginStream = journal.together(beginTogether, weightOf);
     this.#reviews = [
       this.#review(["machine", "certificate"], (session, now) => session.review(now)),
       this.#review(["schedules"], (session) => session.pushSchedules()),
@@ -246,4 +253,9 @@ export class Sessions implements SessionHost {
       if (!this.#draining) this.lines.warn("", { err: error }, "a machine could not be told of something");
     });
   }
+}
+
+/** In events: what it has is a row for each job, and a message of up to a megabyte. */
+function weightOf({ inventory }: BeginningStream): number {
+  return inventory.jobs.length + Math.floor(Inventory.encode(inventory).finish().length / 1024);
 }

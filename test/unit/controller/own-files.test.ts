@@ -33,11 +33,6 @@ describe("what is in the controller's way", () => {
       "what is below /srv has to be where luksmith-controller may come",
     ],
     [
-      "its own directory is given to us, though only its files are asked for",
-      { path: stateDir, owner: root, isPassed: true },
-      "as root: chown -h luksmith-controller /srv/fleet /srv/fleet/controller.*",
-    ],
-    [
       "a file elsewhere is given to us alone, or the link that it is",
       { path: "/srv/fleet of us.db", owner: root },
       "as root: chown -h luksmith-controller '/srv/fleet of us.db'",

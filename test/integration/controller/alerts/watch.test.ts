@@ -17,6 +17,7 @@ import { claimDeliveries, countDeliveries } from "../../../../controller/store/d
 import { readJobFigures } from "../../../../controller/store/figures.ts";
 import { setJobs } from "../../../../controller/store/job-states.ts";
 import { Store } from "../../../../controller/store/store.ts";
+import { Journal } from "../../../../controller/stream/journal.ts";
 import { RunReport } from "../../../../proto/gen/luksmith/v1/fleet.ts";
 import {
   type DeepPartial,
@@ -502,6 +503,48 @@ ping: https://hc.example.net/key/{machine}-{job}
     assert.deepEqual(await claim(nowMs), ["https://hc.example.net/key/web0-home/start"]);
     await report(RunState.FAILED, "web0", "r4");
     assert.deepEqual(await claim(nowMs + 10_000), ["https://hc.example.net/key/web0-home/fail"]);
+  });
+
+  it("does not ping that an older run has failed once there is a good one, of that machine alone", async () => {
+    const { store, clock } = await begin(2);
+    const nowMs = clock.now().getTime();
+    await insertSchedule(
+      store.database,
+      '{ name: nightly, selector: all, verb: backup, job: home, cron: "0 2 * * *", ping: "https://hc.example.net/all" }',
+    );
+    for (const name of ["web0", "web1"]) {
+      await reportRun(store, name, { id: "r1", state: RunState.FAILED, verb: Verb.BACKUP }, "nightly", nowMs);
+    }
+    const byHand = { id: "r2", state: RunState.DONE, verb: Verb.BACKUP, finishedAt: clock.now() };
+    await reportRun(store, "web0", byHand, "", nowMs);
+    const all = ["https://hc.example.net/all", "https://hc.example.net/all/fail"];
+    assert.deepEqual(await claimPings(store, nowMs + 10_000), all);
+  });
+
+  it("pings no more for runs by hand than is good, and for a schedule's all the same", async () => {
+    const { store, clock } = await begin(1);
+    await insertSchedule(
+      store.database,
+      '{ name: nightly, selector: all, verb: backup, job: home, cron: "0 2 * * *", ping: "https://hc.example.net/k" }',
+    );
+    const journal = new Journal(store, { look: () => undefined }, clock, log);
+    const record = async (id: string, schedule: string) => {
+      const run = { id, verb: Verb.BACKUP, job: "home", volume: "v", state: RunState.DONE, finishedAt: clock.now() };
+      const reports = [RunReport.fromPartial({ run: { ...run, startedAt: clock.now() }, cause: { schedule } })];
+      const recorded = journal.record({
+        ...{ machineId: "id-web0", reports, events: [], answers: [] },
+        deadlineOf: () => undefined,
+      });
+      clock.advance(20);
+      await recorded;
+    };
+    for (let run = 0; run < 60; run += 1) await record(`hand${run}`, "");
+    for (let run = 0; run < 3; run += 1) await record(`night${run}`, "nightly");
+    assert.deepEqual(
+      (await countDeliveries(store.database)).map(({ count }) => count),
+      [53],
+    );
+    await journal.close(never);
   });
 
   it("pings for a good backup that no schedule has begun, to all that are about its job", async () => {

@@ -129,8 +129,8 @@ eachStore("the permits", (scene) => {
     const { database } = await scene.open();
     await ask(database, "m1", 1);
     await ask(database, "m2", 1);
-    assert.equal(await dropPermits(database, "m1"), true);
-    assert.equal(await dropPermits(database, "m1"), false);
+    assert.equal(await dropPermits(database, ["m1", "m9"]), true);
+    assert.equal(await dropPermits(database, ["m1", "m9"]), false);
     assert.equal((await listPermits(database, "m1")).length, 0);
     assert.equal((await listPermits(database, "m2")).length, 1);
   });
