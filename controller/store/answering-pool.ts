@@ -3,6 +3,7 @@
  * waits for a quarter of an hour. One that was silent makes all that are as old suspicious: they most likely went by the same way.
  */
 
+import { once } from "node:events";
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from "kysely";
 import type pg from "pg";
 
@@ -61,6 +62,11 @@ export class AnsweringPool implements PostgresPool {
   async end(): Promise<void> {
     const late = setTimeout(() => this.#all.forEach(destroy), endMs);
     await this.#pool.end();
+    // which does not wait for those that it has said goodbye to: a server that does not say it as well would keep us from ending
+    const enough = AbortSignal.timeout(2 * endMs);
+    while (this.#all.size > 0 && !enough.aborted) {
+      await once(this.#pool, "remove", { signal: enough }).catch(() => undefined);
+    }
     clearTimeout(late);
   }
 

@@ -106,6 +106,8 @@ async function survives(goAway: () => Promise<void>, comeBack: () => Promise<voi
   );
   const enough = underLoad();
   await grow(1);
+  await using away = new AsyncDisposableStack();
+  away.defer(comeBack);
   await goAway();
   const goneMs = performance.now();
   await until(
@@ -124,7 +126,7 @@ async function survives(goAway: () => Promise<void>, comeBack: () => Promise<voi
     () => "time passes",
   );
   assert.ok(fleet.controller.isAlive);
-  await comeBack();
+  await away.disposeAsync();
   await isReady();
   await enough();
   await until(
@@ -180,9 +182,8 @@ test("each connection is swallowed on the way, while others could be made", asyn
 test("it ends when it is told to, also while the database is frozen", async () => {
   await postgres.freeze();
   const beganMs = performance.now();
-  await fleet.controller.end("SIGTERM");
+  await fleet.controller.end("SIGTERM").finally(() => postgres.thaw());
   assert.ok(performance.now() - beganMs < secondsToStop * 1000);
-  await postgres.thaw();
   await fleet.controller.start();
   fleet.forgetClient();
   await allIsTold();

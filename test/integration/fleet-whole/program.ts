@@ -47,9 +47,15 @@ export class Program {
 
   async end(signal: NodeJS.Signals): Promise<void> {
     if (!this.isAlive) return;
-    const exited = once(this.child, "exit");
+    const exited = once(this.child, "exit", { signal: AbortSignal.timeout(patienceMs) });
     this.child.kill(signal);
-    await exited;
+    try {
+      await exited;
+    } catch {
+      // whoever waits for it would never hear of it
+      this.child.kill("SIGKILL");
+      throw new Error(`it has not ended on ${signal}: ${this.logged.slice(-3000)}`);
+    }
   }
 }
 

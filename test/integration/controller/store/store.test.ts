@@ -1,6 +1,8 @@
 /** What holds for the store as a whole, on both databases. */
 
 import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { join } from "node:path";
 import { it } from "node:test";
 import { Kysely, sql } from "kysely";
 import { pino } from "pino";
@@ -10,6 +12,7 @@ import type { Database, Tables } from "../../../../controller/store/schema.ts";
 import { sqliteDialect } from "../../../../controller/store/sqlite.ts";
 import { Store } from "../../../../controller/store/store.ts";
 import { isTaken } from "../../../../controller/store/store-error.ts";
+import { Cable } from "../../cable.ts";
 import { eachStore } from "../harness/each-store.ts";
 import { until } from "../harness/test-agent.ts";
 
@@ -182,4 +185,25 @@ eachStore("the store", (scene) => {
     if (other !== store) await store.close();
     assert.ok(heard.includes("d1"));
   });
+
+  if (scene.kind === "postgres") {
+    it("is let go of although its server does not take leave", async () => {
+      const place = new URL(await scene.place());
+      const directory = place.searchParams.get("host") ?? "";
+      await using way = new AsyncDisposableStack();
+      const cable = await Cable.open(() => connect(join(directory, ".s.PGSQL.5432")));
+      way.defer(() => cable.close());
+      const sockets = () => process.getActiveResourcesInfo().filter((kind) => kind === "TCPSocketWrap").length;
+      const before = sockets();
+      const store = await Store.open(`postgres://postgres@127.0.0.1:${cable.port}${place.pathname}`, systemClock, log);
+      const asking = [1, 2, 3].map(() => store.database.selectFrom("settings").selectAll().execute());
+      await Promise.all(asking);
+      const connections = cable.freeze() / 2;
+      assert.ok(connections >= 2, `${connections}`);
+      await store.close();
+      // the cable's own ends are still there
+      const isLetGo = () => sockets() - before <= connections;
+      await until(isLetGo, () => `${sockets() - before} sockets, of ${connections} connections`);
+    });
+  }
 });
