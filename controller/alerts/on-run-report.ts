@@ -1,11 +1,11 @@
 /** What reports of runs mean to those who watch a schedule from outside. */
 
 import type { RunReport } from "../../proto/gen/luksmith/v1/fleet.ts";
-import { RunState, Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { type FleetSchedule, isAboutJob, scheduleFromJson } from "../schedule/fleet-schedule.ts";
 import { fleetVerbs } from "../schedule/fleet-verb.ts";
 import { Selector } from "../selector/selector.ts";
 import { addDeliveries, withdrawDeliveries, withdrawSuperseded } from "../store/deliveries.ts";
+import { isGoodBackup } from "../store/job-states.ts";
 import type { Database } from "../store/schema.ts";
 import { pingUrl, planPing } from "./ping.ts";
 
@@ -83,9 +83,7 @@ export async function storePings(
 function isToBeTold({ run, cause }: RunReport, nowMs: number): boolean {
   if (run === undefined) return false;
   if (cause?.schedule) return true;
-  const isBackup = run.verb === Verb.BACKUP && !run.dryRun;
-  const isGood = run.state === RunState.DONE || run.state === RunState.INCOMPLETE;
-  return isBackup && isGood && run.finishedAt !== undefined && nowMs - run.finishedAt.getTime() < longAgoMs;
+  return isGoodBackup(run) && run.finishedAt !== undefined && nowMs - run.finishedAt.getTime() < longAgoMs;
 }
 
 async function watchedSchedules(transaction: Database): Promise<WatchedSchedule[]> {

@@ -65,6 +65,7 @@ export class AnsweringPool implements PostgresPool {
     // which does not wait for those that it has said goodbye to: a server that does not say it as well would keep us from ending
     const enough = AbortSignal.timeout(2 * endMs);
     while (this.#all.size > 0 && !enough.aborted) {
+      // what a connection fails over now is nobody's concern, and whether it goes on is asked above
       await once(this.#pool, "remove", { signal: enough }).catch(() => undefined);
     }
     clearTimeout(late);

@@ -3,7 +3,7 @@
 import { type Selectable, sql } from "kysely";
 import { parseTimeName } from "../../common/time-name.ts";
 import type { Inventory, RunReport } from "../../proto/gen/luksmith/v1/fleet.ts";
-import { RunState, runStateFromJSON, runStateToJSON, Verb } from "../../proto/gen/luksmith/v1/types.ts";
+import { type Run, RunState, runStateFromJSON, runStateToJSON, Verb } from "../../proto/gen/luksmith/v1/types.ts";
 import { type ListRow, listOf, oneOf } from "./json-list.ts";
 import type { Database, Tables } from "./schema.ts";
 
@@ -83,7 +83,7 @@ function advances(
     const key = JSON.stringify([machineId, run.job]);
     const before = jobs.get(key);
     const startedMs = notAhead(run.startedAt, nowMs) ?? 0;
-    const goodMs = Math.max(before?.goodMs ?? 0, goodSnapshotMs(report, nowMs) ?? 0) || null;
+    const goodMs = Math.max(before?.goodMs ?? 0, goodSnapshotMs(run, nowMs) ?? 0) || null;
     const isNewest = before === undefined || startedMs >= before.startedMs;
     const last = isNewest ? [run.id, runStateToJSON(run.state), startedMs] : before.row.slice(3);
     jobs.set(key, {
@@ -95,10 +95,14 @@ function advances(
   return [...jobs.values()].map(({ row }) => row);
 }
 
-/** When the snapshot that a backup has made is of; undefined: it has made none. */
-function goodSnapshotMs({ run }: RunReport, nowMs: number): number | null {
-  const isGood = run?.state === RunState.DONE || run?.state === RunState.INCOMPLETE;
-  return isGood ? notAhead(parseTimeName(run.snapshot) ?? run.startedAt, nowMs) : null;
+/** Whether it is a backup that has made a snapshot to restore from; of one that is incomplete there is one too. Pure. */
+export function isGoodBackup({ verb, dryRun, state }: Pick<Run, "verb" | "dryRun" | "state">): boolean {
+  return verb === Verb.BACKUP && !dryRun && (state === RunState.DONE || state === RunState.INCOMPLETE);
+}
+
+/** When the snapshot that a backup has made is of; null: it has made none. */
+function goodSnapshotMs(run: Run, nowMs: number): number | null {
+  return isGoodBackup(run) ? notAhead(parseTimeName(run.snapshot) ?? run.startedAt, nowMs) : null;
 }
 
 /** A machine whose clock is ahead, or that lies, does not look good for longer by it. */

@@ -19,7 +19,7 @@ import type { Store } from "../store/store.ts";
 import type { AgentPeer, AgentSession as Session, SessionHost } from "./agent-session.ts";
 import { AgentSession } from "./agent-session.ts";
 import type { AgentCall } from "./agent-wire.ts";
-import { type Beginning, type BeginningStream, beginTogether } from "./begin-streams.ts";
+import { type BeginningStream, beginTogether } from "./begin-streams.ts";
 import type { FleetRules } from "./fleet-rules.ts";
 import { FlowAllowance } from "./flow-allowance.ts";
 import { type Pace, paceOf, retryAfterMs } from "./heartbeat.ts";
@@ -62,6 +62,7 @@ export class Sessions implements SessionHost {
   readonly controllerId: string;
   readonly journal: Journal;
   readonly turns = new Turns(dealtWithBytes);
+  readonly beginStream: SessionHost["beginStream"];
   readonly clock: Clock;
   readonly log: Log;
   readonly lines: LimitedLog;
@@ -78,7 +79,6 @@ export class Sessions implements SessionHost {
   readonly #trustOrders: ReadOnce<(trust: Trust) => NewTrust | undefined>;
   readonly #silence = new Routine();
   readonly #reviews: readonly Review[];
-  readonly #beginStream: (beginning: BeginningStream) => Promise<Beginning>;
   #draining = false;
 
   constructor(options: SessionsOptions) {
@@ -92,7 +92,7 @@ export class Sessions implements SessionHost {
     this.#seen = new LastSeen(store, clock, log);
     this.#assignments = new ReadOnce(() => options.rules.assignments(), clock);
     this.#trustOrders = new ReadOnce(() => options.rules.trustOrders(), clock);
-    this.#beginStream = journal.together(beginTogether, weightOf);
+    this.beginStream = journal.together(beginTogether, weightOf);
     this.#reviews = [
       this.#review(["machine", "certificate"], (session, now) => session.review(now)),
       this.#review(["schedules"], (session) => session.pushSchedules()),
@@ -179,10 +179,6 @@ export class Sessions implements SessionHost {
 
   async trustFor(trust: Trust): Promise<NewTrust | undefined> {
     return (await this.#trustOrders.get())(trust);
-  }
-
-  beginStream(beginning: BeginningStream): Promise<Beginning> {
-    return this.#beginStream(beginning);
   }
 
   begun(session: Session, begun: BegunStream): void {
